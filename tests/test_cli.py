@@ -266,7 +266,10 @@ def test_out_saves_the_fit_of_a_formula(birds, capsys):
         (["m.toml", "--encoding", "cp1252"], "a model file names its own table"),
         (["count ~ 1 + (1 | site)", "birds.csv", "--encoding", "cp-1"], "this encoding does not exist"),
         (["count ~ 1 + (1 | site)", "birds.xlsx", "--encoding", "cp1252"], "only a text file has an encoding"),
-        (["count ~ 1 + (1 | site)", "birds.csv", "--family", "negbinomial"], "write family='negative_binomial'"),
+        (["count ~ 1 + (1 | site)", "birds.csv", "--family", "negbinomial"], "write --family negative_binomial"),
+        (["p(count, 9) ~ 1 + (1 | site)", "birds.csv"], "do:      name --family binomial"),
+        (["birds.csv", "count ~ 1 + (1 | site)"], "the formula comes first, then the table"),
+        (["birds.csv", "count ~ 1 + (1 | site)"], "do:      partialpool fit 'count ~ 1 + (1 | site)' birds.csv"),
     ],
 )
 def test_missing_or_conflicting_arguments_are_refused(arguments, expected, birds, capsys, monkeypatch):

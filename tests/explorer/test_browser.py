@@ -130,7 +130,7 @@ def test_a_balanced_crossing_moves_as_its_share_says(browser, files, penicillin)
     assert set(cells(browser, "error")) == {f"{sigma / 6**0.5:.3f}"}
     browser.value("document.querySelector('#levels tbody tr input').focus()")
     browser.settle()
-    assert f"mm, share {100 * share:.0f}\xa0%. 95" in text_of(browser, "#told")
+    assert f"mm, share {100 * share:.0f}\xa0%. The compromise: 95" in text_of(browser, "#told")
 
 
 def test_the_sd_is_read_aloud_with_its_unit(sleeping, sleep_at_the_mean):
@@ -222,9 +222,11 @@ def test_a_level_tells_its_numbers(sleeping, sleep_at_the_mean):
     (error,) = re.findall(r"standard error ([\d.]+)", told)
     assert float(error) == pytest.approx(float(pooling["no_pooling_se"]), rel=0.01)
     # With a slope that moves along no one weight says how far it is pulled.
-    assert re.search(r"here 3\d\d\.\d ms\. 95", told)
+    assert re.search(r"here 3\d\d\.\d ms\. The compromise: 95", told)
     assert sleeping.value(f"{MODEL}('pointed').visible")
-    # By keyboard too: the focus on a row of the table is as good as a pointer on its mark.
+    # By keyboard too: the focus on a row of the table is as good as a pointer on its mark. The focus scrolls the page,
+    # so that the table could come to be below a pointer that rests.
+    sleeping.move_mouse(2, 2)
     sleeping.value("document.querySelector('#levels tbody tr:nth-child(2) input').focus()")
     sleeping.settle()
     assert text_of(sleeping, "#told").startswith(f"\u2068{levels_drawn(sleeping)[1]}\u2069: 10 rows")

@@ -1,5 +1,7 @@
 """The words: true of the fit they are about."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.explorer.captions import Topic, is_balanced, isolated, readings, things_to_try
 from partialpool.explorer.curves import PoolingCurves, chosen_effect, pooling_curves
+from partialpool.explorer.prior_influence import Influence, prior_influence
 from partialpool.explorer.studies import Study
 
 SCALES = tuple(2.0**power for power in range(-2, 7))
@@ -82,10 +85,10 @@ def test_the_ends_have_this_fits_numbers(balanced):
     assert "E is farthest out, at 1600.0 ms from 5 rows" in right
     said = readings(balanced, topic())
     assert said["complete"] == (
-        "All together (complete pooling): levels do not differ, and all rows together give one estimate."
+        "All together (complete pooling): as if no level differed from another, all rows together give one estimate."
     )
     assert said["none"] == (
-        "Each alone (no pooling): levels may differ without limit, and each estimate is from its own rows."
+        "Each alone (no pooling): each level may differ without limit, and each estimate is from its own rows."
     )
     assert "gives {share} of its weight to the level\u2019s own rows" in said["between"]
 
@@ -116,7 +119,16 @@ def test_levels_that_weigh_alike_are_said_to(balanced, unbalanced):
     assert is_balanced(balanced.own_errors)
     assert "pulled by the same share" in tried(balanced)[2][1]
     assert not is_balanced(unbalanced.own_errors)
-    assert "MAHNOMEN (1 row) gives way long before STLOUIS (116 rows)" in tried(unbalanced)[2][1]
+    few, many = (list(unbalanced.labels).index(name) for name in ("MAHNOMEN", "STLOUIS"))
+    ways = [f"{100 * (1 - unbalanced.shares[1][k]):.0f}" for k in (few, many)]
+    assert (
+        f"MAHNOMEN, 1 row: {ways[0]} % of the way; STLOUIS, 116 rows: {ways[1]} % of the way: "
+        "the fewer rows, the larger the share of the way."
+    ) in tried(unbalanced)[2][1]
+    # For normal rows this is also where the estimates are drawn.
+    here, own, middle = unbalanced.values[1], unbalanced.values[-1], unbalanced.population[1]
+    moved = (own - here)[[few, many]] / (own - middle)[[few, many]]
+    assert [f"{100 * share:.0f}" for share in moved] == ways
 
 
 def test_a_small_sd_does_not_make_levels_alike():
@@ -124,18 +136,22 @@ def test_a_small_sd_does_not_make_levels_alike():
     fit = fit_at("log_radon ~ 1 + (1 | county)", pp.load_dataset("radon"), sd_county=[0.005], sigma=0.8, beta=[1.3])
     of = curves(fit, 0.005)
     assert np.ptp(of.shares[1]) < 0.005
-    assert "MAHNOMEN (1 row) gives way long before" in tried(of)[2][1]
+    assert "MAHNOMEN (1 row) gives way before STLOUIS (116 rows): the fewer rows" in tried(of)[2][1]
 
 
 def test_a_little_more_rows_are_not_a_long_time():
     rng = np.random.default_rng(2)
     levels = np.repeat(["few", "many", "most"], [20, 21, 22])
     fit = fit_at("y ~ 1 + (1 | g)", {"y": rng.normal(size=63), "g": levels}, sd_g=[0.3], sigma=1.0, beta=[0.0])
-    assert "few (20 rows) gives way before most (22 rows)" in tried(curves(fit, 0.3))[2][1]
+    said = tried(curves(fit, 0.3))[2][1]
+    assert re.search(r"few, 20 rows: 3\d % of the way; most, 22 rows: 3\d % of the way", said)
 
 
 def test_where_all_have_one_row_their_errors_part_them(known):
-    assert "H (standard error 18.0 ms) gives way long before E (standard error 9.0 ms)" in tried(known)[2][1]
+    said = tried(known)[2][1]
+    ways = [f"{100 * (1 - 16 / (16 + error**2)):.0f}" for error in (18, 9)]
+    assert f"H, standard error 18.0 ms: {ways[0]} % of the way; E, standard error 9.0 ms: {ways[1]} % of the" in said
+    assert said.endswith("the less its own rows tell, the larger the share of the way.")
 
 
 def test_rows_are_not_named_where_they_are_not_the_reason():
@@ -145,7 +161,7 @@ def test_rows_are_not_named_where_they_are_not_the_reason():
     fit = fit_at("y ~ 1 + (1 | g)", data, se="se", sd_g=[1.0], beta=[0.0])
     said = tried(curves(fit, 1.0))[2][1]
     assert (
-        f"a (standard error {5 / 6**0.5:.1f} ms) gives way long before b (standard error {0.5 / 2**0.5:.1f} ms)" in said
+        f"a, standard error {5 / 6**0.5:.1f} ms: 81 % of the way; b, standard error {0.5 / 2**0.5:.1f} ms: 11 %" in said
     )
 
 
@@ -178,7 +194,11 @@ def test_levels_between_which_other_factors_move_have_no_one_share():
     few = nested("batch", data[~data["batch"].isin([*"ABC"]) | (data["cask"] == "a")])
     said = tried(few, about=topic(other_factors=("batch:cask",)))[2][1]
     least, most = (np.flatnonzero(np.isfinite(few.shares[1]) & (few.rows == rows))[0] for rows in (2, 6))
-    assert f"{few.labels[least]} (2 rows) gives way before {few.labels[most]} (6 rows)" in said
+    ways = [f"{100 * (1 - few.shares[1][k]):.0f}" for k in (least, most)]
+    assert (
+        f"{few.labels[least]}, 2 rows: {ways[0]} % of the way; {few.labels[most]}, 6 rows: {ways[1]} % of the way"
+        in said
+    )
     assert few.shares[1][least] < few.shares[1][most]
 
 
@@ -195,10 +215,15 @@ NOBODY, BOTH = "The sd need not be chosen", "Here both matter"
 @pytest.mark.parametrize(
     ("medians", "expected", "median"),
     [
-        # Scales 0.25 to 64.
-        ((30.0,) * 9, "not even the narrowest is influential", NOBODY),
-        ((1, 3, 9, 20, 28, 29.5, 30, 30, 30), "From a scale of 4.0 ms on it hardly moves", NOBODY),
-        ((1, 2, 4, 7, 11, 16, 22, 28, 33), "the prior is influential", BOTH),
+        # Scales 0.25 to 64; those compared are 4, 16 and 64.
+        ((30.0,) * 9, "With 6 levels the data determine it: none of these three priors is influential", NOBODY),
+        ((1, 3, 9, 20, 28, 29.5, 30, 30, 30), "the data determine it", NOBODY),
+        (
+            (1, 3, 5, 9, 18, 28, 29, 30, 30),
+            "a wider prior hardly changes it: only a narrower prior is influential",
+            NOBODY,
+        ),
+        ((1, 2, 4, 7, 11, 16, 22, 28, 33), "the data alone do not determine it: the prior is influential", BOTH),
     ],
 )
 def test_whether_the_prior_is_heard(balanced, medians, expected, median):
@@ -207,15 +232,25 @@ def test_whether_the_prior_is_heard(balanced, medians, expected, median):
     assert median in about_median
     assert do.startswith("Choose the half-normal prior")
     assert expected in seen
-    assert f"{say(medians[0])}, under the widest {say(medians[-1])}" in seen
+    told = ", ".join(say(medians[k]) for k in (4, 6)) + f" and {say(medians[8])}"
+    assert f"With the scales 4.0 ms, 16.0 ms and 64.0 ms the median of the sd is {told}." in seen
+    # A grid with fewer of these priors gets the same sentence.
+    made = studies(medians)
+    fewer = [study for study in made if study.scale in {1.0, 4.0, 16.0, 64.0}]
+    *_, (_, again) = things_to_try(balanced, 1, topic(), fewer)
+    assert plain(again) == seen
 
 
-@pytest.mark.parametrize("medians", [(0.1,) * 9, (60.0,) * 9], ids=["below", "above"])
-def test_priors_on_one_side_of_the_posterior_settle_nothing(balanced, medians):
-    *_, (_, about_median), (_, seen) = tried(balanced, medians)
-    assert seen.endswith("Does the curve follow the prior, or does it stay where the data are?")
-    assert NOBODY not in about_median
-    assert BOTH not in about_median
+def test_scales_that_a_grid_does_not_have_are_between_its_others():
+    none = np.zeros(0)
+    made = [Study("half-normal", scale, np.ones_like, np.full(9, 1 + np.log2(scale)), none, none, good=True)
+            for scale in (0.5, 2.0, 8.0, 32.0)]  # fmt: skip
+    found, said = prior_influence(made, 4.0, "3 levels", say)
+    # The medians are linear in the logarithm of the scale: at 1, 4 and 16 they are 1, 3 and 5.
+    assert "the median of the sd is 1.0 ms, 3.0 ms and 5.0 ms." in said
+    assert found is Influence.BOTH
+    # Scales too far apart tell nothing of what is between them.
+    assert prior_influence([made[0], made[2], made[3]], 2.0, "3 levels", say)[0] is Influence.UNTRIED
 
 
 def test_without_good_refits_nothing_is_claimed(balanced):

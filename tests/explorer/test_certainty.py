@@ -17,6 +17,7 @@ from partialpool.explorer.newcomer import Newcomer, newcomer
 from partialpool.explorer.page import render_explorer
 from partialpool.explorer.shown import axis_ends
 from partialpool.explorer.studies import PriorChoice, Study
+from partialpool.explorer.words import Words
 from partialpool.model.level_coefficients import level_coefficients
 
 
@@ -185,13 +186,17 @@ def test_every_prior_has_its_own_intervals(pages, schools):
     assert np.ptp(other["low"]) < np.ptp(own["low"])
 
 
-def test_the_axis_holds_the_intervals_unless_they_are_far_wider():
+def test_the_axis_holds_the_intervals_of_the_levels_shown():
     values, infinite = np.array([[1.0, 1.0], [0.5, 1.5], [0.0, 2.0]]), np.zeros(2, bool)
-    low, high = axis_ends(values, 1, infinite, 0.0, np.zeros(0))
-    assert axis_ends(values, 1, infinite, 0.0, np.array([low, np.nan, high])) == (low, high)
+    none = np.zeros(0)
+    low, high = axis_ends(values, 1, infinite, 0.0, none, new=none)
+    assert axis_ends(values, 1, infinite, 0.0, np.array([low, np.nan, high]), new=none) == (low, high)
     width = high - low
-    assert axis_ends(values, 1, infinite, 0.0, np.array([-0.3, 2.4])) == pytest.approx((-0.3, 2.4))
-    wide = axis_ends(values, 1, infinite, 0.0, np.array([-1e6, 1e6]))
+    for ends in ((-0.3, 2.4), (-1e6, 1e6)):
+        assert axis_ends(values, 1, infinite, 0.0, np.array(ends), new=none) == pytest.approx(ends)
+    # That of a new level may be much wider than all others.
+    assert axis_ends(values, 1, infinite, 0.0, none, new=np.array([-0.3, 2.4])) == pytest.approx((-0.3, 2.4))
+    wide = axis_ends(values, 1, infinite, 0.0, none, new=np.array([-1e6, 1e6]))
     assert wide == pytest.approx((low - width / 2, high + width / 2))
 
 
@@ -199,15 +204,19 @@ def test_what_to_try_says_who_is_the_highest(throws):
     factor = throws.design.factors[0]
     curves = pooling_curves(throws, factor, "Intercept", np.array([0.0, 0.7, np.inf]))
     none = np.zeros(0)
-    for share, verdict in ((0.3, "we cannot be sure who is the highest"), (0.6, "that is likely, but we cannot"),
-                           (0.97, "it is almost certain"), (1.0, "above 99\u00a0%: it is almost certain")):  # fmt: skip
+    for share, verdict in (
+        (0.3, "more likely than by chance (12\u00a0%), but we cannot be sure"),
+        (0.6, "60\u00a0%: likely, but we cannot be sure"),
+        (0.97, "97\u00a0%: almost certain"),
+        (1.0, "above 99\u00a0%: almost certain"),
+    ):
         highest = np.full(8, (1 - share) / 7)
         highest[2] = share
         levels = certainty(throws.posterior, at_means(throws), 0, np.arange(8), prob=0.95)
-        levels = type(levels)(levels.low, levels.high, highest)
+        levels = type(levels)(levels.low, levels.high, highest, 4000.0)
         study = Study("half-t(3)", 1.0, np.ones_like, np.array([2.0]), none, none, good=True, levels=levels)
-        tries = things_to_try(curves, 1, Topic("pupil", (), (), False, str), [study])
-        (said,) = [seen for do, seen in tries if do.startswith("Point at the level that you think is the highest")]
+        tries = things_to_try(curves, 1, Topic("pupil", (), (), False, str, Words("pupil")), [study])
+        (said,) = [seen for do, seen in tries if do.startswith("Point at the pupil that you think is the highest")]
         assert "\u2068c\u2069 is the highest with the largest probability" in said
         assert verdict in said
 
@@ -230,8 +239,12 @@ def test_intervals_and_the_new_level_are_drawn_and_said(browser, files, throws):
             assert float(written.removesuffix("\xa0%")) == pytest.approx(100 * best[name], abs=0.56)
     low, high = (own["newcomer"]["means"][name] for name in ("low", "high"))
     said = text_of(browser, "#newcomer").replace("\xa0", " ")
-    assert said.startswith("A new one that we have never seen: as likely above as below 0.")
-    assert f"with 95 % probability between {low:.{decimals}f} and {high:.{decimals}f}" in said
+    middle = own["newcomer"]["means"]["median"]
+    whole = 10 if min(low, 1 - high) >= 0.05 else 100
+    counts = [f"{round(whole * share)} of {whole}" for share in (middle, low, high)]
+    assert said == (
+        f"A new one that we have never seen: about {counts[0]}; probably (95 %) between {counts[1]} and {counts[2]}."
+    )
     assert column(browser, "low", "newcomer-summary")[0] == pytest.approx(own["newcomer"]["low"])
     # It is below all rows, on the same axis.
     bottom = browser.value(f"{MODEL}('levels-plot').y_range.start")
@@ -250,7 +263,15 @@ def test_intervals_and_the_new_level_are_drawn_and_said(browser, files, throws):
     browser.value("document.querySelector('#levels tbody tr input').focus()")
     browser.settle()
     told = text_of(browser, "#told").replace("\xa0", " ")
-    assert re.search(r"95 % interval 0\.\d\d to 0\.\d\d\. P\(highest of 8\) = \d+ %: we cannot be sure\.", told)
+    assert re.search(
+        r"The compromise: 95 % interval 0\.\d\d to 0\.\d\d; P\(highest of 8\) = \d+ %: more likely than by chance "
+        r"\(12 %\), but we cannot be sure\.",
+        told,
+    )
+    # With another prior the intervals are still inside the frame.
+    set_value(browser, "scale", str(len(numbers["scales"]) - 1))
+    assert start >= browser.value(f"{MODEL}('levels-plot').x_range.start") < column(browser, "low").min()
+    assert end <= browser.value(f"{MODEL}('levels-plot').x_range.end") > column(browser, "high").max()
     assert browser.complaints == []
 
 

@@ -142,7 +142,10 @@ def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
     table = pd.DataFrame({name: read_pasted(EXAMPLE.text, {"name"})[name] for name in ("name", "hits", "shots")})
     fit = pp.fit("p(hits, shots) ~ 1 + (1 | name)", table, family="binomial", seed=1, progressbar=False)
     numbers = re.compile(r'<script type="application/json" id="numbers">(.*?)</script>')
-    assert numbers.search(page)[1] == numbers.search(render_explorer(fit, progressbar=False, choice=ONE))[1]
+    assert (
+        numbers.search(page)[1]
+        == numbers.search(render_explorer(fit, progressbar=False, choice=ONE, called="pupil"))[1]
+    )
     # The link leads back to the table as it was typed, and the form lists the page.
     (back,) = re.findall(r'<a href="(/\?page=\w+)">Back to the table</a>', page)
     _, form, _ = ask(url + back[1:])
@@ -401,7 +404,61 @@ def test_rows_that_are_left_out_are_named_above_the_page(serve, monkeypatch):
     status, page, _ = explore(serve(make_page), {"table": text, **chosen_})
     assert status == 200, parts(page)
     note = re.search(r'<div class="panel" role="note".*?</div>', page, re.S)[0]
-    assert "dropped 1 of 18 rows with missing values, in height (1)" in note
+    assert "Left out, because there is no value of height: a." in note
+    assert "dropped" not in note
+
+
+def test_lines_of_commas_are_no_rows_and_those_who_are_left_out_do_not_count(serve):
+    """As a spreadsheet copies empty lines; a pupil whose cell is empty is named, and not among those of the page."""
+    url = serve(lambda question: "<p>done</p>")
+    text = "name,hits,shots\nAda,2,3\n , ,\nBen,,10\nCem,1,4\nDora,5,9\nDora,,2\n,3,4\n,,\n"
+    question = Question(text, "name", "hits", "hits out of attempts", "shots")
+    assert question.remarks == [
+        "Left out, because there is no value of hits: Ben, Dora.",
+        "Left out, because there is no name: 1 row.",
+    ]
+    assert question.model()[1]["name"].tolist() == ["Ada", "Cem", "Dora"]
+    assert explore(url, {"table": text, **CHOICES})[0] == 200
+    assert "3 <bdi>pupils</bdi>, hits out of attempts" in ask(url)[1]
+
+
+def test_names_that_differ_by_case_are_told_without_code(monkeypatch):
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
+    text = EXAMPLE.text.replace("Kai", "ada")
+    page = html.unescape(make_page(Question(text, "name", "hits", "hits out of attempts", "shots")))
+    note = re.search(r'<div class="panel" role="note".*?</div>', page, re.S)[0]
+    assert "'Ada' (1 row) and 'ada' (1 row); allowed, but each is a separate category" in note
+    assert "make them equal if they are one</p>" in note
+    assert ".str" not in note
+
+
+def test_one_pupil_is_told_to_add_others(serve):
+    for rows in ("Ada,2,3\n", "Ada,2,3\nBen,0,0\n", "Ada,2,3\nBen,,4\n"):
+        _, wrong, _ = explore(serve(checked), {"table": f"name,hits,shots\n{rows}", **CHOICES})
+        found = parts(wrong)
+        assert found[0] == (
+            "<b>'name' has too few different values: one is compared with others, so there must be two or more</b>"
+        )
+        assert found[1] == "Found: only 'Ada' in 1 row with all values"
+        assert found[3].startswith("What to do: add more rows, of others than this one")
+
+
+def test_a_decimal_comma_between_commas_is_named(serve):
+    for row, is_meant in (("Ada,2,5,3", True), ("Ada,2", False), ("Ada,two,three,3", False)):
+        found = parts(explore(serve(checked), {"table": f"name,hits,shots\n{row}\nBen,2,3\n", **CHOICES})[1])
+        assert "do not have the same number of columns" in found[0]
+        said = "What to do: if the numbers have decimal commas, such as 2,5, put semicolons between the columns"
+        assert found[3].startswith(said) == is_meant
+
+
+def test_numbers_of_hits_as_yes_or_no_are_pointed_to_hits_out_of_attempts(serve):
+    form = {"table": EXAMPLE.text, **CHOICES, "kind": "yes or no"}
+    found = parts(explore(serve(checked), form)[1])
+    assert found[0] == "<b>'hits' has more than two values, and cannot be read as yes or no</b>"
+    assert found[1].startswith("Found: 12 different values: 0, 10, 11, 13, 14 ...")
+    assert "choose 'hits out of attempts', and the column of the attempts" in found[3]
+    words = parts(explore(serve(checked), {**form, "table": "name,hits\nAda,a\nBen,b\nCem,c\n"})[1])
+    assert words[3] == "What to do: write the same two words in every row, such as hit and miss"
 
 
 def test_unknown_addresses_and_wrong_methods(url):
@@ -458,7 +515,7 @@ def test_pages_load_nothing_from_elsewhere(url):
         ("pupil,hit\nAda,true\nAda,false\n", "pupil", "hit", "yes or no", "", "True"),
         ("team;goals\n1;3\n2;0\n", "team", "goals", "a count", "", ""),
         ("team;height\na;1,5\nb;2,25\n", "team", "height", "a measurement", "", ""),
-        ("a,b\n,\n,\n", "a", "b", "yes or no", "", ""),
+        ("a,b\nx,\ny,\n", "a", "b", "yes or no", "", ""),
     ],
 )
 def test_the_choices_shown_first_fit_the_table(text, who, response, kind, attempts, success):
@@ -612,9 +669,8 @@ def test_some_names_may_be_numbers(text):
 def test_spaces_at_the_ends_of_cells_are_no_part_of_them():
     text = "name ; hits;shots\n Anna ;3 ; 4\nAnna;2;3\n\u00a0Ben;1;  3\n  ;1;3\n"
     table = Question(text, "name", "hits", "hits out of attempts", "shots").model()[1]
-    assert table["name"].tolist()[:3] == ["Anna", "Anna", "Ben"]
-    assert table["name"].isna().tolist() == [False, False, False, True]
-    assert (table["hits"].tolist(), table["shots"].tolist()) == ([3, 2, 1, 1], [4, 3, 3, 3])
+    assert table["name"].tolist() == ["Anna", "Anna", "Ben"]  # and a name of spaces is none
+    assert (table["hits"].tolist(), table["shots"].tolist()) == ([3, 2, 1], [4, 3, 3])
 
 
 def test_names_without_attempts_and_with_several_rows_are_told(serve, monkeypatch):
@@ -622,7 +678,7 @@ def test_names_without_attempts_and_with_several_rows_are_told(serve, monkeypatc
     text = EXAMPLE.text + "Ada,1,4\n<Zoe>,0,0\nBen,0,0\n"
     question = Question(text, "name", "hits", "hits out of attempts", "shots", title="Class <10b>")
     assert question.remarks == [
-        "No trials: <Zoe>, Ben. Rows with 0 attempts tell nothing, and are left out.",
+        "No attempts: <Zoe>, Ben. Rows with 0 attempts tell nothing, and are left out.",
         "Ada has 2 rows; they are added up.",
     ]
     assert question.model()[1]["name"].tolist() == [*read_pasted(EXAMPLE.text, set())["name"], "Ada"]
@@ -637,7 +693,9 @@ def test_names_without_attempts_and_with_several_rows_are_told(serve, monkeypatc
     listed = re.search(r'<a href="/page/\w+"><bdi>Class &lt;10b&gt;</bdi></a> <span class="small">(.*?)</span>', form)[
         1
     ]
-    assert re.fullmatch(r'13 levels, hits out of attempts, made at <time datetime="[-+:\dT]+">\d\d:\d\d</time>', listed)
+    assert re.fullmatch(
+        r'13 <bdi>pupils</bdi>, hits out of attempts, made at <time datetime="[-+:\dT]+">\d\d:\d\d</time>', listed
+    )
 
 
 def test_many_names_with_several_rows_are_counted():
@@ -664,29 +722,34 @@ def test_a_pupil_may_be_called_none(word):
     """Such a word is missing in a column of numbers, as in a file, and a name among names; both are said."""
     text = f"name;hits;shots\n{word};2;3\nBen;1;4\nCem;NA;5\n ;1;3\nDora;3; NA\n"
     table, remarks = Question(text, "name", "hits", "hits out of attempts", "shots").read()[1:]
-    assert table["name"].tolist()[:3] == [word.strip(), "Ben", "Cem"]
-    assert table["name"].isna().tolist() == [False, False, False, True, False]
-    assert table["hits"].isna().tolist() == [False, False, True, False, False]
-    assert table["shots"].isna().tolist() == [False, False, False, False, True]
+    assert table["name"].tolist() == [word.strip(), "Ben"]
     assert remarks == [
         f"{word.strip()!r} in name is read as a name. If it means that the name is not known, leave the cell empty.",
         "'NA' in hits is read as a missing value, in 1 row.",
         "'NA' in shots is read as a missing value, in 1 row.",
+        "Left out, because there is no value of hits: Cem.",
+        "Left out, because there is no value of shots: Dora.",
+        "Left out, because there is no name: 1 row.",
     ]
 
 
 def test_among_numbers_that_are_labels_na_is_missing():
     table, remarks = Question("who,y\n1,2\n1,3\n2,5\nNA,3\n", "who", "y", "a measurement").read()[1:]
-    assert table["who"].isna().tolist() == [False, False, False, True]
-    assert remarks == ["'NA' in who is read as a missing value, in 1 row."]
+    assert table["y"].tolist() == [2, 3, 5]
+    assert remarks == [
+        "'NA' in who is read as a missing value, in 1 row.",
+        "Left out, because there is no who: 1 row.",
+    ]
 
 
 def test_among_yes_and_no_na_is_missing():
     text = "who,hit\nAda,yes\nBen,no\nCem,NA\nDora,n/a\n"
     table, remarks = Question(text, "who", "hit", "yes or no", success="yes").read()[1:]
-    assert table["hit"].tolist()[:2] == ["yes", "no"]
-    assert table["hit"].isna().sum() == 2
-    assert remarks == ["'NA', 'n/a' in hit are each read as a missing value, in 2 rows."]
+    assert table["hit"].tolist() == ["yes", "no"]
+    assert remarks == [
+        "'NA', 'n/a' in hit are each read as a missing value, in 2 rows.",
+        "Left out, because there is no value of hit: Cem, Dora.",
+    ]
 
 
 def test_the_words_that_are_missing_are_those_of_a_file(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from partialpool.explorer.means import MeanAxis
 from partialpool.explorer.page import render_explorer
 from partialpool.explorer.shown import levels_in_order
 from partialpool.explorer.studies import Study
+from partialpool.explorer.words import Words
 from partialpool.families.links import LINKS
 
 CLASS = {
@@ -43,7 +45,9 @@ def plain(text):
 
 
 def topic():
-    return Topic("name", (), (), False, lambda value: f"{value:.2f}", "trial")
+    return Topic(
+        "name", (), (), False, lambda value: f"{value:.2f}", Words("pupil", "throws", "never miss", "never hit")
+    )
 
 
 def explored(fit):
@@ -123,11 +127,17 @@ def test_levels_that_are_alike_have_an_axis_with_probabilities(alike_page):
 def test_the_least_width_has_the_unit_of_the_response(unit):
     data = {"y": unit * np.tile([-1.0, 1.0], 12), "g": np.repeat(list("abcd"), 6)}
     fit = pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False)
-    picture = explored(fit)[1]["pictures"][2]
-    x_range = models_of(picture, "Figure")[0]["x_range"]["attributes"]
-    # One standard error to each side, and as much again for what is expected of a new level, which is wider still.
+    items = explored(fit)[1]
+    x_range = models_of(items["pictures"][2], "Figure")[0]["x_range"]["attributes"]
+    # One standard error to each side, or the intervals; and half as much again for a new level, which is wider still.
     error = float(fit.posterior["sigma"].median()) / np.sqrt(6)
-    assert (x_range["end"], x_range["start"]) == pytest.approx((2.2 * error, -2.2 * error), rel=1e-6)
+    own = items["numbers"]["certain"][0]
+    low, high = min(-error, *own["low"]), max(error, *own["high"])
+    room = (high - low) / 2
+    low, high = min(low, max(own["newcomer"]["low"], low - room)), max(high, min(own["newcomer"]["high"], high + room))
+    margin = 0.05 * (high - low)
+    assert (x_range["start"], x_range["end"]) == pytest.approx((low - margin, high + margin), rel=1e-4)
+    assert x_range["end"] > error
 
 
 def test_a_level_without_throws_has_no_estimate_of_its_own(class_page):
@@ -143,8 +153,8 @@ def test_a_level_without_throws_has_no_estimate_of_its_own(class_page):
     factor = fit.design.factors[0]
     assert amounts(fit.design, factor)[k] == brackets(fit.design, factor)[k] == "no trials"
     none = plain(readings(curves, topic())["none"])
-    assert "No finite estimate: Anna, Bilal, Pit." in none
-    assert none.endswith("No trials, and so no estimate without pooling: Olga.")
+    assert "With one outcome only, and so at an end of the picture: Anna, Bilal, Pit." in none
+    assert none.endswith("No throws, and so no estimate alone: Olga.")
     numbers = class_page[1]["numbers"]
     at_page = numbers["names"].index("Olga")
     assert numbers["empty"][at_page]
@@ -167,10 +177,55 @@ def test_one_level_with_a_finite_estimate_gets_a_true_sentence():
     study = Study("half-t(3)", 1.0, np.ones_like, np.array([2.0]), none, none, good=True)
     said = plain(things_to_try(curves, 1, topic(), [study])[2][1])
     low, high = (f"{100 * share:.0f}" for share in (curves.shares[1].min(), curves.shares[1].max()))
-    assert f"the weight of a level\u2019s own rows is between {low} and {high} %: the less information" in said
+    assert f"the weight of a pupil\u2019s own throws is between {low} and {high} %: the less information" in said
     assert "since effects of" not in said
     # The level with most information has the largest weight.
     assert np.argmax(curves.shares[1]) == 2
+
+
+def test_the_farthest_are_those_that_the_picture_shows_farthest(class_page):
+    fit, curves = at(CLASS)
+    none = np.zeros(0)
+    study = Study("half-t(3)", 1.0, np.ones_like, np.array([2.0]), none, none, good=True)
+    about = replace(topic(), records=amounts(fit.design, fit.design.factors[0]))
+    said = plain(things_to_try(curves, 1, about, [study])[1][1])
+    assert said == (
+        "Now each pupil has an estimate from its own throws, including their noise, which is luck: Anna (3 of 3) is "
+        "farthest out: on this record alone, Anna would never miss. Bilal (0 of 4) and Pit (0 of 2) are farthest out, "
+        "at the other end: on these records alone, each would never hit. Would you expect that of the next throws?"
+    )
+    # What that means for the computation is said in the technical part, and only there.
+    plain_part, technical = class_page[0].split("<details>")
+    assert "separates" not in plain_part
+    assert "a predictor separates" in technical.split("</details>")[0]
+    assert "no finite estimate" not in plain_part
+
+
+def test_the_page_says_throws_and_log_odds(class_page):
+    text = class_page[0].split("<details>")[0]
+    assert "the fewer shots, the larger the share of the way it is drawn to the others" in text
+    assert "farther it is drawn" not in text
+    assert re.search(r'<th scope="col" class="number wide">shots</th>', text)
+    assert text.count("Log odds: 0 is one half; +1 is 73\u00a0%; +2 is 88\u00a0%") == 1
+    assert "(ICC, on the scale of log odds)" in text
+    assert class_page[1]["numbers"]["sd_scale"] == "log odds"
+    assert "shots" in class_page[1]["numbers"]["readings"]["none"]
+    assert not re.search(
+        r"\b(trials|rows)\b", re.sub(r'<p class="kind">.*?</p>|class="rows"|<style>.*?</style>', "", text, flags=re.S)
+    )
+
+
+def test_equal_records_are_a_tie_with_one_probability():
+    pupils = {"Anna": (10, 10), "Ben": (4, 10), "Jonas": (10, 10), "Kira": (5, 10), "Leo": (4, 10)}
+    text, items = explored(pp.fit(FORMULA, table(pupils), family="binomial", seed=1, progressbar=False))
+    numbers = items["numbers"]
+    highest = dict(zip(numbers["names"], numbers["certain"][0]["highest"], strict=True))
+    assert highest["Anna"] == highest["Jonas"]
+    assert highest["Ben"] == highest["Leo"]
+    assert sum(highest.values()) == pytest.approx(1, abs=0.003)
+    others = dict(zip(numbers["names"], numbers["ties"], strict=True))
+    assert others == {"Anna": ["Jonas"], "Jonas": ["Anna"], "Ben": ["Leo"], "Leo": ["Ben"], "Kira": []}
+    assert "Anna and Jonas have the same record: that is a tie. Of all 5, each of them is the highest" in plain(text)
 
 
 @pytest.fixture(scope="module")

@@ -157,10 +157,10 @@ def test_log_odds_move_between_all_throws_and_each_pupils_own(browser, files, th
     np.testing.assert_allclose(column(browser, "own"), own, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(column(browser, "here"), own, rtol=1e-7, atol=1e-9)
     assert np.isnan(own[names.index("b")])
-    assert "No finite estimate: \u2068b\u2069." in text_of(browser, "#reads")
+    assert "at an end of the picture: \u2068b\u2069." in text_of(browser, "#reads")
     browser.value(f"document.querySelectorAll('#levels tbody tr input')[{names.index('b')}].focus()")
     browser.settle()
-    assert "b\u2069: 0 of 5; alone 0.00 (no finite estimate);" in text_of(browser, "#told")
+    assert "b\u2069: 0 of 5; alone 0.00: it would never hit;" in text_of(browser, "#told")
     assert "on the scale of the log odds of hits" in text_of(browser, "details")
 
 
@@ -200,7 +200,7 @@ def test_no_row_is_empty_without_pooling(browser, files, size):
                        ("share", "\u2013"), ("error", "\u2013")):  # fmt: skip
         assert cells(browser, name)[at] == text, name
     told = look_at(browser, at)
-    assert told.startswith("b: 0 of 5; alone 0.00 (no finite estimate); all together 0.")
+    assert told.startswith("b: 0 of 5; alone 0.00: it would never hit; all together 0.")
     assert "here 0.00 (\u2212\u221e)." in told
     assert "weight" not in told
     assert browser.complaints == []

@@ -214,7 +214,7 @@ def test_where_other_predictors_are_is_said(radon):
     assert numbers["population"] is None
     assert len(set(numbers["populations"][0])) == 2
     assert "All together (complete pooling): one value for all levels with the same values of these." in both
-    assert "levels with equal predictors get the same estimate" in both
+    assert "those with equal predictors get the same estimate" in both
 
 
 @pytest.mark.usefixtures("quick")

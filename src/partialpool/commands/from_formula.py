@@ -1,10 +1,11 @@
 """Fit a formula to a table's file, as `fit` and `check` do."""
 
 import argparse
+import re
 from typing import Any
 
 from partialpool.commands.options import sampling_overrides
-from partialpool.errors import SpecError
+from partialpool.errors import PartialPoolError, SpecError
 
 __all__ = ["fit_of_formula", "is_formula", "refuse_options_of_formula"]
 
@@ -34,9 +35,24 @@ def fit_of_formula(options: argparse.Namespace) -> Any:
             allowed="a formula and the file of its table",
             do=f"for instance: partialpool {options.command} {options.model!r} table.csv",
         )
-    spec = as_spec(options.model, family=options.family, link=options.link)
-    table = read_table_file(options.table, columns_of_factors(spec), encoding=options.encoding)
-    return fit(spec, table, **sampling_overrides(options))
+    try:
+        spec = as_spec(options.model, family=options.family, link=options.link)
+        table = read_table_file(options.table, columns_of_factors(spec), encoding=options.encoding)
+        return fit(spec, table, **sampling_overrides(options))
+    except PartialPoolError as error:
+        raise _with_options(error) from error
+
+
+def _with_options(error: PartialPoolError) -> PartialPoolError:
+    """Write keywords of `fit` in an advice as options of the command line: family='binomial' as --family binomial.
+
+    Examples
+    --------
+    >>> print(_with_options(SpecError("no", got="a", allowed="b", do="name family='binomial'")).do)
+    name --family binomial
+    """
+    do = re.sub(r"\b(family|link)='(\w+)'", r"--\1 \2", error.do)
+    return type(error)(error.wrong, got=error.got, allowed=error.allowed, do=do)
 
 
 def refuse_options_of_formula(options: argparse.Namespace, *, wrong: str, do: str) -> None:
@@ -45,8 +61,15 @@ def refuse_options_of_formula(options: argparse.Namespace, *, wrong: str, do: st
     Raises
     ------
     SpecError
-        One of them was given.
+        One of them was given; or a formula stands behind its table.
     """
+    if options.table is not None and is_formula(str(options.table)):
+        raise SpecError(
+            "the formula comes first, then the table",
+            got=f"{options.command} {options.model!r} {str(options.table)!r}",
+            allowed="a formula, which has a ~, and after it the file of its table",
+            do=f"partialpool {options.command} {str(options.table)!r} {options.model}",
+        )
     given = [f"--{name}" for name in ("family", "link", "encoding") if getattr(options, name)]
     if options.table is not None or given:
         raise SpecError(

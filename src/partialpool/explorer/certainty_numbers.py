@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from partialpool.explorer.highest import verdicts
 from partialpool.explorer.means import MeanAxis
 from partialpool.explorer.newcomer import Newcomer
 from partialpool.explorer.pictures import MARGIN
@@ -21,15 +22,19 @@ _POINTS: Final = 121
 """Points at which the density of a new level is drawn."""
 
 
-def own_intervals(own: Study, order: np.ndarray, prob: float) -> np.ndarray:
-    """Return the ends of all intervals of the fit itself: of the levels shown, and of a new one."""
+def own_intervals(own: Study, order: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of intervals of the fit itself: of the levels shown, and of a new one."""
     ends = [] if own.levels is None else [own.levels.low[order], own.levels.high[order]]
-    new = [] if own.newcomer is None else [[own.newcomer.quantile(share) for share in central_ends(prob)]]
-    return np.concatenate([np.zeros(0), *ends, *new])
+    new = [] if own.newcomer is None else [own.newcomer.quantile(share) for share in central_ends(prob)]
+    return np.concatenate([np.zeros(0), *ends]), np.array(new)
 
 
 def certainty_numbers(
-    studies: Sequence[Study], order: np.ndarray, ends: tuple[float, float], prob: float, means: MeanAxis | None
+    studies: Sequence[Study],
+    order: np.ndarray,
+    ends: tuple[float, float],
+    prob: float,
+    means: MeanAxis | None,
 ) -> dict[str, Any]:
     """Return for every prior the intervals of the levels, and what is expected of a new one.
 
@@ -49,7 +54,8 @@ def certainty_numbers(
     dict
         `newcomer_points`, the places of the densities. `certain`, by prior, None where the fit failed: `low` and
         `high`, by level, with `means` of each where the page has them; `highest`, the probability of being the highest
-        of all levels; `newcomer`: `low`, `median` and `high`, with their `means`, and the `density`, 1 at its peak.
+        of all levels, and `verdicts`, what it says; `newcomer`: `low`, `median` and `high`, with their `means`, and the
+        `density`, 1 at its peak.
     """
     beside = MARGIN * (ends[1] - ends[0])
     points = np.linspace(ends[0] - beside, ends[1] + beside, _POINTS)
@@ -72,6 +78,7 @@ def _certain(
     found = study.levels
     out: dict[str, Any] = {"low": _rounded(found.low[order]), "high": _rounded(found.high[order])}
     out["highest"] = np.round(found.highest[order], _DECIMALS).tolist()
+    out["verdicts"] = verdicts(found, order)
     if mean is not None:
         out["means"] = {name: _rounded(mean(getattr(found, name)[order])) for name in ("low", "high")}
     out["newcomer"] = None if study.newcomer is None else _expected(study.newcomer, points, prob, mean)

@@ -17,6 +17,7 @@ from partialpool.explorer.axis import LAST, SdAxis
 from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.certainty_numbers import certainty_numbers, own_intervals
 from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
+from partialpool.explorer.highest import equal_records, percent_of, ties, with_shared_ties
 from partialpool.explorer.means import MeanAxis, mean_numbers
 from partialpool.explorer.pictures import (
     NEW_COLOR,
@@ -27,9 +28,12 @@ from partialpool.explorer.pictures import (
     newcomer_rows,
     sd_picture,
 )
+from partialpool.explorer.scale import SdScale, sd_scale_of
 from partialpool.explorer.script_data import drawn_edge, interval_name, level_numbers, study_numbers
 from partialpool.explorer.shown import axis_ends, levels_in_order, levels_to_show
 from partialpool.explorer.studies import FAMILIES, OWN, PriorChoice, PriorScales, Study, prior_scales, prior_studies
+from partialpool.explorer.words import Words, words_of
+from partialpool.families.link import ProbabilityLink
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
 from partialpool.intervals import DEFAULT_PROB, central_ends
@@ -150,8 +154,12 @@ def render_explorer(
     progressbar: bool = True,
     above: str = "",
     choice: PriorChoice = _EVERY,
+    called: str = "",
 ) -> str:
-    """Return the page as text; `above` is HTML for the top of its body, `choice` the priors that it offers."""
+    """Return the page as text.
+
+    `above` is HTML for the top of its body, `choice` the priors that it offers, `called` what one level is called.
+    """
     central_ends(prob)  # an error, if any, comes before the refits
     asked: dict[str, Any] = {"levels": levels, "prob": prob, "choice": choice}
     found = _explored(fit, factor, effect, **asked, seed=_seed(fit, seed), progressbar=progressbar)
@@ -159,7 +167,7 @@ def render_explorer(
     # Bokeh must read a model before anything that refers to it, so the order of keys matters.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
     text = environment.get_template("explorer.html").render(
-        **_content(fit, found, prob),
+        **_content(fit, found, prob, called),
         title=title.strip(),
         above=above,
         bokeh=bokeh_script(),
@@ -229,6 +237,7 @@ def _explored(
     studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar, **options)
     axis = SdAxis(drawn_edge(studies, prob))
     curves = pooling_curves(fit, chosen, effect, axis.sds)
+    studies = with_shared_ties(studies, equal_records(curves))
     at = round(axis.step_of(float(np.median(studies[0].sd))))
     unit = fit.design.axis_units.of_effects([effect]).get(effect, "")
     predictor = "" if fit.spec.link_record.is_identity else predictor_on_axis(fit.design)
@@ -236,36 +245,28 @@ def _explored(
     return _Explored(chosen, effect, unit, scales, studies, axis, curves, at, order, predictor)
 
 
-def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
+def _content(fit: Fit, found: _Explored, prob: float, called: str) -> dict[str, Any]:
     """Return the numbers, pictures and texts of the page."""
     design, chosen, curves, order = fit.design, found.factor, found.curves, found.order
     others = [name for name in chosen.names if name != found.effect]
     other_factors = [factor.name for factor in design.factors if factor is not chosen]
-    counted = "row" if design.response.trials is None else "trial"
+    words = words_of(design, chosen.name, called)
+    counts, beside = amounts(design, chosen), brackets(design, chosen)
+    sd_scale = SdScale() if found.unit else sd_scale_of(fit.spec.link_record, found.effect)
     means = _means(fit, found)
     say_mean = None if means is None else means.said(found.say, curves.values[found.at, order])
-    topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say, counted, say_mean)
+    known = design.se is not None
+    topic = Topic(chosen.name, others, other_factors, known, found.say, words, say_mean, sd_scale.name, counts)
     own = found.studies[0]
-    reach = own_intervals(own, order, prob)
-    ends = axis_ends(curves.values[:, order], found.at, curves.infinite[order], _least_width(found), reach)
+    reach, new = own_intervals(own, order, prob)
+    ends = axis_ends(curves.values[:, order], found.at, curves.infinite[order], _least_width(found), reach, new=new)
     names = [short(curves.labels[k], 18) for k in order[::-1]]
-    counts, beside = amounts(design, chosen), brackets(design, chosen)
     return {
-        "about": {
-            "factor": chosen.name,
-            "effect": found.effect,
-            "unit": found.unit,
-            "response": response_name(fit),
-            "formula": str(fit.spec),
-            "rows": design.n_rows,
-            "scale": _scale_in_words(fit, found.predictor),
-            "counted": counted,
-            "normal": fit.spec.is_normal,
-            "own": " and ".join(FAMILY_PARAMETERS[name] for name, _ in fit.spec.family_record.parameters),
-        },
+        "about": _about(fit, found, words, sd_scale),
         "levels": [(curves.labels[k], int(curves.rows[k])) for k in order],
         "left_out": chosen.n_levels - len(order),
         "n_levels": chosen.n_levels,
+        "chance": percent_of(1 / chosen.n_levels),
         "balanced": is_balanced(curves.own_errors),
         "pull": curves.pull,
         "pulls": Pull,
@@ -283,10 +284,15 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
         "interval": interval_name(prob),
         "start": found.at,
         "newcomer": own.newcomer is not None,
-        "tries": things_to_try(curves, found.at, topic, found.studies),
+        "tries": things_to_try(curves, found.at, topic, found.studies, found.scales.sizes[found.scales.start]),
         "means": means,
         "numbers": {
             "unit": found.unit,
+            "sd_scale": sd_scale.name,
+            "one": words.one,
+            "ties": ties(curves.labels, equal_records(curves), order),
+            "probable": means is not None and isinstance(means.link, ProbabilityLink),
+            "ends_said": {"1": words.highest, "-1": words.lowest},
             "amounts": [counts[k] for k in order],
             "beside": [beside[k] for k in order],
             "pull": curves.pull,
@@ -300,10 +306,28 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
             **certainty_numbers(found.studies, order, ends, prob, means),
         },
         "pictures": [
-            sd_picture(found.axis, _with_unit("sd", found.unit)),
+            sd_picture(found.axis, _with_unit("sd", found.unit or sd_scale.name)),
             icc_picture(),
             levels_picture(names, *ends, short(found.label, 60), means, has_newcomer=own.newcomer is not None),
         ],
+    }
+
+
+def _about(fit: Fit, found: _Explored, words: Words, sd_scale: SdScale) -> dict[str, Any]:
+    """Return what the template's texts are about."""
+    return {
+        "factor": found.factor.name,
+        "effect": found.effect,
+        "unit": found.unit,
+        "response": response_name(fit),
+        "formula": str(fit.spec),
+        "rows": fit.design.n_rows,
+        "scale": _scale_in_words(fit, found.predictor),
+        "words": words,
+        "sd_scale": sd_scale,
+        "icc_scale": sd_scale_of(fit.spec.link_record, INTERCEPT).name,
+        "normal": fit.spec.is_normal,
+        "own": " and ".join(FAMILY_PARAMETERS[name] for name, _ in fit.spec.family_record.parameters),
     }
 
 

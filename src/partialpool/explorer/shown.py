@@ -15,7 +15,7 @@ from partialpool.reporting.limits import MOST_LEVELS
 __all__ = ["axis_ends", "levels_in_order", "levels_to_show"]
 
 _ROOM: Final = 0.5
-"""Width that intervals may add to the axis on each side, relative to that of the estimates."""
+"""Width that the interval of a new level may add to the axis on each side, relative to that of the estimates."""
 
 
 def levels_to_show(known: Levels, rows: np.ndarray, levels: Sequence[Any] | None) -> np.ndarray:
@@ -65,7 +65,7 @@ def levels_in_order(curves: PoolingCurves, at: int, kept: np.ndarray) -> np.ndar
 
 
 def axis_ends(
-    values: np.ndarray, at: int, infinite: np.ndarray, least: float, intervals: np.ndarray
+    values: np.ndarray, at: int, infinite: np.ndarray, least: float, intervals: np.ndarray, *, new: np.ndarray
 ) -> tuple[float, float]:
     """Return the ends of the axis of estimates.
 
@@ -79,7 +79,9 @@ def axis_ends(
     least
         Least width of the axis.
     intervals
-        Ends of intervals, which the axis holds too unless it would be much wider for them.
+        Ends of the intervals of the levels shown, all of which the axis holds.
+    new
+        Ends of the interval of a new level, which it holds too unless it would be much wider for them.
     """
     limits = robust_limits(values[: at + 1], values[-1])
     if limits is not None:
@@ -89,6 +91,8 @@ def axis_ends(
         low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
     more = max(0.0, least - (high - low)) / 2
     low, high = low - more, high + more
+    drawn = intervals[np.isfinite(intervals)]
+    low, high = min(low, float(drawn.min(initial=low))), max(high, float(drawn.max(initial=high)))
     room = _ROOM * (high - low)
-    reach = np.clip(intervals[np.isfinite(intervals)], low - room, high + room)
+    reach = np.clip(new[np.isfinite(new)], low - room, high + room)
     return min(low, float(reach.min(initial=low))), max(high, float(reach.max(initial=high)))

@@ -112,6 +112,11 @@ class Link(ABC):
         return f"{self.name} {mean}"
 
     @property
+    def units_in_words(self) -> str:
+        """The units of the linear predictor, in words: empty for the identity, else `log odds` or `probit units`."""
+        return "" if self.is_identity else f"{self.name} units"
+
+    @property
     def scale_in_words(self) -> str:
         """The words after "sd ...": empty for the identity, else " on the log scale"."""
         return "" if self.is_identity else f" on the {self.name} scale"

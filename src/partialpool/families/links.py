@@ -64,6 +64,7 @@ class Log(Link):
     """The logarithm, for means above 0; coefficients are log ratios."""
 
     name = "log"
+    units_in_words = "logarithms"
     coefficients_are_log_ratios = True
     coefficient_ratio = "Ratios of means"
     as_function = "exp"
@@ -205,6 +206,7 @@ class Logit(IntegratedLink):
     """Log odds."""
 
     name = "logit"
+    units_in_words = "log odds"
     coefficient_ratio = "Odds ratios"
     latent_variance = np.pi**2 / 3
     strip = np.pi

@@ -48,6 +48,9 @@ _MEND_LINES: Final = (
     "correct this line and those like it: put quotation marks around a value that has a separator in it, add a value "
     "that is missing, or drop a separator at the end"
 )
+_DECIMAL_COMMAS: Final = (
+    "if the numbers have decimal commas, such as 2,5, put semicolons between the columns, or write 2.5"
+)
 _WESTERN: Final = "cp1252"
 """Of Windows and Excel in Western Europe; Latin-1 has the same letters."""
 
@@ -99,7 +102,7 @@ def read_table_file(path: Path, factors: set[str], *, encoding: str | None = Non
             "the lines of the data file do not have the same number of columns",
             got=f"{path}: {error}",
             allowed=_EVEN,
-            do=_MEND_LINES,
+            do=_mend_lines(error),
         ) from error
     except (OSError, ValueError, csv.Error) as error:
         raise FileError(
@@ -108,6 +111,11 @@ def read_table_file(path: Path, factors: set[str], *, encoding: str | None = Non
             allowed=_READABLE,
             do="check the file's name and its first lines",
         ) from error
+
+
+def _mend_lines(error: UnevenLinesError) -> str:
+    """Say what to do with lines of other numbers of parts; a decimal comma divides a number into two."""
+    return f"{_DECIMAL_COMMAS}; else {_MEND_LINES}" if error.has_decimal_commas else _MEND_LINES
 
 
 def _known_encoding(path: Path, encoding: str | None, *, is_text: bool) -> str:
@@ -188,7 +196,7 @@ def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
             "the lines of the table do not have the same number of columns",
             got=str(error),
             allowed=_EVEN,
-            do=_MEND_LINES,
+            do=_mend_lines(error),
         ) from error
     except (ValueError, csv.Error) as error:
         raise DataError(

@@ -1,6 +1,7 @@
 """Lines of a text table that do not have as many parts as its first line."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -11,7 +12,19 @@ _MOST_SHOWN: Final = 60
 
 
 class UnevenLinesError(ValueError):
-    """A line has another number of parts than the first one."""
+    """A line has another number of parts than the first one.
+
+    Parameters
+    ----------
+    text
+        What was found.
+    has_decimal_commas
+        Whether commas within numbers may have divided the line.
+    """
+
+    def __init__(self, text: str, *, has_decimal_commas: bool = False) -> None:
+        super().__init__(text)
+        self.has_decimal_commas = has_decimal_commas
 
 
 def check_even_lines(lines: Iterable[str], separator: str, separators: Sequence[str]) -> None:
@@ -58,7 +71,10 @@ def check_even_lines(lines: Iterable[str], separator: str, separators: Sequence[
             line = seen.last.strip("\r\n")
             shown = repr(line if len(line) <= _MOST_SHOWN else f"{line[:_MOST_SHOWN]}...")
             parts = f"{len(row)} part{'s' if len(row) != 1 else ''}"
-            raise UnevenLinesError(f"line {seen.count} {shown} has {parts}, the first line has {first}")
+            raise UnevenLinesError(
+                f"line {seen.count} {shown} has {parts}, the first line has {first}",
+                has_decimal_commas=separator == "," and len(row) > first and re.search(r"\d,\d", line) is not None,
+            )
 
 
 class _Lines:

@@ -7,6 +7,7 @@ from partialpool.errors import PartialPoolWarning
 from partialpool.explorer.classroom.question import Question
 from partialpool.explorer.page import render_explorer
 from partialpool.explorer.studies import PriorChoice
+from partialpool.explorer.words import pupil_word
 from partialpool.fitting.fit import fit
 from partialpool.reporting.pagemaker import page_environment
 
@@ -16,6 +17,9 @@ _SEED: Final = 1
 """Equal tables have equal pages."""
 PRIORS: Final = PriorChoice(("half-t(3)", "half-normal"), 5)
 """A class waits for the page: 10 fits in place of 36. The default prior is among them, and a narrow and a wide one."""
+
+_CODE: Final = " (for instance .str"
+"""Advice to programmers, which a warning about names that differ by case ends with."""
 
 
 def make_page(question: Question) -> str:
@@ -30,7 +34,11 @@ def make_page(question: Question) -> str:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PartialPoolWarning)
         found = fit(spec, table, seed=_SEED, progressbar=False)
-        notes = [str(warning.message) for warning in caught if issubclass(warning.category, PartialPoolWarning)]
+        notes = [
+            str(warning.message).partition(_CODE)[0]
+            for warning in caught
+            if issubclass(warning.category, PartialPoolWarning)
+        ]
         verdict = found.digest.verdict
         if not verdict.good:
             notes.append(str(verdict))
@@ -41,5 +49,6 @@ def make_page(question: Question) -> str:
             seed=_SEED,
             progressbar=False,
             choice=PRIORS,
+            called=pupil_word(question.who),
             above=above.render(key=question.key, notes=[*remarks, *notes]),
         )

@@ -7,6 +7,7 @@ from partialpool.explorer.classroom.guess import guessed
 from partialpool.explorer.classroom.pages import Asked
 from partialpool.explorer.classroom.pasted import MOST_COLUMNS, MOST_ROWS, read_pasted
 from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TITLE, Question
+from partialpool.explorer.words import Words, pupil_word
 from partialpool.plots.style import BLUE, INK, PALETTE, VERMILION
 from partialpool.reporting.pagemaker import page_environment
 
@@ -45,7 +46,7 @@ def render_form(question: Question, *, made: list[Asked], error: PartialPoolErro
         question=question,
         columns=columns,
         kinds=tuple(KINDS.values()),
-        made=made,
+        made=[(asked, Words(pupil_word(asked.question.who)).ones) for asked in made],
         error=error,
         most_rows=MOST_ROWS,
         most_columns=MOST_COLUMNS,
@@ -56,7 +57,9 @@ def render_form(question: Question, *, made: list[Asked], error: PartialPoolErro
 
 def render_waiting(question: Question, before: int) -> str:
     """Return the page that is shown during a fit, and asks for itself again; `before` is the number of earlier fits."""
-    return _rendered("classroom_waiting.html", question=question, before=before)
+    return _rendered(
+        "classroom_waiting.html", question=question, before=before, ones=Words(pupil_word(question.who)).ones
+    )
 
 
 def render_refusal(error: PartialPoolError) -> str:

@@ -21,6 +21,7 @@ _SEPARATORS: Final = "\t;|,"
 """The comma is the last one: it may stand within numbers."""
 _MOST_SHOWN: Final = 60
 _NUMBER: Final = r"\s*[-+]?\d+([.,]\d+)*\s*"
+_NO_CELLS: Final = r"^[ \t,;|]+$"
 _NO_NAME: Final = rf"{_NUMBER}|Unnamed: \d+"
 """A number, or what the reader calls a column without a name."""
 
@@ -87,9 +88,10 @@ def read_cells(text: str, columns: set[str]) -> pd.DataFrame:
 def _lines(text: str) -> str:
     """Return the lines of a table, with the spaces around the names of its columns dropped.
 
-    The reader takes names as they are written; spaces after the separators are not meant as parts of them.
+    The reader takes names as they are written; spaces after the separators are not meant as parts of them. A line
+    without a value, such as `,,` of a spreadsheet, becomes an empty line.
     """
-    lines = text.replace("\r\n", "\n").strip("\n\ufeff")
+    lines = re.sub(_NO_CELLS, "", text.replace("\r\n", "\n").strip("\n\ufeff"), flags=re.MULTILINE)
     names, _, rows = lines.partition("\n")
     try:
         return f"{_without_spaces(names, separator_of(lines))}\n{rows}\n"

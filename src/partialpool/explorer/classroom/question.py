@@ -11,7 +11,7 @@ import pandas as pd
 from partialpool.errors import DataError, SpecError, nearest
 from partialpool.explorer.classroom.missing import said_of_words
 from partialpool.explorer.classroom.pasted import read_cells, read_pasted
-from partialpool.explorer.classroom.remarks import added_up, without_attempts
+from partialpool.explorer.classroom.remarks import added_up, complete_rows, without_attempts
 from partialpool.explorer.classroom.responses import (
     as_yes,
     check_both_outcomes,
@@ -103,7 +103,7 @@ class Question:
         return sha256(fields.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def model(self) -> tuple[ModelSpec, pd.DataFrame]:
-        r"""Return the model `response ~ 1 + (1 | who)` and its table, without rows of 0 attempts.
+        r"""Return the model `response ~ 1 + (1 | who)` and its table, without rows of 0 attempts or empty cells.
 
         Names become part of a model only as columns of the table that was read, and in backquotes.
 
@@ -129,7 +129,7 @@ class Question:
         --------
         >>> table = "name,hits,shots\nAda,2,3\nAda,1,4\nBen,5,9\nCem,0,0"
         >>> Question(table, "name", "hits", "hits out of attempts", "shots").remarks
-        ['No trials: Cem. Rows with 0 attempts tell nothing, and are left out.', 'Ada has 2 rows; they are added up.']
+        ['No attempts: Cem. Rows with 0 attempts tell nothing, and are left out.', 'Ada has 2 rows; they are added up.']
         """
         return self.read()[2]
 
@@ -171,13 +171,15 @@ class Question:
             check_yes_and_no(table[self.response])
         else:
             make_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
+        table, incomplete = complete_rows(table, self.who, [*used.values()])
+        remarks += incomplete
+        _check_levels(self.who, table)
         if kind.has_attempts:
             table, empty = without_attempts(table, self.who, self.attempts)
             remarks += empty
             _check_levels(self.who, table)
-            complete = table[[*used.values()]].dropna()
-            check_both_outcomes(float(complete[self.response].sum()), float(complete[self.attempts].sum()))
-            remarks += added_up(complete, self.who)
+            check_both_outcomes(float(table[self.response].sum()), float(table[self.attempts].sum()))
+            remarks += added_up(table, self.who)
         if kind.needs_repeats:
             check_repeats(table, self.who, self.response)
         return ModelSpec(response, groups=[Group(self.who)], family=kind.family), table, remarks
@@ -218,11 +220,19 @@ def _check_apart(used: Mapping[str, str]) -> None:
 
 def _check_levels(who: str, table: pd.DataFrame) -> None:
     count = table[who].nunique()
-    if not 2 <= count <= MOST_LEVELS:
-        many = count > MOST_LEVELS
+    if count < 2:
+        only = f"only {str(table[who].dropna().iloc[0])[:_MOST_SHOWN]!r}" if count else "no name"
         raise DataError(
-            f"{who!r} has too {'many' if many else 'few'} different values",
+            f"{who!r} has too few different values: one is compared with others, so there must be two or more",
+            got=f"{only} in {len(table)} row{'s' if len(table) != 1 else ''} with all values",
+            allowed=f"2 to {MOST_LEVELS}",
+            do=f"add more rows, of others than this one; or choose another column, if {who!r} does not say whose row "
+            "it is",
+        )
+    if count > MOST_LEVELS:
+        raise DataError(
+            f"{who!r} has too many different values",
             got=f"{count} in {len(table)} rows",
             allowed=f"2 to {MOST_LEVELS}",
-            do="choose the column that says whose row it is" + (", or use pp.fit and pp.explore" if many else ""),
+            do="choose the column that says whose row it is, or use pp.fit and pp.explore",
         )

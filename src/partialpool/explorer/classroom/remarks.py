@@ -5,7 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-__all__ = ["added_up", "without_attempts"]
+__all__ = ["added_up", "complete_rows", "without_attempts"]
 
 _MOST_NAMED: Final = 5
 _MOST_SHOWN: Final = 40
@@ -21,14 +21,38 @@ def without_attempts(table: pd.DataFrame, who: str, attempts: str) -> tuple[pd.D
     --------
     >>> table = pd.DataFrame({"name": ["Ada", "Ben"], "shots": [3, 0]})
     >>> without_attempts(table, "name", "shots")[1]
-    ['No trials: Ben. Rows with 0 attempts tell nothing, and are left out.']
+    ['No attempts: Ben. Rows with 0 attempts tell nothing, and are left out.']
     """
     empty = table[attempts].eq(0)
     if not empty.any():
         return table, []
     names = list(dict.fromkeys(table[who][empty].dropna().astype(str)))
-    said = f"No trials: {_listed(names)}. Rows with 0 attempts tell nothing, and are left out."
+    said = f"No attempts: {_listed(names)}. Rows with 0 attempts tell nothing, and are left out."
     return table[~empty].reset_index(drop=True), [said]
+
+
+def complete_rows(table: pd.DataFrame, who: str, columns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Drop rows with an empty cell in one of the columns of the model, and return the sentences that name them.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"name": ["Ada", "Ben", None], "hits": [3, None, 2]})
+    >>> for said in complete_rows(table, "name", ["name", "hits"])[1]:
+    ...     print(said)
+    Left out, because there is no value of hits: Ben.
+    Left out, because there is no name: 1 row.
+    """
+    missing, said = table[[*columns]].isna(), []
+    nameless = missing[who]
+    for column in columns:
+        rows = missing[column] & ~nameless
+        if column != who and rows.any():
+            names = list(dict.fromkeys(table[who][rows].astype(str)))
+            said.append(f"Left out, because there is no value of {_short(column)}: {_listed(names)}.")
+    if nameless.any():
+        count = int(nameless.sum())
+        said.append(f"Left out, because there is no {_short(who)}: {count} row{'s' if count > 1 else ''}.")
+    return table[~missing.any(axis=1)].reset_index(drop=True), said
 
 
 def added_up(table: pd.DataFrame, who: str) -> list[str]:

@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 PERCENTAGE: Final = r"\s*\d+([.,]\d+)?\s*%\s*"
+_MOST_LISTED: Final = 5
 _MOST_SHOWN: Final = 60
 """Characters of a name or value that an error repeats."""
 
@@ -119,7 +120,19 @@ def as_yes(values: pd.Series, success: str) -> pd.Series:
     shown = sorted(labels.dropna().unique())
     if not success and set(values.dropna().unique()) <= {0, 1}:
         return values
-    if success not in shown or len(shown) > 2:
+    if len(shown) > 2:
+        some = ", ".join(shown[:_MOST_LISTED]) + (" ..." if len(shown) > _MOST_LISTED else "")
+        are_counts = pd.to_numeric(values.dropna(), errors="coerce").notna().all()
+        raise DataError(
+            f"{values.name!r} has more than two values, and cannot be read as yes or no",
+            got=f"{len(shown)} different values: {some[:_MOST_SHOWN]}",
+            allowed="two values, one of which counts as yes; or 0 and 1",
+            do="if these are numbers of hits, choose 'hits out of attempts', and the column of the attempts; if they "
+            "are counts without a number of attempts, choose 'a count'"
+            if are_counts
+            else "write the same two words in every row, such as hit and miss",
+        )
+    if success not in shown:
         raise DataError(
             f"{values.name!r} cannot be read as yes or no",
             got=f"{len(shown)} different values" + (f", and none is {success[:_MOST_SHOWN]!r}" if success else ""),

@@ -37,6 +37,8 @@
   // Zero has no sign.
   const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace(/^-(?=[0.]*$)/, "").replace("-", "\u2212");
   const withUnit = value => written(value) + (numbers.unit ? ` ${numbers.unit}` : "");
+  // An sd without a unit has a scale, such as log odds.
+  const sdWithUnit = value => withUnit(value) + (numbers.sd_scale ? ` in ${numbers.sd_scale}` : "");
   const percent = share => share === null ? "\u2013" : `${Math.round(100 * share)}\u00a0%`;
   // A right-to-left name must not reorder the numbers after it.
   const isolated = name => `\u2068${name}\u2069`;
@@ -44,7 +46,7 @@
   const means = numbers.means;
   const meanText = value => value === null ? "" : value.toFixed(means.decimals);
   const endText = k => numbers.endless[k] > 0 ? "\u221e" : "\u2212\u221e";
-  const sdText = sd => sd === null ? "infinite" : withUnit(sd);
+  const sdText = sd => sd === null ? "infinite" : sdWithUnit(sd);
 
   // Intervals, and who is the highest, under the prior that is chosen; null where it could not be fitted.
   const certain = () => numbers.certain[numbers.studies.indexOf(state.study)];
@@ -55,7 +57,8 @@
   };
   const chance = share => share < 0.005 ? "<\u00a01\u00a0%" : share >= 0.995 ? ">\u00a099\u00a0%" : percent(share);
   const equals = share => share < 0.005 || share >= 0.995 ? chance(share) : `=\u00a0${chance(share)}`;
-  const verdict = share => share >= 0.95 ? "almost certain" : share >= 0.5 ? "likely, but we cannot be sure" : share >= 0.05 ? "we cannot be sure" : "hardly";
+  // What a probability says is decided once, for the list of things to try too; levels of equal records are a tie.
+  const tied = k => numbers.ties[k].length === 0 ? "" : `; a tie with ${numbers.ties[k].slice(0, 3).map(isolated).join(", ")}${numbers.ties[k].length > 3 ? ` and ${numbers.ties[k].length - 3} more` : ""}: equal records`;
 
   // Linear interpolation between two columns; where the right one has a gap, the left value is kept.
   const between = (left, right, share) => left === null || right === null ? left : left + share * (right - left);
@@ -128,7 +131,7 @@
   function drawPrior() {
     const {sd, icc, good} = state.study;
     element("scale").disabled = state.study.scale === null;
-    element("scale-here").textContent = state.study.scale === null ? "" : numbers.scales[state.study.scale] + (numbers.unit ? ` ${numbers.unit}` : "");
+    element("scale-here").textContent = state.study.scale === null ? "" : numbers.scales[state.study.scale] + (numbers.unit || numbers.sd_scale ? ` ${numbers.unit || `(${numbers.sd_scale})`}` : "");
     element("scale").setAttribute("aria-valuetext", element("scale-here").textContent);
     const shares = icc && icc.posterior.map((_, k) => k / (icc.posterior.length - 1));
     const above = [
@@ -142,7 +145,16 @@
       cell(row, "highest").textContent = certain() ? chance(certain().highest[k]) : "\u2013";
     });
     drawNewcomer();
+    widen();
     redraw(drawLevels);
+  }
+
+  // The axis of estimates holds the intervals under the chosen prior.
+  function widen() {
+    const range = model("levels-plot").x_range;
+    state.ends ??= [range.start, range.end];
+    const [start, end] = state.ends, beside = 0.01 * (end - start), bars = certain();
+    if (bars) range.setv({start: Math.min(start, Math.min(...bars.low) - beside), end: Math.max(end, Math.max(...bars.high) + beside)});
   }
 
   // A level without rows: its density and interval below the others, and a sentence.
@@ -151,10 +163,18 @@
     const found = certain()?.newcomer, {summary, base, top} = numbers.newcomer_rows, x = numbers.newcomer_points;
     model("newcomer").data = found ? {x, base: x.map(() => base), top: found.density.map(height => base + height * (top - base))} : {x: [], base: [], top: []};
     model("newcomer-summary").data = found ? {low: [found.low], middle: [found.median], high: [found.high], y: [summary]} : {low: [], middle: [], high: [], y: []};
-    const text = found && (means ? name => meanText(found.means[name]) : name => written(found[name]));
+    const text = found && (numbers.probable ? name => frequency(found.means[name], tenths(found.means)) : means ? name => meanText(found.means[name]) : name => written(found[name]));
+    const units = means || !numbers.unit ? "" : ` ${numbers.unit}`;
     element("newcomer").textContent = !found ? "Under this prior nothing can be said of a new one."
-      : `A new one that we have never seen: as likely above as below ${text("median")}${means || !numbers.unit ? "" : ` ${numbers.unit}`}, and with ${numbers.interval.replace(" interval", "")} probability between ${text("low")} and ${text("high")} (posterior prediction of its own value).`;
+      : `A new one that we have never seen: about ${text("median")}${units}; probably (${numbers.interval.replace(" interval", "")}) between ${text("low")} and ${text("high")}${units}.`;
   }
+
+  // Of 10, or of 100 where an end would be 0 or 10 of 10.
+  const tenths = of => (Math.min(of.low, 1 - of.high) < 0.05 ? 100 : 10);
+  const frequency = (share, whole) => {
+    const count = Math.round(share * whole);
+    return count === 0 ? `less than 1 of ${whole}` : count === whole ? `more than ${whole - 1} of ${whole}` : `${count} of ${whole}`;
+  };
 
   function curve(kind, outline, x, marks) {
     const none = {x: [], posterior: [], prior: []};
@@ -172,7 +192,7 @@
 
   function summary(sd, icc, good) {
     if (!sd) return "Under this prior the model could not be fitted.";
-    let text = `Posterior under this prior: sd ${withUnit(sd.median)}, ${numbers.interval} ${written(sd.low)} to ${written(sd.high)}`;
+    let text = `Posterior under this prior: sd ${sdWithUnit(sd.median)}, ${numbers.interval} ${written(sd.low)} to ${written(sd.high)}`;
     if (icc) text += `; ICC ${icc.median.toFixed(2)}, ${icc.low.toFixed(2)} to ${icc.high.toFixed(2)}`;
     if (sd.beyond >= 0.01) text += `. ${percent(sd.beyond)} is beyond the linear part of the axis`;
     return text + (good ? "." : ". The diagnostics of this fit are not good: do not rely on it.");
@@ -189,17 +209,17 @@
       band.setv({bottom: y - 0.5, top: y + 0.5, visible: true});
     }
     if (k === null) {
-      element("told").textContent = "Point at a level, or tap it, for its numbers, and for whether it is the highest; the table lists them all.";
+      element("told").textContent = `Point at a ${numbers.one}, or tap it, for its numbers, and for whether it is the highest; the table lists them all.`;
       return;
     }
     const share = numbers.shares && every(numbers.shares)[k];
     const pull = share === null ? "" : `, ${numbers.pull} ${percent(share)}`;
     element("told").textContent = `${isolated(numbers.names[k])}: ${numbers.amounts[k]}; ${(means ? byMean : byValue)(k)}${pull}.`
-      + (certain() ? ` ${numbers.interval} ${shownEnds(k)}. P(highest of ${numbers.n_levels})\u00a0${equals(certain().highest[k])}: ${verdict(certain().highest[k])}.` : "")
+      + (certain() ? ` The compromise: ${numbers.interval} ${shownEnds(k)}; P(highest of ${numbers.n_levels})\u00a0${equals(certain().highest[k])}: ${certain().verdicts[k]}${tied(k)}.` : "")
       + (means ? ` In brackets: ${means.predictor}.` : "");
   }
 
-  const missing = k => numbers.empty[k] ? "no estimate alone" : numbers.infinite[k] ? "no finite estimate alone" : "not identified by its own rows";
+  const missing = k => numbers.empty[k] ? "no estimate alone" : numbers.endless[k] ? `alone it would ${numbers.ends_said[numbers.endless[k]]}` : numbers.infinite[k] ? "no estimate alone" : "not identified by its own rows";
 
   function byValue(k) {
     const own = numbers.values[last][k], here = every(numbers.values)[k];
@@ -210,7 +230,7 @@
   // The linear predictor is in brackets behind the mean.
   function byMean(k) {
     const own = numbers.values[last][k], here = every(numbers.values)[k];
-    const alone = numbers.endless[k] ? `alone ${meanText(means.values[last][k])} (no finite estimate)`
+    const alone = numbers.endless[k] ? `alone ${meanText(means.values[last][k])}: it would ${numbers.ends_said[numbers.endless[k]]}`
       : own === null ? missing(k)
       : `alone ${meanText(means.values[last][k])} (${written(own)}, standard error ${written(numbers.errors[k])})`;
     const now = here === null ? numbers.endless[k] ? `${meanText(every(means.values)[k])} (${endText(k)})` : "\u2013"
