@@ -92,9 +92,8 @@ def test_nested_levels_have_the_correlation_of_all_that_two_responses_share(nest
     prose = [text for text in in_short(Reported(pastes)).prose if isinstance(text, str)]
     shares, alike = (text for text in prose if "two responses" in text or "ICC" in text)
     assert shares.startswith("Share of the variance that is between levels (ICC), with 95 % intervals: batch ")
-    same = pp.icc(pastes)["same"].sel(factor="batch:cask").to_numpy()
-    phrase = "Correlation of two responses: of the same batch:cask, and therefore of the same batch, posterior mean "
-    assert alike.startswith(f"{phrase}{same.mean():.2f}")
+    same = Reported(pastes).in_words(pp.icc(pastes)["same"].sel(factor="batch:cask").to_numpy())
+    assert alike == f"Correlation of two responses: of the same batch:cask, and therefore of the same batch, {same}."
     section = icc_section(Reported(nested))
     assert "Two responses of the same batch:cask are also of the same batch" in section.prose[0]
     alt = section.pictures[0].alt

@@ -27,11 +27,13 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
+from partialpool.design.left_out import count_left_out
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import read_response_values, read_standard_errors
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
+from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
 from partialpool.workers import single_lapack
 
@@ -118,6 +120,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         n_given=table.n_given,
         frame=frame,
         units=MappingProxyType(_units_of(data) | stated),
+        left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
     # 6. Covariance parameters that the data do not identify.
