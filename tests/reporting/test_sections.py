@@ -105,6 +105,12 @@ def test_nested_levels_have_the_correlation_of_all_that_two_responses_share(nest
     assert "the correlation of two responses that share a level" not in told["n"]
 
 
+def test_rows_carry_less_information_on_the_mean_only(nested):
+    prose = design_effect_section(Reported(nested)).prose[0]
+    assert "for the mean of the response a row carries less information" in prose
+    assert "a predictor that varies within groups is estimated more precisely" in prose
+
+
 def test_the_spread_is_said_at_both_ends(slopes, nested, plain):
     (fan,) = variance_function_section(Reported(slopes)).pictures
     assert "at Days 0 posterior mean 32," in fan.alt  # sqrt(20^2 + 25^2)

@@ -20,9 +20,14 @@ def the_model(reported: Reported) -> Section:
     if fit.priors.together:
         centred = " minus their means (c)" if fit.design.spec.intercept else ""
         legend += f", X the columns of the n rows{centred}"
+    equations = write_equations(fit.design, fit.priors)
+    spreads = ["Normal(m, s) has the standard deviation s"] if " Normal(" in equations.text else []
+    spreads += ["MvNormal(m, S) has the covariance matrix S"] if " MvNormal(" in equations.text else []
+    if spreads:
+        legend += f". {'; '.join(spreads)}"
     return Section(
         prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}.", *_labels(reported)),
-        equations=(write_equations(fit.design, fit.priors),),
+        equations=(equations,),
         tables=(groups,) if fit.design.factors else (),
     )
 
