@@ -62,8 +62,8 @@ def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
     -------
     matplotlib.figure.Figure
         A dumbbell per coefficient on a logarithmic scale, so that units do not matter. Open circle at 1: naive;
-        dot: with the grouping, vermilion where naive is too small, blue where it is too large. On the right both as numbers. A
-        coefficient whose draws are all equal, or whose naive error is 0, has no ratio: the figure says so instead.
+        dot: with the grouping, vermilion where naive is too small, blue where it is too large. On the right both as
+        numbers. A coefficient whose draws are all equal, or whose naive error is 0, has no ratio: the figure says so.
     """
     names = [short(c) for c in errors[COEF].to_numpy()]
     every = errors["overconfidence"].to_numpy()

@@ -56,7 +56,7 @@ def _naive(reported: Reported) -> Picture:
         for coef, naive, own in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
     ]
     caption = (
-        "Standard errors of the fixed effects: naive (grouping ignored) and of the model (posterior, accounting for the "
-        "grouping)."
+        "Standard errors of the fixed effects: naive (grouping ignored) and of the model (posterior, accounting "
+        "for the grouping)."
     )
     return Picture(figure_image(plot_naive_errors(answer)), f"Standard errors. {'; '.join(said)}.", caption)

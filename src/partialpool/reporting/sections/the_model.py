@@ -36,5 +36,7 @@ def _labels(reported: Reported) -> tuple[str, ...]:
     """State which names of the model have labels in other sections."""
     if reported.labels is None or not reported.labels.given:
         return ()
-    said = "; ".join(f"{name}: {reported.labels.plain(name)}" for name in reported.labels.given)
+    said = "; ".join(
+        f"{name}: {reported.labels.plain(name)}" for name in reported.labels.given if name not in reported.labels.added
+    )
     return (f"This section has the names of the model. The other sections have labels for them: {said}.",)
