@@ -247,8 +247,8 @@ def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str
             axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
         for place, value in zip(places[cut], own[cut, side], strict=True):
             axes.annotate(
-                f"to {number(float(value))}", (end, place), (6 if mark == "<" else -6, -2), textcoords="offset points",
-                ha=align, va="top", fontsize=7.5, color=INK,
+                f"to {number(float(value))}", (end, place), (6 if mark == "<" else -6, 1), textcoords="offset points",
+                ha=align, va="bottom", fontsize=7.5, color=INK,
             )  # fmt: skip
 
 
