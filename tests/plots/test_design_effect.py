@@ -36,7 +36,7 @@ def test_dumbbells_are_in_units_of_the_naive_error():
     (axes,) = plot_naive_errors(errors([2.0, 0.1, 5.0], [4.0, 0.05, 15.0])).axes
     found = dots(axes)
     assert found["naive"].get_xdata().tolist() == [1, 1, 1]
-    small, large = found["honest: naive is too small"], found["honest: naive is too large"]
+    small, large = found["with the grouping: naive is too small"], found["with the grouping: naive is too large"]
     assert (small.get_xdata().tolist(), small.get_ydata().tolist()) == ([2, 3], [0, 2])
     assert (large.get_xdata().tolist(), large.get_ydata().tolist()) == ([0.5], [1])
     assert (small.get_color(), large.get_color()) == (VERMILION, BLUE)

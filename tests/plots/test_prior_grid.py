@@ -4,8 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 import partialpool as pp
+from partialpool.tabulate import number
 
 SCHOOLS = "effect ~ 1 + (1 | school)"
 QUICK = {"se": "standard_error", "seed": 1, "jobs": 1, "draws": 500, "progressbar": False}
@@ -159,6 +161,10 @@ def test_priors_that_leave_the_picture_end_in_arrowheads_and_shares_have_the_who
     heads = {line.get_marker(): line for line in axes.get_lines() if line.get_marker() in ("<", ">")}
     np.testing.assert_allclose(heads[">"].get_xydata(), [[axes.get_xlim()[1], 0.7]])
     assert "<" not in heads
+    told = [text.get_text() for text in axes.texts]
+    assert told == [f"to {number(stats.halfnorm.ppf(0.975, scale=200))}"]
+    narrow = study["prior_sd_school[Intercept]"].sel(level=0.975).to_numpy()[0]
+    assert axes.get_xlim()[1] > narrow
     axes.figure.canvas.draw()  # a layout that collapses warns
     # An effect that is never below zero is no sd: it has its own range.
     far = study.assign({"beta[Intercept]": study["beta[Intercept]"] + 1000})

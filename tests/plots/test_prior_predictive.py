@@ -3,8 +3,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 import partialpool as pp
+from partialpool.plots.style import VERMILION
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 
@@ -181,3 +183,23 @@ def test_counts_stand_beside_lines_of_the_mean_exposure():
     assert "the data: 0 to 9" in legend(lines)
     mean = data["w"].mean()
     assert lines.get_xlabel() == f"x\nheld: w={mean:.4g} (mean)\noffset: log(w) = {np.log(mean):.4g}"
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "outcome"),
+    [("y ~ x + (x | g)", "gaussian", [2.0, 5.0, 8.0]),
+     ("y ~ x + (x | g)", "poisson", [1, 3, 0]),
+     ("y ~ x + (1 | g)", "bernoulli", [0, 1, 1])],
+)  # fmt: skip
+def test_placeholders_of_the_outcome_are_not_drawn(formula, family, outcome):
+    plan = {"x": np.tile([0.0, 1.0, 2.0], 8), "g": np.repeat(list("abcd"), 6), "y": np.resize(outcome, 24)}
+    tree = pp.prior_predictive(formula, plan, family=family, draws=50, seed=1)
+    before = tree.drop_nodes("observed_data")
+    figure = pp.plot_prior_predictive(before)
+    assert figure.get_suptitle() == "Before the data: what the priors imply for y"
+    assert len(figure.axes) == len(pp.plot_prior_predictive(tree).axes)
+    for axes in figure.axes:
+        told = [text.get_text() for text in (axes.get_legend().get_texts() if axes.get_legend() else [])]
+        assert not any("the data" in text for text in told)
+        assert not any(to_rgb(line.get_color()) == to_rgb(VERMILION) for line in axes.lines)
+    assert "observed" not in str(before)

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 import partialpool as pp
+from partialpool.questions.check import _decided, _far, _judged
 
 
 def simulated(seed, *, slope=0.0, far=0.0, uneven=0.0):
@@ -31,13 +32,60 @@ def test_a_good_model_of_good_data_passes():
 @pytest.mark.parametrize(
     ("fault", "finding", "cure"),
     [({"slope": 1.5}, "trend of x in g", "fit y ~ x + (x | g)"),
-     ({"far": 25.0}, "means of g", "see which level it is"),
+     ({"far": 25.0}, "means of g", "look at the rows of 3, whose mean is 3."),
      ({"uneven": 0.8}, "spreads within g", "the levels differ in variance")],
 )  # fmt: skip
 def test_each_fault_is_found_with_its_cure(fault, finding, cure):
     found = looked_at(simulated(2, **fault))
     assert finding in found
     assert found[finding].cure.startswith(cure)
+
+
+def of_low_baseline():
+    """Twenty levels; one with a predictor far from all others, and a response as the model implies."""
+    data = simulated(1)
+    low = data["g"] == 7
+    return data.assign(x=data["x"] - 12.0 * low, y=data["y"] - 12.0 * low)
+
+
+def test_a_level_is_compared_with_what_its_predictors_imply():
+    data = of_low_baseline()
+    assert data.groupby("g")["y"].mean().idxmin() == 7  # by its raw mean it is far out
+    fit = pp.fit("y ~ x + (1 | g)", data, seed=1, progressbar=False)
+    finding = {f.check: f for f in pp.check(fit, seed=1).findings}["means of g"]
+    assert finding.good
+    assert "the most extreme level, 7:" not in finding.found
+    tree = pp.level_statistics(fit, "g", seed=5)
+    new = tree["posterior_predictive"]["mean"].to_numpy().reshape(-1, 20)
+    real = tree["observed_data"]["mean"].to_numpy()
+    z = [(real[k] - new[:, k].mean()) / new[:, k].std() for k in range(20)]
+    extreme = max(abs(v - np.mean(z)) for v in z) / np.std(z)
+    count = 0
+    for row in new:
+        drawn = [(row[k] - new[:, k].mean()) / new[:, k].std() for k in range(20)]
+        count += max(abs(v - np.mean(drawn)) for v in drawn) / np.std(drawn) >= extreme
+    level, distance, p = _far(tree)
+    assert (level, p) == (str(int(np.argmax(np.abs(np.array(z) - np.mean(z))))), count / len(new))
+    assert distance == pytest.approx(z[int(level)])
+
+
+@pytest.mark.parametrize(
+    ("some", "every", "asked", "near"),
+    [(0.013, 0.030, [1000, 4000], False), (0.013, 0.012, [1000, 4000], True), (0.20, 0.01, [1000], False)],
+)
+def test_a_p_value_near_the_threshold_is_computed_from_all_draws(sleepstudy_fit, some, every, asked, near):
+    counts = []
+
+    def ask(fit):
+        counts.append(fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"])
+        return some if counts[-1] == 1000 else every
+
+    p = _decided(sleepstudy_fit, ask, lambda found: [found])
+    assert counts == asked
+    assert p == (some if len(asked) == 1 else every)
+    finding = _judged("tails", "largest", p, "look", counts[-1])
+    assert finding.good
+    assert finding.found.endswith(", near the threshold of 0.01") == near
 
 
 @pytest.mark.thorough

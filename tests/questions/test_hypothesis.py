@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 import partialpool as pp
 
@@ -16,30 +17,32 @@ def draws(sleepstudy_fit):
 @pytest.mark.parametrize(
     ("claim", "by_hand"),
     [
-        ("beta[Days] > 10", lambda d: d["beta[Days]"] - 10),
-        ("Days > 10", lambda d: d["beta[Days]"] - 10),
-        ("10 < Days", lambda d: 10 - d["beta[Days]"]),
+        ("beta[Days] > 10", lambda d: (d["beta[Days]"], 10)),
+        ("Days > 10", lambda d: (d["beta[Days]"], 10)),
+        ("10 < Days", lambda d: (d["beta[Days]"], 10)),
         (
             "sd_Subject[Days] * 5 < sd_Subject[Intercept]",
-            lambda d: d["sd_Subject[Days]"] * 5 - d["sd_Subject[Intercept]"],
+            lambda d: (d["sd_Subject[Days]"] * 5 - d["sd_Subject[Intercept]"], 0),
         ),
-        ("abs(corr_Subject[Intercept, Days]) < 0.2", lambda d: d["corr_Subject[Intercept, Days]"].abs() - 0.2),
+        ("abs(corr_Subject[Intercept, Days]) < 0.2", lambda d: (d["corr_Subject[Intercept, Days]"].abs(), 0.2)),
         (
             "sd_Subject[Intercept]**2 / (sd_Subject[Intercept]**2 + sigma**2) > .6",
-            lambda d: d["sd_Subject[Intercept]"] ** 2 / (d["sd_Subject[Intercept]"] ** 2 + d["sigma"] ** 2) - 0.6,
+            lambda d: (d["sd_Subject[Intercept]"] ** 2 / (d["sd_Subject[Intercept]"] ** 2 + d["sigma"] ** 2), 0.6),
         ),
-        ("-(log(sigma) - 3.2) > exp(-3)", lambda d: -(np.log(d["sigma"]) - 3.2) - np.exp(-3)),
-        ("Intercept + 9*Days > 345", lambda d: d["beta[Intercept]"] + 9 * d["beta[Days]"] - 345),
+        ("-(log(sigma) - 3.2) > exp(-3)", lambda d: (3.2 - np.log(d["sigma"]), np.exp(-3))),
+        ("Intercept + 9*Days > 345", lambda d: (d["beta[Intercept]"] + 9 * d["beta[Days]"], 345)),
     ],
 )
 def test_a_claim_is_judged_draw_by_draw(sleepstudy_fit, draws, claim, by_hand):
     (row,) = pp.hypothesis(sleepstudy_fit, claim, prob=0.8).itertuples()
-    difference = by_hand(draws).to_numpy()
-    true = difference > 0 if ">" in claim else difference < 0
+    compared, threshold = by_hand(draws)
+    compared = compared.to_numpy()
+    true = compared > threshold if (">" in claim) or claim.startswith("10 <") else compared < threshold
     np.testing.assert_allclose(row.probability, true.mean())
     np.testing.assert_allclose(row.evidence_ratio, true.mean() / (1 - true.mean()))
-    np.testing.assert_allclose(row.estimate, difference.mean())
-    np.testing.assert_allclose([row.conf_low, row.conf_high], np.quantile(difference, [0.1, 0.9]))
+    np.testing.assert_allclose(row.estimate, compared.mean())
+    np.testing.assert_allclose(row.threshold, threshold)
+    np.testing.assert_allclose([row.conf_low, row.conf_high], np.quantile(compared, [0.1, 0.9]))
 
 
 def test_of_opposite_claims_the_probabilities_add_to_1(sleepstudy_fit):
@@ -61,7 +64,7 @@ def test_names_of_any_coefficient_are_read_whole():
     )
     for name, value in zip(names, values, strict=True):
         found = pp.hypothesis(answer, f"beta[{name}] > {value - 0.5}")
-        np.testing.assert_allclose(found["estimate"], 0.5)
+        np.testing.assert_allclose(found["estimate"] - found["threshold"], 0.5)
 
 
 def test_predictions_are_compared(sleepstudy_fit):
@@ -134,9 +137,20 @@ def test_a_study_has_the_probability_under_each_prior():
     assert found["prior"].tolist() == study["prior"].to_numpy().tolist() * 3
     for k, prior in enumerate(priors):
         alone = pp.hypothesis(pp.fit(model, data, priors={"beta[Days]": prior}, **options), *claims, prob=0.9)
-        own = found[found["prior"] == found["prior"][k]].drop(columns="prior").reset_index(drop=True)
+        own = (
+            found[found["prior"] == found["prior"][k]]
+            .drop(columns=["prior", "prior_probability"])
+            .reset_index(drop=True)
+        )
         pd.testing.assert_frame_equal(own, alone)
     assert found["probability"][0] < found["probability"][1] < found["probability"][2]
+    before = stats.norm.sf(7, scale=[1, 5, 50])
+    assert found["prior_probability"][:3].tolist() == pytest.approx(before, abs=1e-4)
+    assert found["prior_probability"][6:].isna().all()  # two quantities
+    near = pp.hypothesis(study.isel(prior=[2, 0]), "abs(Days) < 2")["prior_probability"]
+    assert near.tolist() == pytest.approx([1 - 2 * stats.norm.sf(2, scale=sd) for sd in (50, 1)], abs=2e-4)
+    del (old := study.copy()).attrs["priors"]  # a study of an older version
+    assert pp.hypothesis(old, "Days > 7")["prior_probability"].isna().all()
     broken = study.where(study["prior"] != study["prior"][1])
     missing = pp.hypothesis(broken, "Days > 7")["probability"].isna().tolist()
     assert missing == [False, True, False]

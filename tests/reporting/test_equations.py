@@ -1,5 +1,6 @@
 """The mathematics of the page: every family, every kind of factor, and text that cannot become markup."""
 
+import re
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_random_slopes():
         "ηi=βIntercept+βDaysDaysi",
         "+bSubject[i],Intercept",
         "+bSubject[i],DaysDaysi",
-        "bSubject=g∼Normal(0,ΣSubject)",
+        "bSubject=g∼MvNormal(0,ΣSubject)",
         "ΣSubject=DSubjectRSubjectDSubject",
         "DSubject=diag(sdSubject,Intercept,sdSubject,Days)",
     ]
@@ -63,7 +64,7 @@ def test_random_slopes():
 
 def test_coefficients_with_one_prior_together():
     assert lines_of("y ~ x + rank + (1 | g)", priors={"beta": pp.Prior("UnitInformation", mu=0, sigma=7)})[-1] == (
-        "β∼Normal(0,72(Xc⊤Xc/n)−1)"
+        "β∼MvNormal(0,72(Xc⊤Xc/n)−1)"
     )
     design = build_design(pp.ModelSpec.from_formula("y ~ x + I(x**2) + (1 | g)"), DATA)
     text = describe_mathematics(design, resolve_priors(design))
@@ -78,7 +79,7 @@ def test_uncorrelated_effects_offsets_and_known_errors():
 
 
 def test_an_intercept_alone_and_nothing_at_all():
-    assert lines_of("y ~ 1 + (1 | g)")[-1] == "bg=g∼Normal(0,sdg,Intercept2)"
+    assert lines_of("y ~ 1 + (1 | g)")[-1] == "bg=g∼Normal(0,sdg,Intercept)"
     assert lines_of("y ~ 0")[1] == "ηi=0"
 
 
@@ -95,3 +96,18 @@ def test_names_cannot_become_markup():
     equations = write_equations(design, resolve_priors(design))
     assert "a&lt;b &amp; c" in equations.mathml
     assert "a<b" not in equations.mathml
+
+
+@pytest.mark.parametrize(
+    ("formula", "spreads"),
+    [("y ~ x + (1 | g)", {"Normal": ("sigma", "sd_g")}),
+     ("y ~ x + (x || g)", {"Normal": ("sigma",), "MvNormal": ("diag(sd_g)^2",)})],
+)  # fmt: skip
+def test_a_normal_distribution_has_an_sd_and_a_multivariate_one_a_covariance(formula, spreads):
+    design = build_design(pp.ModelSpec.from_formula(formula), DATA)
+    text = describe_mathematics(design, resolve_priors(design))
+    found = re.findall(r"~ (\w+)\(.*?, (.*)\)$", text, flags=re.MULTILINE)
+    for name, given in spreads.items():
+        assert tuple(spread for distribution, spread in found if distribution == name)[: len(given)] == given
+    in_math = "".join(lines_of(formula))
+    assert ("Normal(0,sdg,Intercept)" in in_math) == ("MvNormal" not in spreads)

@@ -1,6 +1,7 @@
 """Labels of a report: they are in every section, its pictures included, but not in the formula and the equations."""
 
 import re
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from partialpool.design.units import Units
 from partialpool.fitting.point_estimate import MEDIAN
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.names_shown import NamesShown
+from partialpool.reporting.page import render
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.estimates import estimates
 from partialpool.reporting.sections.group_effects import group_effects_section
@@ -21,7 +23,7 @@ from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.level_predictions import level_predictions_section
 from partialpool.reporting.sections.predict import predict_section
 from partialpool.reporting.sections.the_model import the_model
-from partialpool.reporting.tables.labels import Labels
+from partialpool.reporting.tables.labels import Labels, checked_labels
 
 GIVEN = {"Days": "Days awake", "Subject": "Participant", "Reaction": "Reaction time", "sigma": "Noise"}
 
@@ -223,3 +225,26 @@ def test_a_label_that_names_nothing_is_refused_before_any_work(sleep, tmp_path, 
     assert str(refused.value).startswith(told)
     assert "\n  do:      " in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["C(period)", "period"])
+def test_a_label_of_a_category_is_that_of_its_column_and_the_reverse(given):
+    table = {"y": [1.0, 3, 2, 5, 0, 4] * 4, "period": [1, 2, 3] * 8, "x": [0.0, 1, 2, 3] * 6, "g": [1, 2, 3, 4] * 6}
+    fit = pp.fit("y ~ C(period) + x + (1 | g)", table, seed=1, draws=100, progressbar=False)
+    labels = {given: "Quarter", f"{given}[3]": "Autumn", "g": "Site"}
+    labelled = Reported(fit, labels=checked_labels([fit], labels))
+    assert pp.table(fit, labels=labels).frame["label"].tolist()[1:3] == ["Quarter: 2", "Autumn"]
+    assert "with the reference: Quarter = 1." in pp.methods(fit, labels=labels)
+    page = render(labelled, chapters=[c for c in CHAPTERS if c.title in ("Estimates", "The model")])
+    assert "<dd>Quarter = 1</dd>" in page
+    assert "; Site 4 levels</dd>" in page
+    assert "Intercept: at Quarter = 1, x = 0." in page
+    assert f"other sections have labels for them: {given}: Quarter; {given}[3]: Autumn; g: Site." in page
+
+
+def test_the_page_has_its_date_and_the_engine_at_its_end(sleepstudy_fit):
+    page = render(Reported(sleepstudy_fit), author="R. Reader", chapters=CHAPTERS[:1])
+    assert f'by R. Reader, <time datetime="{date.today().isoformat()}">' in page
+    head, foot = page.split("</header>")[0], page.split("<footer>")[1]
+    assert "Engine" not in head
+    assert "<p>Engine: nuts" in foot

@@ -66,10 +66,34 @@ def test_rows_with_missing_values_are_counted(missing, told):
         fit = pp.fit("y ~ x", table, missing="drop", seed=1, draws=100, progressbar=False)
     were = "was" if missing == 1 else "were"
     assert (
-        f"to y ({24 - missing} rows). Of 24 rows, {told} with missing values in a variable of the model "
-        f"{were} left out. Estimates from the other rows are unbiased only if values are missing at random given the "
-        "predictors in the model. Given"
+        f"to y ({24 - missing} rows). Of 24 rows, {told} {were} left out because of missing values in x ({missing}). "
+        "For rows without a predictor or a group this assumes that, given the predictors, whether the value is missing "
+        "does not depend on the response. Given"
     ) in pp.methods(fit)
+
+
+def test_a_missing_response_may_depend_on_the_other_responses_of_its_group(tmp_path):
+    y = np.arange(24.0) % 7
+    y[[1, 2, 5]] = np.nan
+    table = {"y": y, "x": np.tile([2.0, 4, 6, 7], 6), "g": np.repeat(["a", "b", "c", "d", "e", "f"], 4)}
+    with pytest.warns(pp.DataWarning, match="rows with missing values"):
+        fit = pp.fit("y ~ x + (1 | g)", table, seed=1, draws=100, progressbar=False)
+    told = (
+        "Of 24 rows, 3 (12 %) were left out because of missing values in Outcome (3). They are of 2 levels of Site. "
+        "For rows without a response this assumes that it is missing at random: given the predictors and the observed "
+        "responses, whether a response is missing does not depend on its value. Given"
+    )
+    labels = {"y": "Outcome", "g": "Site"}
+    assert told in pp.methods(fit, labels=labels)
+    path = tmp_path / "fit.nc"
+    fit.save(path)
+    again = pp.load_fit(path)
+    assert told in pp.methods(again, labels=labels)
+    del again.tree.attrs["left_out"]  # as in files of older versions
+    again.save(tmp_path / "old.nc")
+    old = pp.methods(pp.load_fit(tmp_path / "old.nc"))
+    assert "left out because of missing values. For rows without a response" in old
+    assert "or on the effects of the groups" in old
 
 
 def test_nothing_is_said_of_missing_values_where_none_are(sleepstudy_fit):

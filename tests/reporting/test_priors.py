@@ -59,3 +59,20 @@ def test_a_large_table_has_no_picture(fit, monkeypatch):
     monkeypatch.setattr(chapter, "_MOST_ROWS", 179)
     assert priors_section(Reported(fit)).pictures == ()
     assert priors_section(Reported(fit)).tables == (fit.priors.table,)
+
+
+def test_where_the_intercept_of_the_priors_is_and_where_that_of_the_estimates(fit):
+    prose = " ".join(p for p in priors_section(Reported(fit)).prose if isinstance(p, str))
+    assert (  # 250 + 10 times the mean of Days
+        "The prior of Intercept is at the predictors' means, and there it has the posterior mean 295, 95 % interval "
+        "295 to 295; in the tables of estimates Intercept is at Days = 0."
+    ) in prose
+    only = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1500], sd_Batch=[40], sigma=50)
+    assert "predictors' means" not in " ".join(map(str, priors_section(Reported(only)).prose))
+
+
+def test_priors_that_are_all_set_have_no_rest(fit):
+    entries = tuple(replace(entry, is_default=False) for entry in fit.priors.entries)
+    prose = priors_section(Reported(replace(fit, priors=PriorSet(entries)))).prose[0]
+    assert f"All {len(entries)} were set." in prose
+    assert "rest" not in prose

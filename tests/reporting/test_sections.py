@@ -86,6 +86,31 @@ def test_the_icc_is_said_in_numbers(slopes, nested):
     assert f"All factors together: posterior mean {1 - 0.64 / total:.3g}" in intervals.alt
 
 
+def test_nested_levels_have_the_correlation_of_all_that_two_responses_share(nested, counts, pastes):
+    batch, cask, residual = 1.3**2, 2.9**2, 0.8**2
+    total = batch + cask + residual
+    prose = [text for text in in_short(Reported(pastes)).prose if isinstance(text, str)]
+    shares, alike = (text for text in prose if "two responses" in text or "ICC" in text)
+    assert shares.startswith("Share of the variance that is between levels (ICC), with 95 % intervals: batch ")
+    same = Reported(pastes).in_words(pp.icc(pastes)["same"].sel(factor="batch:cask").to_numpy())
+    assert alike == f"Correlation of two responses: of the same batch:cask, and therefore of the same batch, {same}."
+    section = icc_section(Reported(nested))
+    assert "Two responses of the same batch:cask are also of the same batch" in section.prose[0]
+    alt = section.pictures[0].alt
+    assert f"Correlation of two responses of the same batch:cask: posterior mean {(batch + cask) / total:.3g}" in alt
+    assert section.pictures[0].caption.startswith("Shares of the variance (ICC).")
+    told = {name: str(glossary_section(Reported(fit)).tables[0]) for name, fit in (("n", nested), ("c", counts))}
+    assert "the sum of these factors' shares" in told["n"]
+    assert "the correlation of two responses that share a level" in told["c"]
+    assert "the correlation of two responses that share a level" not in told["n"]
+
+
+def test_rows_carry_less_information_on_the_mean_only(nested):
+    prose = design_effect_section(Reported(nested)).prose[0]
+    assert "for the mean of the response a row carries less information" in prose
+    assert "a predictor that varies within groups is estimated more precisely" in prose
+
+
 def test_the_spread_is_said_at_both_ends(slopes, nested, plain):
     (fan,) = variance_function_section(Reported(slopes)).pictures
     assert "at Days 0 posterior mean 32," in fan.alt  # sqrt(20^2 + 25^2)

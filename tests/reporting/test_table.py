@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import docx
 import numpy as np
@@ -256,7 +257,9 @@ def test_what_is_not_a_fit_is_refused(fits):
 def test_the_notes_say_what_the_numbers_are(cbpp):
     assert pp.table({"Herds": cbpp}, labels={"period": "Quarter"}).content.notes == (
         "Herds: p(incidence, size) ~ period + (1 | herd); family binomial, link logit.",
+        "Names in the formula: period: Quarter.",
         "Estimates are posterior means with equal-tailed 95 % intervals.",
+        "Intercept: at Quarter = 1.",
         "ICC: share of the variance between the levels of a factor, without the fixed effects' part.",
         "R²: share of the variance that the effects explain (Nakagawa & Schielzeth 2013).",
         "Residual variance: latent variance of the logit link.",
@@ -284,6 +287,67 @@ def test_draws_that_failed_are_warned_of_in_every_format(doubtful, sleep, tmp_pa
     assert "Warning: do not rely on Few draws" in text
 
 
+def test_the_response_and_where_the_intercept_is_are_told(sleep, cbpp):
+    notes = pp.table(sleep, labels={"Reaction": "Reaction time", "Days": "Days awake"}).content.notes
+    assert notes[1:3] == (
+        "Response: Reaction time in ms.",
+        "Names in the formula: Reaction: Reaction time; Days: Days awake.",
+    )
+    assert "Intercept: at Days awake = 0." in notes
+    both = pp.table({"Sleep": sleep, "Cattle": cbpp}).content.notes
+    assert "Response: Reaction in ms, incidence." in both
+    assert "Intercept: at Days = 0 (Sleep); at period = 1 (Cattle)." in both
+
+
+# Chosen rows.
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [(["period"], ["period: 1 (reference)", "period: 2", "period: 3", "period: 4"]),
+     (["period[3]"], ["period: 3"]),
+     (["beta[period[3]]", "herd"], ["period: 3", "herd, sd of Intercept", "ICC, herd", "herd"]),
+     (["random"], ["herd, sd of Intercept"]),
+     ("sd_herd", ["herd, sd of Intercept"]),
+     (["r2_marginal", "Intercept"], ["Intercept", "R², marginal (fixed effects)"]),
+     (["Rows"], ["Rows"])],
+)  # fmt: skip
+def test_rows_are_chosen_by_name_in_the_order_of_the_table(cbpp, rows, labels):
+    table = pp.table(cbpp, rows=rows)
+    assert [row.label for own in table.content.blocks for row in own.rows] == labels
+    assert table.frame["label"].tolist() == [label for label in labels if "(reference)" not in label]
+    notes = " ".join(table.content.notes)
+    assert ("Intercept: at" in notes) == ("Intercept" in labels)
+    assert ("ICC: share" in notes) == ("ICC, herd" in labels)
+    # A coefficient of a category needs its reference, where that has no row.
+    assert ("Reference categories: period = 1." in notes) == (labels[0] == "period: 3")
+
+
+def test_rows_are_chosen_by_label(cbpp):
+    labels = {"period": "Quarter", "herd": "Herd", "period[2]": "Spring"}
+    chosen = pp.table(cbpp, labels=labels, rows=["Quarter", "Herd"])
+    assert chosen.frame["term"].tolist() == pp.table(cbpp, rows=["period", "herd"]).frame["term"].tolist()
+    assert pp.table(cbpp, labels=labels, rows=["Spring"]).frame["term"].tolist() == ["beta[period[2]]"]
+
+
+def test_a_row_that_no_model_has_is_refused(cbpp):
+    with pytest.raises(pp.SpecError) as refused:
+        pp.table(cbpp, rows=["perod"])
+    error = refused.value
+    assert (error.wrong, error.got) == ("the table has no such row", "'perod'")
+    assert "period" in error.allowed
+    assert error.do == "name rows as the table or print(fit) does, a predictor, a factor, or a block of rows"
+    with pytest.raises(pp.SpecError, match="a table needs rows"):
+        pp.table(cbpp, rows=[])
+
+
+def test_a_document_has_todays_date_and_no_author(cbpp, tmp_path):
+    about = docx.Document(pp.table(cbpp, tmp_path / "table.docx", title="Cattle")).core_properties
+    assert (about.author, about.last_modified_by, about.comments, about.title) == ("", "", "", "Cattle")
+    for date in (about.created, about.modified):
+        assert abs(date.replace(tzinfo=UTC) - datetime.now(UTC)) < timedelta(minutes=10)
+
+
 # Ratios.
 
 
@@ -304,8 +368,9 @@ def test_ratios_are_medians_of_exponentials(cbpp):
         "Odds ratios are posterior medians of exp(coefficient); other estimates are posterior means. Intervals are "
         "equal-tailed 95 % intervals.",
         "exp(Intercept) is not a ratio: it is the odds where predictors are 0 and categories at their reference.",
-        "Random effects are not exponentiated: they are on the log odds scale.",
+        "Intercept: at period = 1.",
     )
+    assert table.content.notes[4] == "Random effects are not exponentiated: they are on the log odds scale."
     assert all(re.fullmatch(r"0\.\d\d", cell(table, f"period: {k}").estimate) for k in (2, 3, 4))
 
 

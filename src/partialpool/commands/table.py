@@ -33,6 +33,9 @@ def add(commands: Any) -> None:
     )
     table.add_argument("--digits", type=int, default=2, help="significant digits of the posterior sd; default: 2")
     table.add_argument("--exponentiate", action="store_true", help="show ratios under a logit or log link")
+    table.add_argument(
+        "--rows", nargs="+", metavar="NAME", help="rows to show: blocks, predictors, factors, parameters"
+    )
     table.add_argument("--title", default="", help="title of the table")
     add_interval_option(table)
 
@@ -48,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             check_other_file(out, path, wrong="the table would replace a fit", option="")
     fits = named_fits(paths, options.names)
     shown = fits if len(fits) > 1 or options.names else next(iter(fits.values()))
-    about = {name: getattr(options, name) for name in ("digits", "exponentiate", "title")}
+    about = {name: getattr(options, name) for name in ("digits", "exponentiate", "rows", "title")}
     prob = DEFAULT_PROB if options.prob is None else options.prob
     made = table(shown, out, prob=prob, labels=labels or None, **about)
     say(f"wrote {made}" if out else str(made))

@@ -28,12 +28,14 @@ from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.frequencies import repeat_rows
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
+from partialpool.design.left_out import count_left_out
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
 from partialpool.design.response import read_positive, read_response_values
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
+from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
 from partialpool.workers import single_lapack
 
@@ -125,6 +127,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         n_given=table.n_given,
         frame=frame,
         units=MappingProxyType(_units_of(data) | stated),
+        left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
     # 6. Covariance parameters that the data do not identify.

@@ -10,6 +10,7 @@ import pandas as pd
 from partialpool.design.categories import Categories, merge_categories
 from partialpool.design.common_basis import CommonBasis
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.left_out import LeftOut
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.response import Response
@@ -92,6 +93,8 @@ class Design:
         The columns and rows the model read.
     units
         Unit of each column, where the model or the table's `attrs["units"]` states one.
+    left_out
+        The rows that were left out because of missing values; None where there are none or a file does not say.
     """
 
     spec: ModelSpec
@@ -107,6 +110,7 @@ class Design:
     n_given: int
     frame: pd.DataFrame
     units: Mapping[str, str] = MappingProxyType({})
+    left_out: LeftOut | None = None
 
     @property
     def n_rows(self) -> int:

@@ -1,7 +1,7 @@
 """Read the table: the columns that the model names, and the complete rows."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -38,6 +38,8 @@ class Table:
         Columns that were text and not declared as categories.
     unused
         By column, declared categories that have no row here.
+    incomplete
+        The rows with missing values, which are left out.
     """
 
     frame: pd.DataFrame
@@ -45,6 +47,7 @@ class Table:
     n_given: int
     text: frozenset[str] = frozenset()
     unused: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    incomplete: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_table(
@@ -109,7 +112,7 @@ def read_table(
             )
     text = frozenset(name for name in columns if pd.api.types.infer_dtype(complete[name], skipna=False) == "string")
     unused = {name: lacking for name in columns if (lacking := unused_categories(complete[name]))}
-    return Table(frame, rows, len(keep), text, MappingProxyType(unused))
+    return Table(frame, rows, len(keep), text, MappingProxyType(unused), raw[~keep])
 
 
 def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -82,6 +82,8 @@ class Units:
         {'arm[b]': 'ms'}
         >>> dict(Units({"Days": "days"}, "ms", "ms").of_effects(["Days:arm[b:c]"]))
         {'Days:arm[b:c]': 'ms/day'}
+        >>> dict(Units({"baseline": "mmHg"}, "mmHg", "mmHg").of_effects(["baseline"]))
+        {'baseline': 'mmHg per mmHg'}
         """
         named = {effect: self.effects[effect] for effect in effects if effect in self.effects}
         others = {effect: self._of_effect(effect) for effect in effects} if self.linear else {}
@@ -95,6 +97,8 @@ class Units:
         if not numbers:
             return self.linear
         one = self.per(numbers[0]) if len(numbers) == 1 else ""
+        if one == self.linear or "/" in one:  # mmHg/mmHg would look like a number without a unit
+            return f"{self.linear} per {one}"
         return f"{self.linear}/{one}" if one else f"{self.linear} per unit of {':'.join(numbers)}"
 
 

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ import xarray as xr
 from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
+from partialpool.design.left_out import LeftOut
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, warn
@@ -332,6 +333,8 @@ def _fit_of(tree: xr.DataTree) -> Fit:
     if stored is None:
         _check_sds_of_cov(design)
     design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
+    if "left_out" in tree.attrs:
+        design = replace(design, left_out=LeftOut.from_text(tree.attrs["left_out"]))
     resolved = resolve_priors(design)
     if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
         warn(

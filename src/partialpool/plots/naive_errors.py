@@ -47,7 +47,7 @@ _TICKS = (
 
 @draws_answer_of("naive_errors", "naive", "honest", "overconfidence", ask=naive_errors)
 def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
-    """Draw each coefficient's honest standard error (accounting for the grouping) in units of the naive one.
+    """Draw each coefficient's standard error that accounts for the grouping (`honest`) in units of the naive one.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
     -------
     matplotlib.figure.Figure
         A dumbbell per coefficient on a logarithmic scale, so that units do not matter. Open circle at 1: naive;
-        dot: honest, vermilion where naive is too small, blue where it is too large. On the right both as numbers. A
-        coefficient whose draws are all equal, or whose naive error is 0, has no ratio: the figure says so instead.
+        dot: with the grouping, vermilion where naive is too small, blue where it is too large. On the right both as
+        numbers. A coefficient whose draws are all equal, or whose naive error is 0, has no ratio: the figure says so.
     """
     names = [short(c) for c in errors[COEF].to_numpy()]
     every = errors["overconfidence"].to_numpy()
@@ -76,8 +76,8 @@ def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
         axes.hlines(places, np.minimum(1, ratio), np.maximum(1, ratio), color=colors, lw=2.5)
         axes.plot(np.ones(len(places)), places, "o", ms=7, mfc="white", mec=INK, mew=1.2, label="naive")
         for chosen, color, label in (
-            (ratio > 1, VERMILION, "honest: naive is too small"),
-            (ratio <= 1, BLUE, "honest: naive is too large"),
+            (ratio > 1, VERMILION, "with the grouping: naive is too small"),
+            (ratio <= 1, BLUE, "with the grouping: naive is too large"),
         ):
             if chosen.any():
                 axes.plot(ratio[chosen], places[chosen], "o", ms=7, color=color, label=label)
@@ -95,10 +95,10 @@ def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
         ):
             text = f"{naive:.3g}  \N{RIGHTWARDS ARROW}  {honest:.3g}"
             axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
-        header = "naive  \N{RIGHTWARDS ARROW}  honest"
+        header = "naive  \N{RIGHTWARDS ARROW}  with groups"
         axes.text(1.02, 1.02, header, transform=axes.transAxes, va="bottom", fontsize=9, color=INK)
         axes.set_xlabel("standard error, in units of the naive one")
-        title = f"Standard errors for {titled(errors.attrs['response'])}: naive, and honest about groups"
+        title = f"Standard errors for {titled(errors.attrs['response'])}: naive, and with the grouping"
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         if told.any():
             figure.legend(frameon=False, loc="outside lower center", ncols=3)

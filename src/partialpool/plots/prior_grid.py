@@ -18,10 +18,13 @@ from partialpool.plots.axis_units import bracketed
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
+from partialpool.tabulate import number
 
 __all__ = ["plot_prior_grid"]
 
 _MOST_ROWS = 60
+_WIDEST = 5
+"""Most times that the axis may be as wide as it is for the posteriors alone, in order to show a whole prior."""
 _SHOWN = 0.96
 """Least share of the draws under each prior that the axis shows."""
 
@@ -71,10 +74,11 @@ def plot_prior_grid(
     -------
     matplotlib.figure.Figure
         A row per prior: posterior median, 50 % and `prob` intervals (blue); the prior's median and interval above it
-        (grey), cut off where it leaves the figure. Of the quantiles of the prior that the study contains, the ends are
-        those nearest to `prob`; the legend states their probability. Where families of priors were compared, there is a
-        panel per family, from the narrowest prior to the widest, with medians joined. Fits whose diagnostics are not
-        good have an orange mark; failed fits are labelled.
+        (grey). The axis has the whole interval of each prior that makes it at most five times as wide as the posteriors
+        need; a wider one ends in an arrowhead at the figure's edge, with the number at which it ends. Of the quantiles
+        of the prior that the study contains, the ends are those nearest to `prob`; the legend states their probability.
+        Where families of priors were compared, there is a panel per family, from the narrowest prior to the widest,
+        with medians joined. Fits whose diagnostics are not good have an orange mark; failed fits are labelled.
 
     Raises
     ------
@@ -109,7 +113,8 @@ def plot_prior_grid(
         )  # fmt: skip
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             _draw_panel(axes, panel, study, quantity, prob)
-        grid[0, 0].set_xlim(*_limits(study[quantity], quantity.partition("[")[0], prob))
+        limits = _limits(study[quantity], quantity.partition("[")[0], prob)
+        grid[0, 0].set_xlim(*_with_priors(limits, study, quantity, prob))
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             _mark_cut_priors(axes, panel, study, quantity, prob)
         grid[-1, 0].set_xlabel(f"{quantity}{bracketed(unit)}")
@@ -200,6 +205,22 @@ def _limits(answer: xr.DataArray, kind: str, prob: float) -> tuple[float, float]
     return max(low - margin, -0.1 * margin) if draws.min() >= 0 else low - margin, high + margin
 
 
+def _with_priors(limits: tuple[float, float], study: xr.Dataset, quantity: str, prob: float) -> tuple[float, float]:
+    """Widen the limits to the ends of those priors that do not make the posteriors too narrow to be read."""
+    if f"prior_{quantity}" not in study or quantity.partition("[")[0] == ICC:
+        return limits
+    own = _prior_quantiles(study, quantity, np.arange(study.sizes["prior"]), prob)[:, [0, 2]]
+    whole = np.column_stack([np.minimum(own[:, 0], limits[0]), np.maximum(own[:, 1], limits[1])])
+    kept = own[np.ptp(whole, axis=1) <= _WIDEST * (limits[1] - limits[0])]
+    if not kept.size:
+        return limits
+    ends = min(limits[0], kept.min()), max(limits[1], kept.max())
+    margin = 0.03 * (ends[1] - ends[0])
+    low = ends[0] - margin if ends[0] < limits[0] else limits[0]
+    high = ends[1] + margin if ends[1] > limits[1] else limits[1]
+    return float(low), float(high)
+
+
 def _prior_levels(study: xr.Dataset, prob: float) -> tuple[float, float, float]:
     """Return the levels at lower end, median and upper end of the priors' intervals, as near to `prob` as there are."""
     levels = study["level"].to_numpy()
@@ -215,14 +236,20 @@ def _prior_quantiles(study: xr.Dataset, quantity: str, rows: np.ndarray, prob: f
 
 
 def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str, prob: float) -> None:
-    """Draw arrowheads where a prior's interval continues outside the figure."""
+    """Draw arrowheads where a prior's interval continues outside the figure, with the number at which it ends."""
     if f"prior_{quantity}" not in study:
         return
     own = _prior_quantiles(study, quantity, panel.rows, prob)
     places, ends = np.arange(len(panel.rows)) - 0.3, axes.get_xlim()
-    for end, mark, cut in ((ends[0], "<", own[:, 0] < ends[0]), (ends[1], ">", own[:, 2] > ends[1])):
+    for end, mark, side, align in ((ends[0], "<", 0, "left"), (ends[1], ">", 2, "right")):
+        cut = own[:, side] < end if mark == "<" else own[:, side] > end
         if cut.any():  # an empty marker that is not clipped has no size and would break the layout
             axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
+        for place, value in zip(places[cut], own[cut, side], strict=True):
+            axes.annotate(
+                f"to {number(float(value))}", (end, place), (6 if mark == "<" else -6, 1), textcoords="offset points",
+                ha=align, va="bottom", fontsize=7.5, color=INK,
+            )  # fmt: skip
 
 
 def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str, prob: float) -> None:

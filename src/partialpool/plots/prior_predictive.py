@@ -46,7 +46,9 @@ def plot_prior_predictive(
     Parameters
     ----------
     tree
-        From `prior_predictive`; a group that was dropped from it has no panel.
+        From `prior_predictive`; a group that was dropped from it has no panel. Without `observed_data`, by
+        `tree.drop_nodes("observed_data")`, nothing of the data is drawn or stated: where the outcome is not known yet,
+        and placeholders stand in its column.
     unit, xunit
         Units of the response and of the predictor along which it is drawn, for the axes.
     lines
@@ -99,16 +101,25 @@ def plot_prior_predictive(
             places = outer[down, 0].subgridspec(1, len(row))
             for across, draw in enumerate(row):
                 draw(figure.add_subplot(places[0, across]))
-        share = 100 * float(tree.attrs["implausible"])
-        title = f"Before the data: {number(share, 2)} % of what the priors make are {tree.attrs['implausible_means']}"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+        figure.suptitle(_title(tree), x=0.01, ha="left", fontsize=11)
     return figure
+
+
+def _title(tree: xr.DataTree) -> str:
+    """State the share of implausible replicates; without data there is nothing to compare them with."""
+    if "observed_data" not in tree.children:
+        return f"Before the data: what the priors imply for {titled(tree.attrs['response'])}"
+    share = 100 * float(tree.attrs["implausible"])
+    return f"Before the data: {number(share, 2)} % of what the priors make are {tree.attrs['implausible_means']}"
 
 
 def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int, prob: float) -> list[partial[None]]:
     """Return the functions that draw the panels, in order."""
     derived = tree["derived"].to_dataset() if "derived" in tree.children else xr.Dataset()
     outlook = tree["outlook"].to_dataset() if "outlook" in tree.children else xr.Dataset()
+    if "observed_data" not in tree.children:
+        outlook = outlook.copy()
+        outlook.attrs = {name: told for name, told in outlook.attrs.items() if not name.startswith("observed_")}
     panels: list[partial[None]] = []
     if "prior_predictive" in tree.children:
         panels.append(partial(_tables, tree=tree, unit=unit))
@@ -131,31 +142,37 @@ def _width(draw: partial[None]) -> float:
 def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     name = tree.attrs["response"]
     values = _only(tree, "prior_predictive").stack(sample=("chain", "draw")).transpose("sample", ...)
-    observed = _only(tree, "observed_data").to_numpy()
+    observed = _only(tree, "observed_data").to_numpy() if "observed_data" in tree.children else None
     panel.set(title="Tables")
     family = family_named(tree.attrs["family"])
     if family.support is BINARY:
         panel.hist(values.to_numpy().mean(axis=1), _BINS, range=(0, 1), color=GREY, alpha=0.6, label="prior")
-        panel.axvline(observed.mean(), color=VERMILION, lw=2, label="the data")
+        if observed is not None:
+            panel.axvline(observed.mean(), color=VERMILION, lw=2, label="the data")
         panel.set(xlabel=f"{titled(name)}: share of ones in a table", yticks=[], xlim=(0, 1))
         panel.legend(frameon=False)
         return
     places = np.linspace(0, len(values) - 1, min(_SHOWN, len(values))).round().astype(int)
     chosen = drawable(values[places].to_numpy())
     # With many rows, only some ranks are drawn: a step for each row would make a large file of the same curve.
-    ranks = np.unique(np.linspace(0, len(observed) - 1, min(_STEPS, len(observed))).round().astype(int))
-    steps = (ranks + 1) / len(observed)
+    rows = values.shape[1]
+    ranks = np.unique(np.linspace(0, rows - 1, min(_STEPS, rows)).round().astype(int))
+    steps = (ranks + 1) / rows
     for k, replicate in enumerate(chosen):
         panel.step(
             np.sort(replicate)[ranks], steps, where="post", color=GREY, lw=0.6, alpha=0.6, label="_" if k else "prior"
         )
-    panel.step(np.sort(observed)[ranks], steps, where="post", color=VERMILION, lw=2, label="the data")
-    numbers = np.append(chosen[~np.isnan(chosen)], observed)
-    low, high = np.quantile(numbers, [0.01, 0.99])
-    panel.set_xlim(min(low, observed.min()), max(high, observed.max()))
+    known = chosen[~np.isnan(chosen)]
+    if observed is not None:
+        panel.step(np.sort(observed)[ranks], steps, where="post", color=VERMILION, lw=2, label="the data")
+    shown = known if observed is None else observed
+    low, high = np.quantile(known if observed is None else np.append(known, observed), [0.01, 0.99])
+    if observed is not None:
+        low, high = min(low, observed.min()), max(high, observed.max())
+    panel.set_xlim(low, high)
     in_factors = family.on_log_scale or LINKS[tree.attrs["link"]].coefficients_are_log_ratios
-    if observed.min() >= 0 and in_factors:
-        _in_factors(panel, observed)
+    if shown.min() >= 0 and in_factors:
+        _in_factors(panel, shown)
     panel.set(xlabel=f"{column_label(name, unit)}", ylabel="share of rows up to here")
     panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
 

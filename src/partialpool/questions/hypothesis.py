@@ -1,6 +1,7 @@
 """Hypotheses as inequalities between parameters or predictions, and their posterior probabilities."""
 
 import ast
+import json
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.distributions.frozen import frozen
+from partialpool.distributions.prior import Prior
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB
@@ -37,6 +40,8 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {"abs": np.abs, "exp": np.exp, "log": np.log, "sqrt": np.sqrt}
 )
 _ALLOWED: Final = "quantities, numbers, + - * / **, abs, exp, log, sqrt, and one < or > in each"
+_QUANTILES: Final = 20_000
+"""Quantiles of a prior that stand for it."""
 _LONGEST: Final = 400
 """Most characters of a claim."""
 
@@ -59,15 +64,18 @@ def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: floa
         `"abs(beta[Days]) < 0.5"` for a region of practical equivalence. Of a fit, a fixed effect may be written without
         `beta[...]`: `"Days > 0"`; so of a study.
     prob
-        Probability of the central interval of the difference.
+        Probability of the central interval.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each claim: `hypothesis`; `estimate`, `std_error`, `conf_low` and `conf_high` of the left side less
-        the right side, as in `to_frame`; `probability` of the claim, the share of draws for which it is true;
-        `evidence_ratio`, that over the probability of the opposite, infinite if no draw contradicts the claim. Of a
-        study a row for each claim and prior, with the column `prior`; numbers are missing where the fit failed.
+        A row for each claim: `hypothesis`; `estimate`, `std_error`, `conf_low` and `conf_high`, as in `to_frame`, of
+        what is compared with a number, which is the `threshold`: of `Days`, with the threshold 5, for `"Days > 5"`; if
+        both sides have quantities, of the left side less the right side, with the threshold 0; `probability` of the
+        claim, the share of draws for which it is true; `evidence_ratio`, that over the probability of the opposite,
+        infinite if no draw contradicts the claim. Of a study a row for each claim and prior, with the columns `prior`
+        and `prior_probability`, the probability of the claim before the data, which is missing unless the claim has a
+        single quantity with a prior of its own; other numbers are missing where the fit failed.
 
     Raises
     ------
@@ -81,8 +89,8 @@ def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: floa
     >>> import partialpool as pp
     >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     >>> found = pp.hypothesis(fit, "Days > 5", "sd_Subject[Intercept] > 10 * sd_Subject[Days]")
-    >>> found["probability"].round(1).tolist()
-    [1.0, 0.0]
+    >>> found["probability"].round(1).tolist(), found["threshold"].tolist()
+    ([1.0, 0.0], [5.0, 0.0])
     """
     if _is_study(answer):
         return _under_each_prior(answer, _claims(claims), prob)
@@ -101,16 +109,33 @@ def _is_study(answer: Fit | xr.Dataset | xr.DataArray) -> TypeGuard[xr.Dataset]:
 def _under_each_prior(study: xr.Dataset, claims: tuple[str, ...], prob: float) -> pd.DataFrame:
     """Judge claims under each prior of a study; rows in the order of the claims, then of the priors."""
     followed = study[[name for name, values in study.data_vars.items() if {"chain", "draw"} <= set(values.dims)]]
-    tables = []
+    tables, priors = [], json.loads(study.attrs.get("priors", "{}"))
     for place, label in enumerate(study["prior"].to_numpy()):
         known = _quantities(followed.isel(prior=place).reset_coords(drop=True), short=True)
         sides = [(claim, *_sides(claim, known, partial(_advice, study))) for claim in claims]
         table = _judged(sides, prob)
-        unknown = [not np.isfinite(difference).any() for _, difference, _ in sides]
-        table.loc[unknown, table.columns != "hypothesis"] = np.nan  # the fit under this prior failed
+        unknown = [not np.isfinite(shown).any() for _, shown, _, _ in sides]
+        numbers = ~table.columns.isin(["hypothesis", "threshold"])
+        table.loc[unknown, numbers] = np.nan  # the fit under this prior failed
         table.insert(1, "prior", str(label))
+        own = [_prior_probability(claim, known, priors.get(str(label), {})) for claim in claims]
+        table.insert(list(table.columns).index("probability"), "prior_probability", own)
         tables.append(table)
     return pd.concat(tables).sort_index(kind="stable", ignore_index=True)
+
+
+def _prior_probability(claim: str, known: Mapping[str, np.ndarray], priors: Mapping[str, Any]) -> float:
+    """Return the probability of a claim under a prior; NaN unless it has one quantity, which has a prior.
+
+    Evenly spaced quantiles stand for the prior, so that the claim may have any function of the quantity.
+    """
+    names = set(_with_placeholders(claim, known)[1].values())
+    stated = next((priors[full] for name in names for full in (name, f"beta[{name}]") if full in priors), None)
+    if len(names) != 1 or stated is None:
+        return np.nan
+    distribution, arguments = stated
+    values = frozen(Prior(distribution, **arguments)).ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
+    return float(_sides(claim, {names.pop(): values}, lambda _: "")[1].mean())
 
 
 def _quantities(answer: Fit | xr.Dataset | xr.DataArray, *, short: bool) -> dict[str, np.ndarray]:
@@ -135,8 +160,14 @@ def _claims(claims: tuple[str, ...]) -> tuple[str, ...]:
     return claims
 
 
-def _sides(claim: str, known: Mapping[str, np.ndarray], advice: Callable[[str], str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the left side less the right side in every draw, and in which draws the claim is true; (draws,) each."""
+def _sides(
+    claim: str, known: Mapping[str, np.ndarray], advice: Callable[[str], str]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return what is compared in every draw, in which draws the claim is true, (draws,) each, and the threshold.
+
+    What is compared is the side with quantities, and the other side is the threshold; if both have quantities, it is
+    the left side less the right side, and the threshold is 0.
+    """
     text, names = _with_placeholders(claim, known)
     try:
         if len(text) > _LONGEST:
@@ -149,8 +180,11 @@ def _sides(claim: str, known: Mapping[str, np.ndarray], advice: Callable[[str], 
         values = {place: known[name] for place, name in names.items()}
         with np.errstate(invalid="ignore", divide="ignore"):
             left, right = (_evaluate(side, values) for side in (compared.left, compared.comparators[0]))
-            difference = np.broadcast_to(left - right, len(next(iter(known.values())))).astype(float)
-            return difference, _COMPARISONS[type(compared.ops[0])](difference, 0.0)
+            true = np.asarray(_COMPARISONS[type(compared.ops[0])](left - right, 0.0))
+            if np.ndim(left) and np.ndim(right):
+                return np.asarray(left - right, float), true, 0.0
+            shown, threshold = (left, right) if np.ndim(left) else (right, left)
+            return np.asarray(shown, float), true, float(threshold)
     except _Unclear as reason:
         wrong = str(reason)
     except (SyntaxError, ValueError):
@@ -187,11 +221,12 @@ def _as_effect(first: str, found: re.Match[str]) -> str:
     return f"effects[{found['own'] or found['alone']}, {found['effect'] or first}]"
 
 
-def _judged(sides: list[tuple[str, np.ndarray, np.ndarray]], prob: float) -> pd.DataFrame:
-    """Tabulate claims with their differences and truth in every draw."""
-    names, differences, true = zip(*sides, strict=True)
+def _judged(sides: list[tuple[str, np.ndarray, np.ndarray, float]], prob: float) -> pd.DataFrame:
+    """Tabulate claims with what they compare, in every draw, their truth there, and their thresholds."""
+    names, compared, true, thresholds = zip(*sides, strict=True)
     dims, coords = ("chain", "draw", "hypothesis"), {"hypothesis": list(names)}
-    table = to_frame(xr.DataArray(np.stack(differences, axis=-1)[None], dims=dims, coords=coords), prob=prob)
+    table = to_frame(xr.DataArray(np.stack(compared, axis=-1)[None], dims=dims, coords=coords), prob=prob)
+    table["threshold"] = thresholds
     against = (~np.stack(true)).mean(axis=1)
     with np.errstate(divide="ignore"):
         table["probability"], table["evidence_ratio"] = 1.0 - against, (1.0 - against) / against

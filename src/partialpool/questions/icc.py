@@ -27,7 +27,7 @@ _Shares = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @explains_keywords
 def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale = "latent") -> xr.Dataset:
-    """Return the intraclass correlation of every factor: the correlation of two responses that share a level.
+    """Return the intraclass correlation (ICC): each factor's share of the variance, and what correlation it implies.
 
     With Sigma_f the covariance of a factor's effects and z their values, the share of factor f at x is
     z' Sigma_f z / Var(y | x), Var(y | x) = sum_f z' Sigma_f z + the distribution's own variance.

@@ -20,6 +20,7 @@ from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.table import Missing
 from partialpool.distributions.frozen import frozen
+from partialpool.distributions.prior import Prior
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
 from partialpool.files import made_folder
 from partialpool.fitting.answer import Answer
@@ -126,7 +127,8 @@ def prior_grid(
         label, the prior of each parameter whose prior varies, and `good`, whether the fit's diagnostics are good (a
         warning is given if some are not). `prior_<quantity>` (prior, level): quantiles of the prior (0.5 to 99.5 %)
         for sds, coefficients and other quantities that have one. Fits that failed, and quantities that could not be
-        computed, are missing values, with a warning; attrs: `failed`, JSON of the errors by label.
+        computed, are missing values, with a warning; attrs: `failed`, JSON of the errors by label; `priors`, JSON of
+        the priors by label and quantity, each a name and its arguments.
 
     Raises
     ------
@@ -295,13 +297,21 @@ def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: 
     _warn(cells, found)
     shape = next(iter(answered[0].values())).shape
     variables = _side_by_side(found, shape, asked)
-    variables |= _own_quantiles(cells, design, tuple(variables))
+    own = _own_priors(cells, design, tuple(variables))
+    variables |= {
+        f"prior_{name}": (("prior", "level"), np.stack([frozen(p).ppf(np.array(_LEVELS)) for p in priors]))
+        for name, priors in own.items()
+    }
     coords: dict[str, Any] = {"prior": [cell.label for cell in cells], "level": list(_LEVELS)}
     coords["good"] = ("prior", [answers.good for answers in found])
     coords |= {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
     for parameter in dict(cells[0].changed):
         coords[f"prior_of_{parameter}"] = ("prior", [dict(cell.changed)[parameter] for cell in cells])
     attrs = {"formula": cells[0].spec.to_formula(), "failed": json.dumps(troubles), "response": cells[0].spec.response}
+    stated = {name: [(prior.distribution, prior.stated) for prior in priors] for name, priors in own.items()}
+    attrs["priors"] = json.dumps(
+        {cell.label: {name: priors[at] for name, priors in stated.items()} for at, cell in enumerate(cells)}
+    )
     return Answer(variables, coords=coords, attrs=attrs)
 
 
@@ -337,8 +347,8 @@ def _side_by_side(found: list[_Answers], shape: tuple[int, ...], asked: tuple[st
     return out
 
 
-def _own_quantiles(cells: list[Cell], design: Design, names: Iterable[str]) -> dict[str, Any]:
-    """Return quantiles of the priors, `prior_<quantity>` (prior, level), of those quantities that have one."""
+def _own_priors(cells: list[Cell], design: Design, names: Iterable[str]) -> dict[str, list[Prior]]:
+    """Return the prior in each cell, by quantity, of those quantities that have one."""
     # With a single varying effect, the prior of the ICC is that of its factor.
     alone = len(design.factors) == 1 and len(design.factors[0].names) == 1
     shares = {f"{ICC}[{design.factors[0].name}]": ICC} if alone else {}
@@ -350,5 +360,5 @@ def _own_quantiles(cells: list[Cell], design: Design, names: Iterable[str]) -> d
         own = [cell.resolved[parameter] for cell in cells if parameter in cell.resolved]
         scalar = all(prior.support in ("real", "positive", "unit") for prior in own)
         if len(own) == len(cells) and name not in moved and scalar:
-            out[f"prior_{name}"] = (("prior", "level"), np.stack([frozen(p).ppf(np.array(_LEVELS)) for p in own]))
+            out[name] = own
     return out

@@ -52,8 +52,9 @@ class PriorPredictive(AnswerTree):
             derived = self["derived"].to_dataset()
             few = few.assign({f"{name} of a response" if name == "sd" else name: v for name, v in derived.items()})
         share, means = self.attrs["implausible"], self.attrs["implausible_means"]
-        note = f"{100 * share:.0f} % of new responses are implausible: {means}"
-        return table_of_draws(few, title=f"{self.attrs['formula']}: draws from the prior", notes=(note,))
+        known = "observed_data" in self.children
+        notes = (f"{100 * share:.0f} % of new responses are implausible: {means}",) if known else ()
+        return table_of_draws(few, title=f"{self.attrs['formula']}: draws from the prior", notes=notes)
 
 
 @explains_keywords

@@ -51,6 +51,8 @@ def describe_words(design: Design) -> str:
 def describe_mathematics(design: Design, priors: PriorSet) -> str:
     """Write the model as equations, including a joint prior of several coefficients where there is one.
 
+    As in PyMC, `Normal` has a standard deviation and `MvNormal` a covariance matrix.
+
     Examples
     --------
     >>> from partialpool.datasets.load import load_dataset
@@ -75,7 +77,7 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     if priors.together:
         stated = priors[BETA].arguments
         lines.append(
-            f"beta ~ Normal({_joint_mean(stated['mu'])}, {stated['sigma']:.4g}^2 (X'X / n)^-1), X the columns of "
+            f"beta ~ MvNormal({_joint_mean(stated['mu'])}, {stated['sigma']:.4g}^2 (X'X / n)^-1), X the columns of "
             f"{', '.join(priors.together)}{', centred' if design.spec.intercept else ''}"
         )
     return "\n".join(lines)
@@ -137,10 +139,10 @@ def _predictor_terms(factor: FactorEffects) -> list[str]:
 def _covariance_line(factor: FactorEffects) -> str:
     name = factor.name
     if factor.kinship is not None:
-        return f"b_{name} ~ Normal(0, K_{name} (x) {_sigma_of(factor)}), K_{name} known"
+        return f"b_{name} ~ MvNormal(0, K_{name} (x) {_sigma_of(factor)}), K_{name} known"
     if len(factor.names) == 1:
         return f"b_{name}[g] ~ Normal(0, sd_{name})"
-    return f"b_{name}[g] ~ Normal(0, {_sigma_of(factor)})"
+    return f"b_{name}[g] ~ MvNormal(0, {_sigma_of(factor)})"
 
 
 def _sigma_of(factor: FactorEffects) -> str:

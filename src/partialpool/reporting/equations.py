@@ -30,6 +30,9 @@ __all__ = ["write_equations"]
 _WIDEST = 26
 """Characters of a sum per line: as many as a phone shows without scrolling."""
 
+_MULTIVARIATE: Final = "MvNormal"
+"""Has a covariance matrix, where Normal has a standard deviation: the convention of PyMC and of the printed priors."""
+
 _LETTERS: Final = MappingProxyType({"sigma": "σ", "nu": "ν", "alpha": "α", "phi": "φ"})
 
 _Line = tuple[Element, Element, Element]
@@ -99,7 +102,7 @@ def _predictor(design: Design) -> Iterator[_Line]:
 
 
 def _effects(factor: FactorEffects) -> Iterator[_Line]:
-    """Write the effects' distribution, b ~ Normal(0, Sigma), and the parts of Sigma."""
+    """Write the effects' distribution, b ~ Normal(0, sd) or b ~ MvNormal(0, Sigma), and the parts of Sigma."""
     b = subscript(identifier("b"), row(word(factor.name), operator("="), identifier("g")))
     sds = [subscript(word("sd"), word(f"{factor.name}, {effect}")) for effect in factor.names]
     known: tuple[Element, ...] = ()
@@ -107,17 +110,21 @@ def _effects(factor: FactorEffects) -> Iterator[_Line]:
         b = subscript(identifier("b"), word(factor.name))
         known = (subscript(identifier("K"), word(factor.name)), operator("⊗"))
     if len(sds) == 1:
-        yield b, operator("∼"), applied(word("Normal"), word("0"), row(*known, superscript(sds[0], word("2"))))
+        if known:
+            variance = row(*known, superscript(sds[0], word("2")))
+            yield b, operator("∼"), applied(word(_MULTIVARIATE), word("0"), variance)
+        else:
+            yield b, operator("∼"), applied(word("Normal"), word("0"), sds[0])
         return
     sigma, diagonal = (subscript(identifier(letter), word(factor.name)) for letter in ("Σ", "D"))
-    yield b, operator("∼"), applied(word("Normal"), word("0"), row(*known, sigma))
+    yield b, operator("∼"), applied(word(_MULTIVARIATE), word("0"), row(*known, sigma))
     parts = (diagonal, subscript(identifier("R"), word(factor.name)), diagonal) if factor.correlated else None
     yield sigma, operator("="), row(*parts) if parts else superscript(diagonal, word("2"))
     yield diagonal, operator("="), applied(word("diag"), *sds)
 
 
 def _joint_prior(design: Design, priors: PriorSet) -> Iterator[_Line]:
-    """Write the joint prior of several coefficients: Normal(mean, sigma^2 (X'X / n)^-1)."""
+    """Write the joint prior of several coefficients: MvNormal(mean, sigma^2 (X'X / n)^-1)."""
     if not priors.together:
         return
     stated = priors[BETA].arguments
@@ -127,7 +134,7 @@ def _joint_prior(design: Design, priors: PriorSet) -> Iterator[_Line]:
     spread = row(
         superscript(word(f"{stated['sigma']:.4g}"), word("2")), superscript(inner, row(operator("−"), word("1")))
     )
-    yield identifier("β"), operator("∼"), applied(word("Normal"), mean, spread)
+    yield identifier("β"), operator("∼"), applied(word(_MULTIVARIATE), mean, spread)
 
 
 def _common(name: str) -> Element:

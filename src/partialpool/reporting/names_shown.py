@@ -115,6 +115,11 @@ class NamesShown:
         return self if self.labels is not None else replace(self, labels=Labels({}))
 
     @property
+    def written(self) -> Labels:
+        """The labels; without any, those that write names as a paper does."""
+        return Labels({}) if self.labels is None else self.labels
+
+    @property
     def references(self) -> str:
         """The reference category of each column, as text; empty where there is none."""
         return ", ".join(filter(None, map(self.reference, self.design.categories)))

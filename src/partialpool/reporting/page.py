@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,8 @@ from partialpool.tabulate import TextTable
 
 __all__ = ["render", "report"]
 
+_LAST: Final = ("Engine", "Log evidence")
+"""Lines of the heading of a fit that stand at the end of the page."""
 _TOGETHER: Final = re.compile(r" %|\bp [=<] (?=\d)")
 """Text that would be hard to read with the end of a line in it."""
 _INTERVAL: Final = re.compile(r"\([-\d.]+ to [-\d.]+\)")
@@ -113,11 +116,14 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
     }
     colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY}
     page = environment.get_template("page.html")
+    heading = _heading(reported)
     version = json.loads(fit.tree.attrs["versions"])["partialpool"]
     text = page.render(
         title=title or reported.names.response,
         author=author,
-        heading=fit.digest.heading.items(),
+        heading=[(name, told) for name, told in heading.items() if name not in _LAST],
+        record=[(name, told) for name, told in heading.items() if name in _LAST],
+        date=date.today().isoformat(),
         sections=shown,
         left_out=left_out,
         colors=colors,
@@ -125,6 +131,18 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
         version=version,
     )
     return printable(text)
+
+
+def _heading(reported: Reported) -> dict[str, str]:
+    """Return the lines about model, data and engine, with the labels; the formula keeps the names of the model."""
+    design, names = reported.fit.design, reported.names
+    found = dict(reported.fit.digest.heading)
+    for factor in design.factors:
+        sizes = f" {factor.how_many}"
+        found["Data"] = found["Data"].replace(f"; {factor.name}{sizes}", f"; {names.factor(factor.name)}{sizes}")
+    if design.references:
+        found["Reference categories"] = names.references
+    return found
 
 
 def _chosen(sections: str | Sequence[str]) -> tuple[Chapter, ...]:

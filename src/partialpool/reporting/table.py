@@ -27,6 +27,7 @@ def table(
     prob: float = ...,
     digits: int = ...,
     exponentiate: bool = ...,
+    rows: str | Sequence[str] | None = ...,
     labels: Mapping[str, str] | None = ...,
     title: str = ...,
 ) -> ModelTable: ...
@@ -40,6 +41,7 @@ def table(
     prob: float = ...,
     digits: int = ...,
     exponentiate: bool = ...,
+    rows: str | Sequence[str] | None = ...,
     labels: Mapping[str, str] | None = ...,
     title: str = ...,
 ) -> Path: ...
@@ -52,6 +54,7 @@ def table(
     prob: float = DEFAULT_PROB,
     digits: int = 2,
     exponentiate: bool = False,
+    rows: str | Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
     title: str = "",
 ) -> ModelTable | Path:
@@ -78,6 +81,11 @@ def table(
     exponentiate
         Whether fixed effects are shown as ratios under a logit or log link and for lognormal responses: posterior
         medians of exp(coefficient). Other models, cutpoints and random effects stay as they are, and the table says so.
+    rows
+        The rows to show, in the order of the table; all if left out. Names are those of blocks ("fixed", "cutpoints",
+        "random", "shares", "sizes"), of predictors (all coefficients of `treatment`, with its reference), coefficients,
+        factors (sds, correlations, ICC and number of levels), or parameters as in `print(fit)` (`"sigma"`,
+        `"sd_Subject"`, `"icc[Subject]"`, `"r2_marginal"`); labels do as well: `rows=["treatment", "random"]`.
     labels
         What to write for a column, a coefficient, a factor, a parameter (`sigma`) or a category: `{"Days": "Days
         awake", "Subject": "Participant", "period[2]": "Second period"}`. The label of a column is used wherever the
@@ -95,7 +103,8 @@ def table(
     Raises
     ------
     SpecError
-        A label for a name that no model has; exponentials that have no meaning; `prob` or `digits` out of range.
+        A label for a name that no model has; a row that no model has; exponentials that have no meaning; `prob` or
+        `digits` out of range.
     DataError
         No fit, or something that is not a fit.
     FileError
@@ -123,7 +132,7 @@ def table(
     if path is not None:
         check_suffix(path)
         check_place(path, doing=DOING)
-    gathered = Gathered(named, known, prob=prob, digits=digits, exponentiate=exponentiate)
+    gathered = Gathered(named, known, prob=prob, digits=digits, exponentiate=exponentiate, rows=_as_list(rows))
     made = ModelTable(gathered.content(title), gathered.frame())
     return made if path is None else made.write(path)
 
@@ -146,6 +155,12 @@ def _named(fits: _Fits) -> dict[str, Fit]:
             do="pass what pp.fit or pp.load_fit returns: pp.table({'slopes': fit, 'intercepts': other})",
         )
     return named
+
+
+def _as_list(rows: str | Sequence[str] | None) -> list[str] | None:
+    if rows is not None and not (names := [rows] if isinstance(rows, str) else list(rows)):
+        raise SpecError("a table needs rows", got="rows=[]", allowed="one name or more", do="leave out rows for all")
+    return None if rows is None else names
 
 
 def _check_digits(digits: int) -> None:

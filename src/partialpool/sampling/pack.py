@@ -71,6 +71,7 @@ def pack(
     }
     if any(group.cov for group in design.spec.groups):
         groups[COVARIANCES] = covariances_to_dataset(design.spec.groups)
+    left_out = {} if design.left_out is None else {"left_out": design.left_out.as_text()}
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {
         "format": FORMAT,
@@ -81,6 +82,7 @@ def pack(
         "seed": -1 if settings.seed is None else settings.seed,
         "settings": json.dumps(settings.as_record()),
         **unit_attrs(design),
+        **left_out,
         "priors": json.dumps(prior_texts(priors)),
         "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
         "run": json.dumps(dict(raw.facts)),

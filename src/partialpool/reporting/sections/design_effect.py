@@ -26,8 +26,10 @@ def design_effect_section(reported: Reported) -> Section | None:
         )
     )
     prose = (
-        "Responses of one group are correlated, so a row carries less information than an independent row. An analysis "
-        "that ignores the grouping reports wrong standard errors."
+        "Responses of one group are correlated, so that for the mean of the response a row carries less information "
+        "than an independent row. The effect of a predictor that varies within groups is estimated more precisely, "
+        "because rows of one group share its deviation, unless the effect itself varies over groups. An analysis that "
+        "ignores the grouping reports wrong standard errors of both."
     )
     return Section(prose=(prose, *refused), pictures=pictures)
 
@@ -50,11 +52,11 @@ def _worth(reported: Reported) -> Picture:
 def _naive(reported: Reported) -> Picture:
     answer = reported.names.relabelled(naive_errors(reported.fit))
     said = [
-        f"{coef}: naive {number(float(naive))}, honest {number(float(honest))}"
-        for coef, naive, honest in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
+        f"{coef}: naive {number(float(naive))}, with the grouping {number(float(own))}"
+        for coef, naive, own in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
     ]
     caption = (
-        "Standard errors of the fixed effects: naive (grouping ignored) and honest (posterior, accounting for the "
-        "grouping)."
+        "Standard errors of the fixed effects: naive (grouping ignored) and of the model (posterior, accounting "
+        "for the grouping)."
     )
     return Picture(figure_image(plot_naive_errors(answer)), f"Standard errors. {'; '.join(said)}.", caption)

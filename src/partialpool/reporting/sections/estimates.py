@@ -4,6 +4,7 @@ import numpy as np
 
 from partialpool.fitting.point_estimate import MEDIAN
 from partialpool.names import BETA, INTERCEPT
+from partialpool.reporting.intercept_at import intercept_at
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.reporting.wording import on_scale
@@ -19,7 +20,9 @@ def estimates(reported: Reported) -> Section:
         f"{on_scale(reported.fit)}. An interval contains the parameter with probability {reported.percent}, given "
         "model, priors and data."
     )
-    return Section(prose=(prose,), tables=(*reported.digest.tables, *_ratios(reported)))
+    where = intercept_at(reported.fit.design, reported.names.written)
+    at = (f"Intercept: at {where}.",) if where else ()
+    return Section(prose=(prose, *at), tables=(*reported.digest.tables, *_ratios(reported)))
 
 
 def _ratios(reported: Reported) -> tuple[TextTable, ...]:

@@ -1,5 +1,6 @@
 """A glossary of the page's technical terms."""
 
+from partialpool.design.nesting import nesting
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.tabulate import TextTable
@@ -21,7 +22,7 @@ _WORDS = (
         "each estimate combines the level's own rows with the population's",
         True,
     ),
-    ("ICC", "share of the variance that is between levels; the correlation of two responses that share a level", True),
+    ("ICC", "{icc}", True),
     (
         "ESS",
         "effective sample size: the number of independent draws of the same precision; several hundred are enough",
@@ -31,12 +32,19 @@ _WORDS = (
 )
 """Term, meaning, and whether it applies only to models with groups."""
 
+_ICC = "share of the variance that is between levels; the correlation of two responses that share a level"
+_NESTED_ICC = (
+    "a factor's share of the variance; two responses of one level also share the levels of the factors in which it is "
+    "nested, and their correlation is the sum of these factors' shares"
+)
+
 
 def glossary_section(reported: Reported) -> Section:
     """List the terms that the page uses."""
     groups = bool(reported.fit.design.factors)
+    values = {"percent": reported.percent, "icc": _NESTED_ICC if any(nesting(reported.fit.design).values()) else _ICC}
     rows = tuple(
-        (term.replace("{percent}", reported.percent), meaning.replace("{percent}", reported.percent))
+        (term.format_map(values), meaning.format_map(values))
         for term, meaning, of_groups in _WORDS
         if groups or not of_groups
     )

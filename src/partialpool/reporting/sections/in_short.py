@@ -1,11 +1,13 @@
 """Summary of the page: effects of the predictors, correlations within groups, verdicts on the fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from partialpool.design.nesting import nesting
 from partialpool.errors import PartialPoolError
-from partialpool.fitting.point_estimate import MEDIAN
+from partialpool.fitting.point_estimate import MEDIAN, common_point
 from partialpool.names import BETA, INTERCEPT
+from partialpool.questions.icc import icc
 from partialpool.reporting.reported import Reported, is_predictive
 from partialpool.reporting.section import Note, Section
 from partialpool.reporting.sections.estimates import ratio_cells
@@ -50,14 +52,27 @@ def in_short(reported: Reported) -> Section:
         prose.append(f"{which}: {'; '.join(coefs)}{more}.{where}")
     if alike:
         varying = any(len(factor.names) > 1 for factor in fit.design.factors)
+        nested = {inner: outer for inner, outer in nesting(fit.design).items() if outer}
+        averaged = ", averaged over the rows" if varying else ""
         what = (
-            "Share of the variance that is between levels (ICC), averaged over the rows"
-            if varying
+            f"Share of the variance that is between levels (ICC){averaged}"
+            if varying or nested
             else "Correlation of two responses that share a level (ICC)"
         )
         which = f"{what}{scale}, with {reported.percent} intervals"
         prose.append(f"{which}: {'; '.join(alike)}.")
+        if nested and not varying:
+            prose.append(f"Correlation of two responses{scale}: {'; '.join(_within(reported, nested))}.")
     return Section(prose=(*prose, *(note for note in verdicts if note not in warning)))
+
+
+def _within(reported: Reported, nested: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """State the correlation of two responses of one level of each nested factor, which share its outer levels too."""
+    same, name = icc(reported.fit)["same"], reported.names.factor
+    for inner, outer in nested.items():
+        of_one = same.sel(factor=inner)
+        shared = f"of the same {name(inner)}, and therefore of the same {listed([name(one) for one in outer])}"
+        yield f"{shared}, {reported.in_words(of_one.to_numpy(), common_point(of_one))}"
 
 
 def _verdicts(reported: Reported) -> tuple[Note, ...]:

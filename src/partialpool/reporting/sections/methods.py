@@ -45,7 +45,7 @@ def _model(reported: Reported) -> Iterator[str]:
     spec, design, names = fit.spec, fit.design, reported.names.in_words
     kind = "hierarchical (mixed-effects) model" if design.factors else "regression model"
     yield f"We fitted a Bayesian {kind} to {_modelled(names)} ({design.n_rows} rows)."
-    yield from _missing(design.n_given, design.n_given - design.n_rows)
+    yield from _missing(names)
     family = _PROPER.get(spec.family, spec.family.replace("_", " "))
     given = "Given all effects, the" if design.factors else "Given the predictors, the"
     link = f"{_article(spec.link)} {spec.link} link"
@@ -85,16 +85,35 @@ def _modelled(names: NamesShown) -> str:
     return f"{names.response} out of {names.expression(trials)}" if trials else names.response
 
 
-def _missing(given: int, left_out: int) -> Iterator[str]:
-    """Say how many rows were left out because of missing values, and what that assumes; nothing where none was."""
-    if not left_out:
+def _missing(names: NamesShown) -> Iterator[str]:
+    """Say which rows were left out because of missing values, and what that assumes; nothing where none was."""
+    design = names.design
+    given, lost = design.n_given, design.left_out
+    count = given - design.n_rows
+    if not count:
         return
-    were = "was" if left_out == 1 else "were"
+    were = "was" if count == 1 else "were"
+    in_which = "" if lost is None else f" in {listed([f'{names.column(c)} ({n})' for c, n in lost.columns.items()])}"
     yield (
-        f"Of {given} rows, {left_out} ({number(100 * left_out / given, 2)} %) with missing values in a variable of the "
-        f"model {were} left out. Estimates from the other rows are unbiased only if values are missing at random given "
-        "the predictors in the model."
+        f"Of {given} rows, {count} ({number(100 * count / given, 2)} %) {were} left out because of missing "
+        f"values{in_which}."
     )
+    if lost is not None and lost.levels:
+        they, are = ("It", "is") if count == 1 else ("They", "are")
+        levels = [f"{n} level{'' if n == 1 else 's'} of {names.factor(factor)}" for factor, n in lost.levels.items()]
+        yield f"{they} {are} of {listed(levels)}."
+    if lost is None or lost.without_response:
+        observed = "the predictors and the observed responses" if design.factors else "the predictors"
+        yield (
+            f"For rows without a response this assumes that it is missing at random: given {observed}, "
+            "whether a response is missing does not depend on its value."
+        )
+    if lost is None or lost.without_predictor:
+        groups = " or on the effects of the groups" if design.factors else ""
+        yield (
+            "For rows without a predictor or a group this assumes that, given the predictors, whether the value is "
+            f"missing does not depend on the response{groups}."
+        )
 
 
 def _units(names: NamesShown) -> Iterator[str]:

@@ -6,9 +6,11 @@ import numpy as np
 import xarray as xr
 
 from partialpool.intervals import central_ends, percent
+from partialpool.names import BETA, COEF, INTERCEPT
 from partialpool.plots.prior_predictive import plot_prior_predictive
 from partialpool.plots.style import figure_image
 from partialpool.questions.prior_predictive import MOST, prior_predictive_of
+from partialpool.reporting.intercept_at import intercept_at
 from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import held_meanwhile, how_wide
@@ -27,14 +29,33 @@ def priors_section(reported: Reported) -> Section:
     table = reported.names.prior_table(fit.priors)
     yours = sum(not entry.is_default for entry in fit.priors.entries)
     total = len(fit.priors.entries)
-    who = f"All are defaults{how_wide(fit)}" if not yours else f"{yours} of {total} were set, the rest are defaults"
-    prose = f"What was assumed about each parameter before the data were seen. {who}."
+    if not yours:
+        who = f"All are defaults{how_wide(fit)}"
+    else:
+        who = f"{yours} of {total} were set, the rest are defaults" if yours < total else f"All {total} were set"
+    prose = f"What was assumed about each parameter before the data were seen. {who}.{_of_intercept(reported)}"
     if fit.design.n_rows > _MOST_ROWS:
         return Section(prose=(prose,), tables=(table,))
     answers, refused = which_can([("", lambda: _foreseen(reported))])
     pictures = tuple(picture for picture, _ in answers)
     absurd = tuple(note for _, notes in answers for note in notes)
     return Section(prose=(prose, *absurd, *refused), pictures=pictures, tables=(table,))
+
+
+def _of_intercept(reported: Reported) -> str:
+    """Say where the prior of the intercept is, and its posterior there; empty where that is where it is stated."""
+    fit = reported.fit
+    where = intercept_at(fit.design, reported.names.written)
+    if f"{BETA}[{INTERCEPT}]" not in fit.priors or not where:
+        return ""
+    beta = fit.posterior[BETA]
+    slopes = xr.DataArray(fit.design.common.center, dims=COEF, coords={COEF: list(fit.design.common.names)})
+    at_means = beta.sel({COEF: INTERCEPT}) + (beta.sel({COEF: list(fit.design.common.names)}) * slopes).sum(COEF)
+    return (
+        " The prior of Intercept is at the predictors' means, and there it has the "
+        f"{reported.in_words(at_means.transpose('chain', 'draw').to_numpy())}; in the tables of estimates Intercept is "
+        f"at {where}."
+    )
 
 
 def _foreseen(reported: Reported) -> tuple[Picture, tuple[Note, ...]]:

@@ -20,9 +20,14 @@ def the_model(reported: Reported) -> Section:
     if fit.priors.together:
         centred = " minus their means (c)" if fit.design.spec.intercept else ""
         legend += f", X the columns of the n rows{centred}"
+    equations = write_equations(fit.design, fit.priors)
+    spreads = ["Normal(m, s) has the standard deviation s"] if " Normal(" in equations.text else []
+    spreads += ["MvNormal(m, S) has the covariance matrix S"] if " MvNormal(" in equations.text else []
+    if spreads:
+        legend += f". {'; '.join(spreads)}"
     return Section(
         prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}.", *_labels(reported)),
-        equations=(write_equations(fit.design, fit.priors),),
+        equations=(equations,),
         tables=(groups,) if fit.design.factors else (),
     )
 
@@ -31,5 +36,7 @@ def _labels(reported: Reported) -> tuple[str, ...]:
     """State which names of the model have labels in other sections."""
     if reported.labels is None or not reported.labels.given:
         return ()
-    said = "; ".join(f"{name}: {reported.labels.plain(name)}" for name in reported.labels.given)
+    said = "; ".join(
+        f"{name}: {reported.labels.plain(name)}" for name in reported.labels.given if name not in reported.labels.added
+    )
     return (f"This section has the names of the model. The other sections have labels for them: {said}.",)

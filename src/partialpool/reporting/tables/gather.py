@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import central_ends, percent
 from partialpool.reporting.tables.content import Block, Cell, Content, Head, Row
@@ -43,12 +44,19 @@ class Gathered:
         Fits by name, in the order of the columns.
     labels
         Their labels.
-    prob, digits, exponentiate
+    prob, digits, exponentiate, rows
         As for `table`.
     """
 
     def __init__(
-        self, fits: Mapping[str, Fit], labels: Labels, *, prob: float, digits: int, exponentiate: bool
+        self,
+        fits: Mapping[str, Fit],
+        labels: Labels,
+        *,
+        prob: float,
+        digits: int,
+        exponentiate: bool,
+        rows: Sequence[str] | None = None,
     ) -> None:
         self.labels, self.prob, self.digits, self.exponentiate = labels, prob, digits, exponentiate
         self.models = tuple(
@@ -56,8 +64,10 @@ class Gathered:
             for name, fit in fits.items()
         )
         ends = central_ends(prob)
+        chosen = [_chosen(list(self._quantities(model)), rows) for model in self.models]
+        _check_rows(rows, [quantity for model in self.models for quantity in self._quantities(model)])
         self._found: list[dict[tuple[BlockName, str], _Found]] = [
-            {(q.block, q.term): (q, estimate_of(q, ends)) for q in self._quantities(model)} for model in self.models
+            {(q.block, q.term): (q, estimate_of(q, ends)) for q in own} for own in chosen
         ]
 
     def content(self, title: str) -> Content:
@@ -70,6 +80,7 @@ class Gathered:
             self.models,
             self.labels,
             self.prob,
+            shown={term for _, term in self._rows()},
             exponentiate=self.exponentiate,
             marked=any(cell is not None and cell.marked for cell in every),
             gaps=None in every,
@@ -139,6 +150,24 @@ class Gathered:
                 for one, cell in zip(found, cells, strict=True)
             ),
         )
+
+
+def _chosen(quantities: list[Quantity], rows: Sequence[str] | None) -> list[Quantity]:
+    """Return the rows that are named, in the order of the table; all without names."""
+    return quantities if rows is None else [q for q in quantities if q.names & set(rows)]
+
+
+def _check_rows(rows: Sequence[str] | None, quantities: Sequence[Quantity]) -> None:
+    """Refuse a name that chooses no row."""
+    known = dict.fromkeys([*BLOCKS, *(name for q in quantities for name in (q.label, q.term, *q.called))])
+    for name in rows or ():
+        if not any(name in quantity.names for quantity in quantities):
+            raise SpecError(
+                "the table has no such row",
+                got=repr(name),
+                allowed=nearest(str(name), known),
+                do="name rows as the table or print(fit) does, a predictor, a factor, or a block of rows",
+            )
 
 
 def _numbers(quantity: Quantity, estimate: Estimate | None) -> tuple[str, float, float, float, float, str]:

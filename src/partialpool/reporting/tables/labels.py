@@ -34,6 +34,8 @@ class Labels:
     ----------
     given
         The user's labels, by the name of a coefficient, a part of it, a column, a factor or a parameter.
+    added
+        Names in `given` that follow from others: `period` from `C(period)`, which the formula has, and the reverse.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Labels:
     """
 
     given: Mapping[str, str]
+    added: frozenset[str] = frozenset()
 
     def coefficient(self, name: str, parts: _Parts) -> str:
         """Label a fixed effect, or an effect that varies: the labels of its parts, with × between them."""
@@ -173,7 +176,8 @@ def checked_labels(fits: Iterable[Fit], given: Mapping[str, str] | None) -> Labe
             allowed="what to write for each name: {'Days': 'Days awake'}",
             do="write each name and its label as text",
         )
-    known = tuple(dict.fromkeys(name for fit in fits for name in _names(fit.design)))
+    designs = [fit.design for fit in fits]
+    known = tuple(dict.fromkeys(name for design in designs for name in _names(design)))
     for name in given:
         if name not in known:
             raise SpecError(
@@ -182,7 +186,18 @@ def checked_labels(fits: Iterable[Fit], given: Mapping[str, str] | None) -> Labe
                 allowed=nearest(name, known),
                 do="name a coefficient, a column, a factor or a parameter, as print(fit) does",
             )
-    return Labels(dict(given))
+    alike = [pair for design in designs for pair in _alike(design)]
+    also = {b: given[a] for pair in alike for a, b in (pair, pair[::-1]) if a in given and b not in given}
+    return Labels(dict(given) | also, frozenset(also))
+
+
+def _alike(design: Design) -> Iterator[tuple[str, str]]:
+    """Yield names of one thing: a column and the call that makes it a category, and each of its categories in both."""
+    for part in (part for parts in parts_by_name(design).values() for part in parts):
+        if part.is_call and part.column and part.expression.partition("(")[0] in CODING:
+            yield part.expression, part.column
+            for value in design.categories[part.column].values if part.column in design.categories else ():
+                yield f"{part.expression}[{value}]", f"{part.column}[{value}]"
 
 
 def _names(design: Design) -> Iterator[str]:

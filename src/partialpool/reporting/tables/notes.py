@@ -1,13 +1,14 @@
 """The lines above and below a table of models: warnings, the models, and what the numbers are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import percent
-from partialpool.names import INTERCEPT
-from partialpool.reporting.tables.labels import Labels, one_line
-from partialpool.reporting.tables.quantities import Shares, columns_with_reference
+from partialpool.names import BETA, INTERCEPT
+from partialpool.reporting.intercept_at import intercept_at
+from partialpool.reporting.tables.labels import Labels, one_line, parts_by_name
+from partialpool.reporting.tables.quantities import Shares, reference_rows
 from partialpool.reporting.tables.scales import Scale, plural
 from partialpool.spec.expression import is_single
 
@@ -43,7 +44,14 @@ def warnings_of(models: Sequence[Model]) -> tuple[str, ...]:
 
 
 def notes_of(
-    models: Sequence[Model], labels: Labels, prob: float, *, exponentiate: bool, marked: bool, gaps: bool
+    models: Sequence[Model],
+    labels: Labels,
+    prob: float,
+    *,
+    shown: Collection[str],
+    exponentiate: bool,
+    marked: bool,
+    gaps: bool,
 ) -> tuple[str, ...]:
     """Return the lines below the table.
 
@@ -53,6 +61,8 @@ def notes_of(
         The models and their labels.
     prob
         Probability of the intervals.
+    shown
+        Names of the rows of the table.
     exponentiate
         Whether fixed effects are exponentiated where that has a meaning.
     marked
@@ -60,8 +70,10 @@ def notes_of(
     gaps
         Whether some model lacks a row.
     """
-    lines = [_of_model(model) for model in models]
+    lines = [_of_model(model, labels) for model in models]
+    lines += _of_names(models, labels)
     lines += _of_estimates(models, labels, percent(prob), exponentiate=exponentiate)
+    lines += _of_intercept(models, labels, shown)
     if marked:
         lines.append(f"{MARK} Posterior median: a few draws decide the mean.")
     lines += _of_scales(models, exponentiate=exponentiate)
@@ -70,19 +82,21 @@ def notes_of(
         labels.reference(c.column, c.reference) + (" (minus the sum of the others)" if c.coding == "sum" else "")
         for model in models
         for c in model.fit.design.categories.values()
-        if c.reference is not None and c.column not in columns_with_reference(model.fit)
+        if c.reference is not None
+        and reference_rows(model.fit).get(c.column) not in shown
+        and _is_compared(model.fit, c.column, shown)
     )
     if references:
         lines.append(f"Reference categories: {references}.")
-    lines += _of_shares(models)
+    lines += _of_shares(models, shown)
     if gaps:
         lines.append("Empty cells: not in this model.")
     return tuple(lines)
 
 
-def _of_model(model: Model) -> str:
+def _of_model(model: Model, labels: Labels) -> str:
     design, spec = model.fit.design, model.fit.spec
-    known = [factor.name for factor in design.factors if factor.kinship is not None]
+    known = [labels.factor(factor.name) for factor in design.factors if factor.kinship is not None]
     missing = design.n_given - design.n_rows
     facts = [
         f"family {spec.family}, link {spec.link}",
@@ -91,6 +105,44 @@ def _of_model(model: Model) -> str:
         *([f"left out, not identified by the rows: {', '.join(design.dropped)}"] if design.dropped else []),
     ]
     return one_line(f"{model.name or 'Model'}: {spec.to_formula()}; {'; '.join(facts)}.")
+
+
+def _of_names(models: Sequence[Model], labels: Labels) -> Iterator[str]:
+    """State the responses with their units, and the labels of names that are in formulas only under their own."""
+    units = {
+        model.scale.response: ""
+        if model.fit.spec.family_record.support.mean_is_probability
+        else model.fit.design.axis_units.response
+        for model in models
+    }
+    if any(units.values()) or any(model.fit.spec.response in labels.given for model in models):
+        yield f"Response: {', '.join(f'{name} in {unit}' if unit else name for name, unit in units.items())}."
+    columns = dict.fromkeys(name for model in models for name in model.fit.spec.columns)
+    own = [f"{name}: {labels.plain(name)}" for name in columns if labels.given.get(name, name) != name]
+    if own:
+        yield f"Names in the formula: {'; '.join(own)}."
+
+
+def _is_compared(fit: Fit, column: str, shown: Collection[str]) -> bool:
+    """Whether a coefficient of a column's categories has a row, or the column has none that could have one."""
+    own = [name for name, parts in parts_by_name(fit.design).items() if any(part.column == column for part in parts)]
+    terms = [f"{BETA}[{name}]" for name in own if name in fit.design.common.coefs]
+    return not terms or any(term in shown for term in terms)
+
+
+def _of_intercept(models: Sequence[Model], labels: Labels, shown: Collection[str]) -> Iterator[str]:
+    """State where the intercept of each model is, once for all models if they agree."""
+    if f"{BETA}[{INTERCEPT}]" not in shown:
+        return
+    found: dict[str, list[str]] = {}
+    for model in models:
+        if where := intercept_at(model.fit.design, labels):
+            found.setdefault(where, []).append(model.name)
+    told = [
+        f"at {where}" + (f" ({', '.join(names)})" if len(names) < len(models) else "") for where, names in found.items()
+    ]
+    if told:
+        yield f"Intercept: {'; '.join(told)}."
 
 
 def _of_estimates(models: Sequence[Model], labels: Labels, interval: str, *, exponentiate: bool) -> Iterator[str]:
@@ -152,8 +204,10 @@ def _of_outcomes(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str
         yield f"{above} means that higher categories are more probable."
 
 
-def _of_shares(models: Sequence[Model]) -> Iterator[str]:
-    terms = {q.term for model in models for q in model.shares.quantities}
+def _of_shares(models: Sequence[Model], shown: Collection[str]) -> Iterator[str]:
+    terms = {q.term for model in models for q in model.shares.quantities if q.term in shown}
+    if not terms:
+        return
     if any(term.startswith("icc[") for term in terms):
         averaged = ", averaged over the rows" if any(model.shares.averaged for model in models) else ""
         yield f"ICC: share of the variance between the levels of a factor, without the fixed effects' part{averaged}."

@@ -8,21 +8,23 @@ from typing import Final, Literal
 import numpy as np
 import xarray as xr
 
+from partialpool.design.column_parts import ColumnPart
 from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, corr_name, sd_name
 from partialpool.questions.icc import icc
 from partialpool.questions.variance_components import variance_components
 from partialpool.reporting.tables.labels import Labels, parts_by_name
+from partialpool.spec.expression import columns_of
 
 __all__ = [
     "BLOCKS",
     "BlockName",
     "Quantity",
     "Shares",
-    "columns_with_reference",
     "in_common_order",
     "quantities_of",
+    "reference_rows",
     "shares_of",
 ]
 
@@ -51,6 +53,8 @@ class Quantity:
         Whether it is the exponential of a coefficient.
     is_reference
         Whether it is the reference category of a predictor: 0, or 1 as a ratio, without draws.
+    called
+        Other names that choose the row: a coefficient, its columns, a factor, and their labels.
     """
 
     block: BlockName
@@ -61,6 +65,12 @@ class Quantity:
     is_share: bool = False
     is_ratio: bool = False
     is_reference: bool = False
+    called: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name by which the row may be chosen."""
+        return frozenset({self.block, self.term, self.term.partition("[")[0], self.label, *self.called})
 
     @property
     def exponential(self) -> "Quantity":
@@ -98,17 +108,19 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     for name in design.common.coefs:
         if name in before:
             (part,), (_, reference) = parts[name], before[name]
-            term = f"{BETA}[{replace(part, category=str(reference)).name}]"
-            yield Quantity("fixed", term, labels.reference_row(part, reference), is_reference=True)
+            term, label = _reference_term(part, reference), labels.reference_row(part, reference)
+            yield Quantity("fixed", term, label, is_reference=True, called=_called(parts[name], labels))
         term = f"{BETA}[{name}]"
-        yield Quantity("fixed", term, labels.coefficient(name, parts.get(name, ())), draws[term])
+        own = parts.get(name, ())
+        yield Quantity("fixed", term, labels.coefficient(name, own), draws[term], called=(name, *_called(own, labels)))
     if design.spec.family_record.has_cutpoints:
         for low, high in pairwise(design.response.categories):
             term = f"cutpoints[{low}|{high}]"
             yield Quantity("cutpoints", term, labels.cutpoint(f"{low}|{high}", low, high), draws[term])
     yield from _random(fit, labels)
     for factor in design.factors:
-        yield Quantity("sizes", f"levels[{factor.name}]", labels.factor(factor.name), count=factor.n_levels)
+        of = labels.factor(factor.name)
+        yield Quantity("sizes", f"levels[{factor.name}]", of, count=factor.n_levels, called=(factor.name,))
     yield Quantity("sizes", "rows", "Rows", count=design.n_rows)
     if design.response.trials is not None:
         yield Quantity("sizes", "trials", "Trials", count=int(design.response.trials.sum()))
@@ -131,9 +143,17 @@ def shares_of(fit: Fit, labels: Labels) -> Shares:
     return Shares(tuple(found), "" if is_plain else parts.attrs["residual"], averaged)
 
 
-def columns_with_reference(fit: Fit) -> frozenset[str]:
-    """Return the columns whose reference category has a row."""
-    return frozenset(_references(fit.design))
+def reference_rows(fit: Fit) -> dict[str, str]:
+    """Return the term of the row of each column's reference category, by column, where it has one."""
+    parts = parts_by_name(fit.design)
+    return {
+        column: _reference_term(parts[name][0], reference)
+        for column, (name, reference) in _references(fit.design).items()
+    }
+
+
+def _reference_term(part: ColumnPart, reference: str | float) -> str:
+    return f"{BETA}[{replace(part, category=str(reference)).name}]"
 
 
 def _references(design: Design) -> dict[str, tuple[str, str | int | float | bool]]:
@@ -171,6 +191,15 @@ def in_common_order(orders: Sequence[Sequence[str]]) -> list[str]:
     return merged
 
 
+def _called(parts: tuple[ColumnPart, ...], labels: Labels) -> tuple[str, ...]:
+    """Return the names of one predictor, by which all of its coefficients are chosen; none of an interaction."""
+    if len(parts) != 1:
+        return ()
+    (part,) = parts
+    columns = columns_of(part.expression) if part.is_call else (part.expression,)
+    return (part.expression, labels.expression(part.text), *columns, *map(labels.plain, columns))
+
+
 def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     """Yield sds and correlations of each factor, at the predictors' means too where the summary has them."""
     draws, parts = fit.digest.draws, parts_by_name(fit.design)
@@ -181,11 +210,13 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
         for place, told in (("", ""), ("_at_means", ", at the means")):
             for effect in factor.names:
                 if (term := f"{sd}{place}[{effect}]") in draws:
-                    yield Quantity("random", term, f"{of}, sd of {named[effect]}{told}", draws[term])
+                    yield Quantity(
+                        "random", term, f"{of}, sd of {named[effect]}{told}", draws[term], called=(factor.name, of)
+                    )
             for a, b in ((factor.names[i], factor.names[j]) for i, j in pairs):
                 if (term := f"{corr}{place}[{a}, {b}]") in draws:
                     label = f"{of}, correlation of {named[a]} and {named[b]}{told}"
-                    yield Quantity("random", term, label, draws[term], is_share=True)
+                    yield Quantity("random", term, label, draws[term], is_share=True, called=(factor.name, of))
     for name, _ in fit.spec.family_record.parameters:
         if name in draws:
             yield Quantity("random", name, labels.parameter(name), draws[name])
@@ -195,7 +226,9 @@ def _iccs(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     if fit.design.factors:
         for own in icc(fit)["icc"].transpose("factor", ...):
             name = str(own["factor"].item())
-            yield Quantity("shares", f"icc[{name}]", f"ICC, {labels.factor(name)}", _array(own), is_share=True)
+            of = labels.factor(name)
+            term, label = f"icc[{name}]", f"ICC, {of}"
+            yield Quantity("shares", term, label, _array(own), is_share=True, called=(name, of))
 
 
 def _array(values: xr.DataArray) -> np.ndarray:

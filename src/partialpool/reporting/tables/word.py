@@ -1,6 +1,7 @@
 """A table of models as a Word document: a real table with three rules, whose heads are repeated on every page."""
 
 import io
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,8 +89,10 @@ def _set_page(document: "Document", content: Content) -> tuple[list[float], int]
     style.font.name, style.font.size = _FONT, Pt(size)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), _FONT)
     style.paragraph_format.space_before = style.paragraph_format.space_after = Pt(0)
-    document.core_properties.author = document.core_properties.comments = ""
-    document.core_properties.title = content.title
+    about = document.core_properties  # of the template: another author, and a date years ago
+    about.author = about.comments = about.last_modified_by = ""
+    about.title = content.title
+    about.created = about.modified = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     longest = max(len(row.label) for block in content.blocks for row in block.rows)
     needed = _CHARACTER * size / 72 * longest + _INDENT + 2 * _MARGIN
     return [min(needed, max(room, 1.4)), *models], size
