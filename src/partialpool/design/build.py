@@ -83,7 +83,8 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     offset = np.sum([values for _, values in columns.offsets], axis=0) if columns.offsets else None
     if spec.link_record.coefficients_are_log_ratios:
         for expression, (_, values) in zip(spec.offsets, columns.offsets, strict=True):
-            warn_unlogged_offset(expression, values)
+            others = np.sum([v for _, v in columns.offsets if v is not values], axis=0)
+            warn_unlogged_offset(expression, values, response.values, others + np.log(np.maximum(response.n_trials, 1)))
     # 4. Fixed effects.
     common = _common_effects(spec, *columns.common)
     warn_dropped("fixed effects", (common.recipe,))

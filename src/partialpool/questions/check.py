@@ -39,7 +39,7 @@ TREND_OF: Final = "trend of {} in {}"
 _STANDARDISED: Final = ("spreads within ", "trend of ")
 _DISPERSION_FIRST: Final = "first the dispersion's remedy: this check assumes that the family's variance is right"
 ENOUGH = 1000
-"""Draws for which new responses are made, evenly spaced if the fit has more."""
+"""Draws for which new responses of levels are made, evenly spaced if the fit has more."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,7 +98,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
       correlations that the data do not support (`singularity`);
     - the categories: the reference category of coefficients, labels that differ only in case or space, categories with
       a single row;
-    - the response, by new responses of up to 1,000 draws (`posterior_checks`): dispersion, zeros and largest values of
+    - the response, by new responses (`posterior_checks`, of the same seed): dispersion, zeros and largest values of
       counts; dispersion and ends of proportions; skewness, tails and a spread that changes with the mean; shares of
       categories; residuals along the expected response. p is two-sided; the remedy depends on the family. Where the
       dispersion check fails, checks that standardise by the family's variance give no other remedy;
@@ -175,9 +175,8 @@ def _thinned(fit: Fit) -> Fit:
 
 
 def response_checks(fit: Fit, *, seed: int | None) -> xr.DataTree:
-    """Return `posterior_checks` for the draws and random numbers that `check` uses."""
-    child = seed_sequence(seed).spawn(len(fit.design.factors) + 1)[-1]
-    return posterior_checks(_thinned(fit), seed=int(child.generate_state(1)[0]))
+    """Return the answer that `check` judges: `posterior_checks` of the same fit and seed."""
+    return posterior_checks(fit, seed=seed)
 
 
 def judge_response(checks: xr.DataTree) -> Iterator[Finding]:
