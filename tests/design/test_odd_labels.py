@@ -131,7 +131,10 @@ def test_dates_of_one_row_give_one_warning_that_names_the_cell_that_is_no_date()
     days[7] = "Mai"
     # Of the other warnings, that 48 categories leave no residual, none is about labels.
     (found,) = (found for found in warnings_of("y ~ day + (1 | g)", TABLE.assign(day=days)) if "'day'" in found)
-    assert "got '01.05.2025', '02.05.2025', '03.05.2025', ..., except for 'Mai' in row 7, read as 48 categ" in found
+    assert (
+        "got '01.05.2025', '02.05.2025', '03.05.2025', ..., except for 'Mai' in row 7 (counted from 0), read as"
+        in found
+    )
     assert "allowed, but correct these cells, and convert the column to days since the first" in found
     days[:20] = "Mai"
     assert all("dates" not in found for found in warnings_of("y ~ day + (1 | g)", TABLE.assign(day=days)))

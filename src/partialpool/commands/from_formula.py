@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from partialpool.commands.options import sampling_overrides
+from partialpool.commands.options import reading_options, sampling_overrides
 from partialpool.errors import SpecError
 
 __all__ = ["fit_of_formula", "is_formula", "refuse_options_of_formula"]
@@ -35,19 +35,20 @@ def fit_of_formula(options: argparse.Namespace) -> Any:
             do=f"for instance: partialpool {options.command} {options.model!r} table.csv",
         )
     spec = as_spec(options.model, family=options.family, link=options.link)
-    table = read_table_file(options.table, columns_of_factors(spec), encoding=options.encoding)
+    table = read_table_file(options.table, columns_of_factors(spec), **reading_options(options))
     return fit(spec, table, **sampling_overrides(options))
 
 
 def refuse_options_of_formula(options: argparse.Namespace, *, wrong: str, do: str) -> None:
-    """Refuse a table, a family, a link or an encoding beside a file that has its own.
+    """Refuse a table, a family, a link and how to read a table beside a file that has its own.
 
     Raises
     ------
     SpecError
         One of them was given.
     """
-    given = [f"--{name}" for name in ("family", "link", "encoding") if getattr(options, name)]
+    named = ("family", "link", "encoding", "na_values")
+    given = [f"--{name.replace('_', '-')}" for name in named if getattr(options, name)]
     if options.table is not None or given:
         raise SpecError(
             wrong,

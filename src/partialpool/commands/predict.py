@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from partialpool.commands.exit_codes import ended
-from partialpool.commands.options import a_path, add_command, add_interval_option, split_pairs
+from partialpool.commands.options import (
+    a_path,
+    add_command,
+    add_interval_option,
+    add_reading_options,
+    reading_options,
+    split_pairs,
+)
 from partialpool.commands.output import say
 from partialpool.commands.saved_fits import check_other_file, read_fit
 from partialpool.errors import FileError, SpecError
@@ -47,7 +54,7 @@ def add(commands: Any) -> None:
         help="levels that are not in the fit: refuse them, draw their effects, or set these to zero; default: error",
     )
     predict.add_argument("--out", type=a_path, help="a CSV file for the unrounded numbers; default: they are printed")
-    predict.add_argument("--encoding", help="of a text table, cp1252 for instance; default: utf-8")
+    add_reading_options(predict, before="with a table: ")
     predict.add_argument("--draws", type=int, help="how many posterior draws to predict from; default: all")
     predict.add_argument("--seed", type=int, help="makes new responses and new levels reproducible")
     add_interval_option(predict)
@@ -106,7 +113,7 @@ def _rows(fit: Any, options: argparse.Namespace) -> Any:
             allowed="a table, or values and categories for which to make one",
             do="leave out one of them",
         )
-    return read_table_file(options.newdata, columns_of_factors(fit.spec), encoding=options.encoding)
+    return read_table_file(options.newdata, columns_of_factors(fit.spec), **reading_options(options))
 
 
 def _values(fit: Any, stated: Mapping[str, str]) -> dict[str, list[Any]]:
