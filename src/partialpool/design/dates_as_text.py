@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.numbers_as_text import cells_by_label, cells_in_words
+from partialpool.design.row_names import from_file
 
 __all__ = ["DatesAsText", "dates_as_text"]
 
@@ -81,6 +82,8 @@ class DatesAsText:
         correct = "correct these cells, and " if self.odd else ""
         if not self.formats:
             return f"{correct}convert the column to numbers (for instance days since the first)"
+        if from_file(self.index):
+            return f"{correct}write the days since the first into a column of numbers, and name that one"
         form = " or ".join(f"format={form!r}" for form in self.formats)
         read = f"day = pd.to_datetime(data[{self.column!r}], {form}); (day - day.min()).dt.days"
         return f"{correct}convert the column to days since the first: {read}"

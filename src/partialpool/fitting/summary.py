@@ -11,6 +11,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.variance import intraclass_correlation
@@ -127,7 +128,7 @@ class Digest:
     @cached_property
     def verdict(self) -> Verdict:
         """Verdict of the diagnostics."""
-        return judge(self.tree)
+        return judge(self.tree, one_sided=one_sided_in_words(self.design))
 
     @property
     def heading(self) -> dict[str, str]:
