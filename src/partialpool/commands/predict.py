@@ -150,7 +150,7 @@ def _printed(frame: Any, about: Mapping[str, Any], prob: float) -> str:
     for row in shown.to_dict("records"):
         cells = [number(row[c], 6) if isinstance(row[c], float) else str(row[c]) for c in where]
         rows.append((*cells, *estimate_cells([row[c] for c in numbers], row["std_error"])))
-    notes = [f"group effects: {about['kind']}", *([about["offset"]] if "offset" in about else [])]
+    notes = [f"group effects: {about['kind']}", *([_exposure(shown, about)] if "offset" in about else [])]
     notes += [f"no new responses: {about['no_response']}"] if "no_response" in about else []
     if "statistic" in shown and (shown["statistic"] == "median").any():
         notes.append("medians where a few draws decide the mean")
@@ -159,3 +159,14 @@ def _printed(frame: Any, about: Mapping[str, Any], prob: float) -> str:
             (*where, "mean", "sd", low, high), tuple(rows), title=f"Predicted {about['response']}", notes=tuple(notes)
         )
     )
+
+
+def _exposure(shown: Any, about: Mapping[str, Any]) -> str:
+    """Say at which exposure the predictions are, with its unit where it is known."""
+    from partialpool.design.held import exposure_in_words, place_in_words, with_units  # noqa: PLC0415
+    from partialpool.design.units import Units  # noqa: PLC0415
+
+    single = {str(c): shown[c].dropna().unique().tolist() for c in shown.columns}
+    units = Units.of_answer(about)
+    places = {c: with_units(place_in_words(c, v[0]), units) for c, v in single.items() if len(v) == 1}
+    return exposure_in_words(about["offset"], places)

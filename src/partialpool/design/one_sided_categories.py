@@ -7,7 +7,6 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.response import Response
-from partialpool.families.support import BINARY, COUNT
 
 __all__ = ["one_sided_in_words"]
 
@@ -38,7 +37,8 @@ def one_sided_in_words(design: Design) -> str:
     >>> one_sided_in_words(build_design(ModelSpec.from_formula("n ~ wood", family="poisson"), table))
     "the category 'b' of 'wood' has only zeros (2 rows)"
     """
-    if design.spec.family_record.support not in (COUNT, BINARY) and design.response.trials is None:
+    counts = "zeros" in design.spec.family_record.checks
+    if not counts and not design.response.is_binary and design.response.trials is None:
         return ""
     found = list(_one_sided(design))
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
