@@ -274,7 +274,7 @@ def test_linear_algebra_keeps_to_one_thread_during_a_fit(family, monkeypatch):
     """Threads of OpenBLAS that wait for work take the processor from the chains."""
     threads = []
 
-    def alarm(tree):
+    def alarm(tree, one_sided):
         threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return ""
 
