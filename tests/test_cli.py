@@ -249,6 +249,23 @@ def test_a_table_of_windows_is_fitted_with_its_encoding(birds, capsys):
     assert "habitat = Wäldchen" in capsys.readouterr().out
 
 
+def test_words_for_missing_values_are_named_on_the_command_line_or_in_the_model_file(birds, capsys):
+    lines = birds.read_text().splitlines()
+    lines[5] = f"?;{lines[5].split(';', 1)[1]}"
+    birds.write_text("\n".join(lines) + "\n")
+    arguments = ["fit", "count ~ 1 + (1 | site)", str(birds), "--seed", "1", "--quiet"]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "'?' in line 6 of the file" in said
+    assert '--na-values "?" on the command line, na_values = ["?"] in [data] of a model file' in said
+    assert main([*arguments, "--na-values", "?", "n.d."]) == 0
+    assert "dropped 1 of 48 rows" in capsys.readouterr().err
+    model = birds.parent / "m.toml"
+    model.write_text('[model]\nformula = "count ~ 1 + (1 | site)"\n[data]\nfile = "birds.csv"\nna_values = ["?"]\n')
+    assert main(["check", str(model)]) == 0
+    assert "dropped 1 of 48 rows" in capsys.readouterr().err
+
+
 def test_out_saves_the_fit_of_a_formula(birds, capsys):
     folder = birds.parent / "out"
     assert main(["fit", "count ~ 1 + (1 | site)", str(birds), "--out", str(folder), "--seed", "1", "--quiet"]) == 0
@@ -264,6 +281,7 @@ def test_out_saves_the_fit_of_a_formula(birds, capsys):
         (["m.toml", "birds.csv"], "a model file names its own table"),
         (["m.toml", "--family", "poisson"], "a model file names its own table"),
         (["m.toml", "--encoding", "cp1252"], "a model file names its own table"),
+        (["m.toml", "--na-values", "?"], "--na-values with m.toml"),
         (["count ~ 1 + (1 | site)", "birds.csv", "--encoding", "cp-1"], "this encoding does not exist"),
         (["count ~ 1 + (1 | site)", "birds.xlsx", "--encoding", "cp1252"], "only a text file has an encoding"),
         (["count ~ 1 + (1 | site)", "birds.csv", "--family", "negbinomial"], "write --family negative_binomial"),

@@ -20,8 +20,9 @@ PARTNERS = {
     "residual_trends": "plot_residual_trends", "singularity": "plot_singularity", "lrt": "plot_lrt",
     "compare": "plot_compare", "level_statistics": "plot_level_statistics", "power_scale": "plot_power_scale",
     "prior_grid": "plot_prior_grid", "level_influence": "plot_level_influence",
+    "adjusted_means": "plot_adjusted_means",
 }  # fmt: skip
-SUPPORT = {"contrast", "adjusted_means",
+SUPPORT = {"contrast",
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
     "sensitivity_report", "datagrid", "check", "to_frame", "draws_frame", "hypothesis", "to_datatree",
 }  # fmt: skip

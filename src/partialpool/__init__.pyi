@@ -22,6 +22,7 @@ from .fitting.model_files import fit_file as fit_file
 from .likelihood.maximum_likelihood import LikelihoodFit as LikelihoodFit
 from .likelihood.maximum_likelihood import maximum_likelihood as maximum_likelihood
 from .model.default_priors import PriorSet as PriorSet
+from .plots.adjusted_means import plot_adjusted_means as plot_adjusted_means
 from .plots.average_effect import plot_average_effect as plot_average_effect
 from .plots.compare import plot_compare as plot_compare
 from .plots.design_effect import plot_design_effect as plot_design_effect

@@ -1,5 +1,6 @@
 """`partialpool predict`: a saved fit in, a tidy frame out."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -100,3 +101,15 @@ def test_an_unknown_kind_is_refused(fits):
     with pytest.raises(SystemExit) as ended:
         main(["predict", str(fits / "slopes.nc"), "--kind", "average"])
     assert ended.value.code == 2
+
+
+def test_the_exposure_is_named_by_its_column_with_the_unit(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"birds": rng.poisson(4, 60), "hours": rng.uniform(1, 4, 60), "site": np.arange(60) % 6})
+    formula = "birds ~ 1 + offset(log(hours)) + (1 | site)"
+    fit = pp.fit(formula, table, family="poisson", units={"hours": "h"}, draws=50, seed=1, progressbar=False)
+    fit.save(tmp_path / "fit.nc")
+    main(["predict", str(tmp_path / "fit.nc"), "--at", "hours=1"])
+    assert capsys.readouterr().out.rstrip().endswith("\nat hours=1 h")
+    main(["predict", str(tmp_path / "fit.nc"), "--at", "hours=1,2"])
+    assert capsys.readouterr().out.rstrip().endswith("\nat offset log(hours) = 0 to 0.6931")

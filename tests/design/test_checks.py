@@ -1,3 +1,4 @@
+import re
 import warnings
 
 import numpy as np
@@ -5,6 +6,7 @@ import pandas as pd
 import pytest
 
 from partialpool.design.build import build_design
+from partialpool.design.checks import warn_unlogged_offset
 from partialpool.errors import DataError, DataWarning
 from partialpool.spec.model import ModelSpec
 
@@ -215,31 +217,60 @@ def test_a_predictor_too_far_from_zero_is_refused_before_digits_are_lost():
         build_design(ModelSpec.from_formula(formula), table)
 
 
-def offset_model(offset, values, link="log"):
-    data = {"y": ROWS % 5, "g": ROWS % 6, "traps": values, "log_traps": values, "lnt": values}
-    return build_design(
-        ModelSpec.from_formula(f"y ~ 1 + (1 | g) + offset({offset})", family="poisson", link=link), data
-    )
+HOURS = np.round(np.random.default_rng(3).uniform(0.5, 4.0, 48), 2)
+TRAPS = np.random.default_rng(4).integers(2, 60, 48)
+
+
+def offset_model(offset, column, per_unit, link="log", family="poisson"):
+    """Counts whose means are proportional to `per_unit`, beside a column of the offset under several names."""
+    y = np.random.default_rng(5).poisson(3.0 * per_unit / per_unit.mean())
+    names = dict.fromkeys(["effort_h", "log_effort", "lnt"], column)
+    formula = f"y ~ 1 + (1 | g) + offset({offset})"
+    return build_design(ModelSpec.from_formula(formula, family=family, link=link), {"y": y, "g": ROWS % 6} | names)
 
 
 def test_an_exposure_without_its_log_is_warned_about():
-    """Means with 10 traps would be exp(5) times those with 5."""
-    with pytest.warns(DataWarning, match=r"'traps' makes some means 148 times .* write offset\(log\(traps\)\)"):
-        offset_model("traps", np.where(ROWS % 2, 5.0, 10.0))
+    ratio = np.exp(HOURS.max() - HOURS.min())
+    text = (
+        f"the offset 'effort_h' seems to be an exposure without its logarithm: got values from {HOURS.min():g} to "
+        f"{HOURS.max():g}, which make some means {ratio:.3g} times as large as others; allowed, but for an exposure "
+        "(hours, traps, area), which multiplies the mean, write offset(log(effort_h))"
+    )
+    with pytest.warns(DataWarning, match=f"^{re.escape(text)}$"):
+        offset_model("effort_h", HOURS, HOURS)
+    for exposure in (TRAPS, 60 * HOURS, HOURS / 24, np.where(ROWS % 2, 5.0, 10.0)):
+        with pytest.warns(DataWarning, match="'effort_h' seems to be an exposure without its logarithm"):
+            offset_model("effort_h", exposure, exposure, family="negative_binomial")
 
 
 @pytest.mark.parametrize(
-    ("offset", "values", "link"),
+    ("offset", "column", "per_unit", "link"),
     [
-        ("log(traps)", np.where(ROWS % 2, 5.0, 10.0), "log"),
-        ("log_traps", np.where(ROWS % 2, 5.0, 10.0), "log"),
-        ("lnt", np.where(ROWS % 2, 5.0, 10.0), "log"),
-        ("traps", np.where(ROWS % 2, -5.0, 10.0), "log"),
-        ("traps", np.where(ROWS % 2, 5.0, 6.0), "log"),
-        ("traps", np.where(ROWS % 2, 5.0, 10.0), "sqrt"),
+        ("log(effort_h)", HOURS, HOURS, "log"),
+        ("log_effort", HOURS, HOURS, "log"),
+        ("lnt", HOURS, HOURS, "log"),
+        ("effort_h", HOURS - 2.0, HOURS, "log"),
+        ("effort_h", np.log(TRAPS), TRAPS, "log"),
+        ("effort_h", np.full(48, 2.0), HOURS, "log"),
+        ("effort_h", HOURS, HOURS, "sqrt"),
     ],
 )
-def test_other_offsets_are_not_warned_about(offset, values, link):
+def test_other_offsets_are_not_warned_about(offset, column, per_unit, link):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        offset_model(offset, values, link)
+        offset_model(offset, column, per_unit, link)
+
+
+@pytest.mark.parametrize("low", [2, 5, 20])
+def test_columns_of_logs_are_rarely_taken_for_exposures(low):
+    """Very overdispersed counts of 48 nights: of 100 columns of log(traps), at most 5 look like an exposure."""
+    taken = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        traps = rng.integers(low, 10 * low, 48)
+        y = rng.poisson(0.5 * traps * rng.gamma(1.5, 1 / 1.5, 48))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warn_unlogged_offset("effort", np.log(traps), y, np.zeros(48))
+        taken += bool(caught)
+    assert taken <= 5

@@ -229,7 +229,12 @@ REFUSED = {
     "between(x)": ("cannot evaluate the terms", "between(x): ", "", ""),
     "log(x)": ("'log(x)' is not finite", "nan in row", "finite numbers", "a log of 0 or less"),
     "I(1 / count)": ("'I(1 / count)' is not finite", "inf in row", "finite numbers", "a division by 0"),
-    "scale(trials)": ("'scale(trials)' is not finite", "in row 0 (48 rows in all)", "finite numbers", "check"),
+    "scale(trials)": (
+        "'scale(trials)' is not finite",
+        "row 0 (counted from 0), 48 such",
+        "finite numbers",
+        "check",
+    ),
     "bs(x, df=2)": ("cannot evaluate the terms", "bs(x, df=2): ", "", ""),
     "poly(x, 0)": ("", "poly(x, 0)", "", ""),
     "log(pos, z)": ("", "log(pos, z)", "", ""),
@@ -246,7 +251,7 @@ def test_the_count_of_rows_that_are_not_finite_is_right(frame):
     with pytest.raises(DataError) as caught:
         learn_columns(["log(x)"], frame, intercept=True)
     bad = np.flatnonzero(frame.x < 0)
-    assert caught.value.got == f"nan in row {bad[0]} ({len(bad)} rows in all)"
+    assert caught.value.got == f"nan in row {bad[0]} (counted from 0), {len(bad)} such rows"
 
 
 @pytest.mark.parametrize(

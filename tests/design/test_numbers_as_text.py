@@ -41,7 +41,7 @@ def test_a_response_names_the_cell_that_is_not_a_number(table):
     error = refusal("count ~ x + (1|g)", table(written("count", {44: "k.A."})), family="poisson")
     assert str(error) == (
         "the response 'count' is text where numbers are needed\n"
-        "  got:     'k.A.' in row 44; the other 99 are numbers\n"
+        "  got:     'k.A.' in row 44 (counted from 0); the other 99 are numbers\n"
         "  allowed: numbers; categories under families 'bernoulli' and 'cumulative'\n"
         "  do:      pd.read_csv(..., na_values=['k.A.']), or correct the cells"
     )
@@ -51,14 +51,15 @@ def test_rows_are_those_of_the_table_as_given_where_other_rows_are_left_out():
     data = written("count", {3: None, 44: "k.A."})
     with pytest.warns(DataWarning, match="dropped 1 of 100 rows"):
         error = refusal("count ~ x + (1|g)", data, family="poisson")
-    assert error.got == "'k.A.' in row 44; the other 98 are numbers"
+    assert error.got == "'k.A.' in row 44 (counted from 0); the other 98 are numbers"
 
 
 def test_several_cells_are_named_in_the_order_of_the_rows():
     cells = {70: "?", 3: "k.A.", 8: "?", 9: "?", 11: "?", 50: "n.d.", 60: "many"}
     error = refusal("count ~ x + (1|g)", written("count", cells), family="poisson")
     assert error.got == (
-        "'k.A.' in row 3, '?' in rows 8, 9, 11 and 1 more, 'n.d.' in row 50 and 1 more label; the other 93 are numbers"
+        "'k.A.' in row 3, '?' in rows 8, 9, 11 and 1 more, 'n.d.' in row 50 (counted from 0) and 1 more label; "
+        "the other 93 are numbers"
     )
     assert error.do == "pd.read_csv(..., na_values=['k.A.', '?', 'n.d.', 'many']), or correct the cells"
 
@@ -74,7 +75,9 @@ def test_a_decimal_comma_is_named():
     assert error.got.startswith("numbers with a decimal comma, such as '")
     assert error.do == "pd.read_csv(..., decimal=',')"
     error = refusal("x ~ height + (1|g)", written("x", {2: "-"}, decimal=","))
-    assert error.got.startswith("'-' in row 2; the other 99 are numbers with a decimal comma, such as '")
+    assert error.got.startswith(
+        "'-' in row 2 (counted from 0); the other 99 are numbers with a decimal comma, such as '"
+    )
     assert error.do == "pd.read_csv(..., decimal=',', na_values=['-']), or correct the cells"
 
 
@@ -90,9 +93,12 @@ def test_a_predictor_of_many_numbers_names_the_cell_that_is_not_a_number():
         data = written("x", {44: "k.A."}, decimal=decimal)
         error = refusal("count ~ x + (1|g)", data, family="poisson")
         assert error.wrong == "column 'x' has text where numbers are needed"
-        assert error.got.startswith("'k.A.' in row 44; the other 99 are numbers")
+        assert error.got.startswith("'k.A.' in row 44 (counted from 0); the other 99 are numbers")
         assert error.allowed == "numbers; or categories, declared as such"
-        assert error.do == f"pd.read_csv(..., {do}na_values=['k.A.']), or correct the cells; or make it a categorical"
+        assert (
+            error.do
+            == f"pd.read_csv(..., {do}na_values=['k.A.']), or correct the cells; or make it a categorical: C(x)"
+        )
 
 
 def test_many_unlike_labels_do_not_turn_numbers_into_categories():
@@ -115,14 +121,23 @@ def test_many_unlike_labels_do_not_turn_numbers_into_categories():
 def test_a_column_that_is_computed_with_names_the_cell_that_is_not_a_number(formula, family):
     error = refusal(formula, written("traps", {44: "k.A."}).assign(x=COUNTS % 3), family=family)
     assert "'traps'" in error.wrong
-    assert error.got == "'k.A.' in row 44; the other 99 are numbers"
+    assert error.got == "'k.A.' in row 44 (counted from 0); the other 99 are numbers"
     assert error.do == "pd.read_csv(..., na_values=['k.A.']), or correct the cells"
+
+
+@pytest.mark.parametrize("formula", ["count ~ log(x) + (1|g)", "count ~ 1 + offset(x) + (1|g)", "y ~ (I(x**2) | g)"])
+def test_a_column_that_expressions_compute_with_is_not_offered_as_a_category(formula):
+    error = refusal(formula, written("x", {44: "k.A."}).assign(y=COUNTS), family="poisson")
+    assert (error.allowed, error.do) == ("numbers", "pd.read_csv(..., na_values=['k.A.']), or correct the cells")
 
 
 def test_standard_errors_name_the_cell_that_is_not_a_number():
     error = refusal("x ~ height + (1|g)", written("traps", {44: "k.A."}), se="traps")
     assert error.wrong == "the standard errors 'traps' are text where numbers are needed"
-    assert (error.got, error.allowed) == ("'k.A.' in row 44; the other 99 are numbers", "numbers above 0")
+    assert (error.got, error.allowed) == (
+        "'k.A.' in row 44 (counted from 0); the other 99 are numbers",
+        "numbers above 0",
+    )
 
 
 def test_few_numbers_with_a_cell_that_is_not_a_number_give_a_warning():
@@ -130,9 +145,9 @@ def test_few_numbers_with_a_cell_that_is_not_a_number_give_a_warning():
         build_design(ModelSpec.from_formula("x ~ traps + (1|g)"), written("traps", {44: "k.A.", 45: "k.A."}))
     (warning,) = [str(one.message) for one in caught]
     assert warning == (
-        "'traps' has numbers written as text, except for 'k.A.' in rows 44, 45, read as 3 categories in the order of "
-        "text; allowed, but pd.read_csv(..., na_values=['k.A.']), or correct the cells; or declare it a category: "
-        "C(traps), or a categorical"
+        "'traps' has numbers written as text, except for 'k.A.' in rows 44, 45 (counted from 0), read as 3 "
+        "categories in the order of text; allowed, but pd.read_csv(..., na_values=['k.A.']), or correct the cells; "
+        "or declare it a category: C(traps), or a categorical"
     )
 
 

@@ -10,6 +10,8 @@ import pytest
 import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.design.dates_as_text import dates_as_text
+from partialpool.design.odd_labels import find_odd_labels
+from partialpool.design.row_names import LINE
 from partialpool.errors import DataWarning
 from partialpool.reporting.describe import describe_words
 from partialpool.spec.model import ModelSpec
@@ -93,11 +95,17 @@ def test_numbers_and_dates_written_as_text_give_a_warning(values, kind):
 
 
 def test_the_reference_is_named_first_among_categories_of_one_row():
-    table = TABLE.assign(v=["b", "c", "d", "e", *["f"] * 44])
+    table = TABLE.assign(v=[*"bcdeghijklm", *["f"] * 37])
     for formula, got in (
-        ("y ~ v + (1 | g)", "'b' (the reference of all others), 'c', 'd' and 1 more"),
-        ("y ~ T(v, ref='c') + (1 | g)", "'c' (the reference of all others), 'b', 'd' and 1 more"),
-        ("y ~ T(v, ref='f') + (1 | g)", "'b', 'c', 'd' and 1 more"),
+        (
+            "y ~ v + (1 | g)",
+            "'b' (the reference of all others), 'c', 'd', 'e', 'g', 'h', 'i', 'j', 'k', 'l' and 1 more",
+        ),
+        (
+            "y ~ T(v, ref='c') + (1 | g)",
+            "'c' (the reference of all others), 'b', 'd', 'e', 'g', 'h', 'i', 'j', 'k', 'l' and 1 more",
+        ),
+        ("y ~ T(v, ref='f') + (1 | g)", "'b', 'c', 'd', 'e', 'g', 'h', 'i', 'j', 'k', 'l' and 1 more"),
     ):
         (alone,) = warnings_of(formula, table)
         assert alone == (
@@ -131,7 +139,10 @@ def test_dates_of_one_row_give_one_warning_that_names_the_cell_that_is_no_date()
     days[7] = "Mai"
     # Of the other warnings, that 48 categories leave no residual, none is about labels.
     (found,) = (found for found in warnings_of("y ~ day + (1 | g)", TABLE.assign(day=days)) if "'day'" in found)
-    assert "got '01.05.2025', '02.05.2025', '03.05.2025', ..., except for 'Mai' in row 7, read as 48 categ" in found
+    assert (
+        "got '01.05.2025', '02.05.2025', '03.05.2025', ..., except for 'Mai' in row 7 (counted from 0), read as"
+        in found
+    )
     assert "allowed, but correct these cells, and convert the column to days since the first" in found
     days[:20] = "Mai"
     assert all("dates" not in found for found in warnings_of("y ~ day + (1 | g)", TABLE.assign(day=days)))
@@ -180,3 +191,11 @@ def test_columns_left_out_are_printed():
 @pytest.mark.parametrize("labels", [["2018-19", "2019-20", "2020-21"], ["1.2.1", "1.2.2", "1.13.1"]])
 def test_school_years_and_sections_are_no_dates(labels):
     assert dates_as_text(pd.Series(labels * 3, name="k")) is None
+
+
+def test_dates_in_a_file_are_to_be_converted_in_the_file():
+    days = pd.Series([f"{k}.5.2025" for k in range(1, 25)], name="day", index=pd.RangeIndex(2, 26, name=LINE))
+    assert dates_as_text(days).do == "write the days since the first into a column of numbers, and name that one"
+    labels = pd.DataFrame({"v": pd.Categorical(["bog", "Bog"] * 12)}, index=days.index)
+    (alike,) = find_odd_labels(labels, {})
+    assert alike.do == "each is a separate category: make them equal in the file if they are one"

@@ -54,14 +54,14 @@ REFUSED = {
     "odd cells": (
         with_column([str(v) for v in range(22)] + ["-", "n/a"]),
         "'x' has text where numbers are needed",
-        "'-' in row 22, 'n/a' in row 23; the other 22 are numbers",
+        "'-' in row 22, 'n/a' in row 23 (counted from 0); the other 22 are numbers",
         "numbers; or categories",
-        "pd.read_csv(..., na_values=['-', 'n/a']), or correct the cells; or make it a categorical",
+        "pd.read_csv(..., na_values=['-', 'n/a']), or correct the cells; or make it a categorical: C(x)",
     ),
     "blank cells": (
         with_column([str(v) for v in range(22)] + ["", ""]),
         "'x' has text where numbers are needed",
-        "'' in rows 22, 23; the other 22 are numbers",
+        "'' in rows 22, 23 (counted from 0); the other 22 are numbers",
         "numbers",
         "pd.read_csv(..., na_values=['']), or correct the cells",
     ),

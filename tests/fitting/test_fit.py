@@ -245,7 +245,9 @@ def test_a_fit_without_draws_answers_no_question(broken):
 
 
 def test_a_fit_with_divergences_warns_and_gives_its_draws(monkeypatch):
-    monkeypatch.setattr("partialpool.fitting.fit.alarm", lambda tree: "3 of 400 draws diverged: do something")
+    monkeypatch.setattr(
+        "partialpool.fitting.fit.alarm", lambda tree, one_sided: "3 of 400 draws diverged: do something"
+    )
     data = pp.load_dataset("dyestuff")
     with pytest.warns(pp.SamplingWarning, match="do not rely on these draws: 3 of 400 draws diverged") as caught:
         fit = pp.fit("Yield ~ 1 + (1 | Batch)", data, draws=100, seed=1, progressbar=False)
@@ -272,7 +274,7 @@ def test_linear_algebra_keeps_to_one_thread_during_a_fit(family, monkeypatch):
     """Threads of OpenBLAS that wait for work take the processor from the chains."""
     threads = []
 
-    def alarm(tree):
+    def alarm(tree, one_sided):
         threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return ""
 

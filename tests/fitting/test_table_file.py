@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from partialpool.errors import DataError, FileError
+import partialpool as pp
+from partialpool.design.build import build_design
+from partialpool.errors import DataError, DataWarning, FileError
 from partialpool.fitting.table_file import read_table_file, read_table_text
 
 TABLE = pd.DataFrame({"plot": ["01", "02", "10"], "dose": [0.5, 1.0, 2.25], "n": [3, 4, 5]})
@@ -15,6 +17,10 @@ TABLE = pd.DataFrame({"plot": ["01", "02", "10"], "dose": [0.5, 1.0, 2.25], "n":
 def text(separator, decimal=".", ending="\n"):
     rows = [["plot", "dose", "n"], *([p, str(d).replace(".", decimal), str(n)] for p, d, n in TABLE.to_numpy())]
     return ending.join(separator.join(row) for row in rows) + ending
+
+
+def lines(*numbers):
+    return pd.Index(numbers, name="line of the file")
 
 
 WAYS = {
@@ -33,7 +39,8 @@ WAYS = {
 def test_a_text_file_is_read_however_it_is_separated(tmp_path, way, name):
     path = tmp_path / name
     path.write_text(WAYS[way], encoding="utf-8", newline="")
-    pd.testing.assert_frame_equal(read_table_file(path, {"plot"}), TABLE)
+    table = read_table_file(path, {"plot"})
+    pd.testing.assert_frame_equal(table, TABLE.set_axis(lines(2, 3, 4)), check_index_type=False)
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".feather", ".xlsx"])
@@ -43,7 +50,10 @@ def test_other_kinds_of_file_are_read(tmp_path, ending):
         ending, lambda to: TABLE.to_excel(to, index=False)
     )
     write(path)
-    pd.testing.assert_frame_equal(read_table_file(path, {"plot"}), TABLE)
+    table = read_table_file(path, {"plot"})
+    pd.testing.assert_frame_equal(table.reset_index(drop=True), TABLE)
+    assert table.index.name == ("row of the sheet" if ending == ".xlsx" else None)
+    assert table.index[0] == (2 if ending == ".xlsx" else 0)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +127,9 @@ PLACES = pd.DataFrame({"Größe": [1.5, 2.0, 3.25], "Ort": ["Zürich", "Orléans
 def test_a_text_file_in_a_named_encoding_is_read(tmp_path, encoding, separator):
     path = tmp_path / "t.csv"
     path.write_bytes(PLACES.to_csv(sep=separator, index=False).encode(encoding))
-    pd.testing.assert_frame_equal(read_table_file(path, {"Ort"}, encoding=encoding), PLACES)
+    table = read_table_file(path, {"Ort"}, encoding=encoding)
+    pd.testing.assert_frame_equal(table.reset_index(drop=True), PLACES)
+    assert table.index.tolist() == [2, 3, 4]
 
 
 @pytest.mark.parametrize("far", [0, 100_000])
@@ -248,3 +260,53 @@ def test_columns_of_one_name_are_told_apart_as_before(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("x,g,x\n1,01,a\n2,02,b\n")
     assert read_table_file(path, {"g"}).to_dict("list") == {"x": [1, 2], "g": ["01", "02"], "x.1": ["a", "b"]}
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_rows_are_named_by_the_lines_on_which_they_begin(tmp_path, ending):
+    written = ["note,y", "", "a,1", "   ", '"b', 'and c",2', "", "d,3", "", ""]
+    (tmp_path / "t.csv").write_bytes(ending.join(written).encode())
+    assert read_table_file(tmp_path / "t.csv", set()).index.equals(lines(3, 5, 8))
+
+
+def test_words_for_missing_values_are_read_as_missing(tmp_path):
+    words = ("?", "ca. 2", "-99")
+    (tmp_path / "t.csv").write_text("g;x;n\nA;?;3\nB;1,5;-99\n?;2,25;4\nC;ca. 2;5\n")
+    table = read_table_file(tmp_path / "t.csv", {"g"}, na_values=words)
+    assert table["x"].fillna(0).tolist() == [0, 1.5, 2.25, 0]
+    assert table["n"].fillna(0).tolist() == [3, 0, 4, 5]
+    assert table["g"].isna().tolist() == [False, False, True, False]
+    sheet = pd.DataFrame({"g": ["A", "B", "?", "C"], "x": ["?", 1.5, 2.25, "ca. 2"], "n": [3, -99, 4, 5]})
+    sheet.to_excel(tmp_path / "t.xlsx", index=False)
+    again = read_table_file(tmp_path / "t.xlsx", {"g"}, na_values=words)
+    pd.testing.assert_frame_equal(again.reset_index(drop=True), table.reset_index(drop=True), check_dtype=False)
+    TABLE.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(FileError, match="missing values of its own"):
+        read_table_file(tmp_path / "t.parquet", set(), na_values=words)
+
+
+def test_advice_on_a_file_names_the_options_of_its_reader_and_the_lines(tmp_path):
+    """Of a table that pandas read, it names pandas and positions."""
+    rows = [f"{k % 3},{0.5 + k / 8},s{k % 4}" for k in range(40)]
+    rows[11] = "1,?,s1"
+    rows[20] = rows[30] = "1,ca. 2,s1"
+    (tmp_path / "t.csv").write_text("\n".join(["y,hours,site", *rows]) + "\n")
+    spec = pp.ModelSpec.from_formula("y ~ 1 + offset(log(hours)) + (1 | site)", family="poisson")
+    with pytest.raises(DataError) as error:
+        build_design(spec, read_table_file(tmp_path / "t.csv", {"site"}))
+    assert error.value.got == "'?' in line 13, 'ca. 2' in lines 22, 32 of the file; the other 37 are numbers"
+    assert error.value.do == (
+        'read them as missing values: --na-values "?" "ca. 2" on the command line, na_values = ["?", "ca. 2"] in '
+        "[data] of a model file; or correct the cells"
+    )
+    with pytest.raises(DataError) as error:
+        build_design(spec, pd.read_csv(tmp_path / "t.csv"))
+    assert error.value.got == "'?' in row 11, 'ca. 2' in rows 20, 30 (counted from 0); the other 37 are numbers"
+    assert error.value.do == "pd.read_csv(..., na_values=['?', 'ca. 2']), or correct the cells"
+    with pytest.warns(DataWarning, match="dropped 3 of 40 rows"):
+        design = build_design(spec, read_table_file(tmp_path / "t.csv", {"site"}, na_values=["?", "ca. 2"]))
+    assert design.rows.tolist() == [k for k in range(40) if k not in (11, 20, 30)]
+    table = read_table_file(tmp_path / "t.csv", {"site"}, na_values=["?", "ca. 2"])
+    table.loc[9, "hours"] = 0.0
+    with pytest.warns(DataWarning), pytest.raises(DataError, match=r"-inf in line 9 of the file, 1 such row"):
+        build_design(spec, table)

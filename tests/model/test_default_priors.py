@@ -370,3 +370,13 @@ def test_the_scale_of_the_priors_is_said(family, y, said):
     if family == "cumulative":
         table["y"] = pd.Categorical(table["y"], ordered=True)
     assert said in f"{pp.priors('y ~ x + (1 | g)', table, family=family)}\n"
+
+
+def test_the_centre_under_a_log_link_is_the_mean_per_exposure():
+    """The log of all counts over all hours, and its words."""
+    hours, y = np.array([0.5, 1.0, 2.0, 4.0] * 6), np.arange(24.0)
+    spec = ModelSpec.from_formula("y ~ 1 + offset(log(h))", family="poisson")
+    priors = resolve_priors(build_design(spec, {"y": y, "h": hours}))
+    centre = np.log(y.sum() / hours.sum())
+    assert priors["beta[Intercept]"].arguments["mu"] == pytest.approx(centre)
+    assert f"log(mean y / mean exp(offset)) = {centre:.4g}" in str(priors)

@@ -20,6 +20,7 @@ MORE = {
 }  # fmt: skip
 """What a question asks beside the fit."""
 OF_SEVERAL_FITS = {"compare", "lrt", "prior_predictive", "prior_grid"}
+APART = {"power_scale", "adjusted_means"}
 ANSWERS = sorted(set(QUESTIONS.values()) - OF_SEVERAL_FITS)
 
 
@@ -32,6 +33,7 @@ def answers():
         "b_Subject": rng.normal(0, 5, (200, 18, 2)),
     }  # fmt: skip
     fit = fit_at(SLOPES, data, draws=200, **values)
-    found = {name: getattr(pp, name)(fit, *MORE.get(name, ())) for name in ANSWERS if name != "power_scale"}
+    found = {name: getattr(pp, name)(fit, *MORE.get(name, ())) for name in ANSWERS if name not in APART}
+    found["adjusted_means"] = pp.adjusted_means(fit, "Days", at={"Days": [0, 9]})
     found["prior_predictive"] = pp.prior_predictive(SLOPES, data, draws=20, seed=1)
     return found

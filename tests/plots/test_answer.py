@@ -25,6 +25,9 @@ def refused(picture, answer):
     with pytest.raises(pp.DataError, match=rf"this is not an answer of pp\.{question}") as error:
         getattr(pp, picture)(answer, *SECOND.get(picture, ()))
     assert error.value.allowed == f"what pp.{question} returns"
+    if error.value.do == "draw it by pp.plot_adjusted_means(answer)":
+        assert (question, "averaged" in answer.attrs) == ("predict", True)
+        return error.value.got
     assert error.value.do.startswith(f"ask the question first: pp.{picture}(pp.{question}(")
     for name in error.value.do.rpartition(f"{question}(")[2].rstrip(")").split(", "):
         assert name in inspect.signature(getattr(pp, question)).parameters

@@ -19,7 +19,8 @@ SIMULATED = {
     "level_statistics": pp.plot_level_statistics,
     "quantile_residuals": pp.plot_quantile_residuals,
 }
-NEED_MORE = {"level_lines": pp.plot_level_lines, "average_effect": pp.plot_average_effect}
+NEED_MORE = {"level_lines": pp.plot_level_lines, "average_effect": pp.plot_average_effect,
+             "adjusted_means": pp.plot_adjusted_means}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

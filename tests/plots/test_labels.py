@@ -90,6 +90,7 @@ PICTURES = {
     "curves": lambda f, i, x, g: predictions(f, x, g, by=g),
     "categories": lambda f, i, x, g: categories(f, x, g),
     "averages": lambda f, i, x, g: pp.plot_average_effect(pp.average_effect(f, "c")),
+    "adjusted means": lambda f, i, x, g: pp.plot_adjusted_means(pp.adjusted_means(f, "c", x, at={x: [0, 7]})),
     "icc": lambda f, i, x, g: pp.plot_icc(pp.icc(i)),
     "icc along": lambda f, i, x, g: pp.plot_icc(pp.icc(f, at={x: [0, 1, 2]})),
     "shares": lambda f, i, x, g: pp.plot_variance_components(pp.variance_components(f)),

@@ -51,7 +51,7 @@ def residuals(bend=0.0, *, family="gaussian"):
 
 def colours(axes):
     return [
-        to_hex(line.get_color()).upper() for line in axes.lines if line.get_marker() == "o" for _ in line.get_xdata()
+        to_hex(line.get_color()).upper() for line in axes.lines if line.get_marker() in "ov^" for _ in line.get_xdata()
     ]
 
 
@@ -143,3 +143,21 @@ def test_expected_counts_over_orders_of_magnitude():
     binomial = fit_at("p(y, 200) ~ x", data, family="binomial", beta=[-4.0, 1.0])
     axes = pp.plot_quantile_residuals(pp.quantile_residuals(binomial, seed=1)).axes[1]
     assert axes.get_xlabel() == "expected response: share of successes of y"
+
+
+def test_the_quartiles_of_a_class_are_at_one_place_with_distinct_marks():
+    found = residuals()
+    right = pp.plot_quantile_residuals(found, "x").axes[1]
+    marks = {}
+    for line in right.lines:
+        if line.get_marker() in "ov^" and to_hex(line.get_color()) != "#808080":
+            marks.setdefault(line.get_marker(), []).extend(line.get_xydata().tolist())
+    x, u = found["x"].to_numpy(), found["u"].to_numpy()
+    below, middle, above = (np.array(sorted(marks[mark])) for mark in "vo^")
+    np.testing.assert_array_equal(below[:, 0], middle[:, 0])
+    np.testing.assert_array_equal(above[:, 0], middle[:, 0])
+    assert (below[:, 1] < middle[:, 1]).all()
+    assert (middle[:, 1] < above[:, 1]).all()
+    first = np.sort(x)[: len(x) // len(below)]
+    assert middle[0, 0] == pytest.approx((first[0] + first[-1]) / 2)
+    assert middle[0, 1] == pytest.approx(np.quantile(u[x <= first[-1]], 0.5, method="weibull"))

@@ -74,8 +74,12 @@ def test_counts_and_binaries_score_and_lognormal_takes_logs():
 @pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")  # three rows
 def test_what_cannot_be_naive():
     data = intercepts(0)
-    with pytest.raises(pp.DataError, match="available for normal, binary and count responses"):
+    with pytest.raises(pp.DataError, match="not available for this family and link") as error:
         naive_errors(fit_at("y ~ x + (1 | g)", data, family="student_t", beta=[0, 0], sd_g=[1.0], sigma=1.0, nu=5.0))
+    assert error.value.got == "family 'student_t', link 'identity'"
+    assert error.value.allowed == (
+        "'gaussian' or 'lognormal' with the identity link, 'bernoulli', 'binomial', 'poisson', 'exponential'"
+    )
     positive = data | {"y": np.exp(data["y"])}
     with pytest.raises(pp.DataError, match="link 'log'"):
         naive_errors(fit_at("y ~ x + (1 | g)", positive, link="log", beta=[0, 0], sd_g=[1.0], sigma=1.0))

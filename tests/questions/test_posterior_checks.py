@@ -5,13 +5,14 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.model import chunks as pieces
 from partialpool.questions import posterior_checks as module
-from partialpool.questions.check import judge_response
+from partialpool.questions.check import judge_response, response_checks
 
 DRAWS = 200
 N = 300
@@ -132,6 +133,40 @@ def test_new_responses_of_some_draws_are_kept_and_statistics_of_all(monkeypatch)
     assert pp.posterior_checks(fit, seed=1)["posterior_predictive"].sizes["draw"] == 30
     monkeypatch.setattr(module, "_MOST_KEPT", 1)
     assert pp.posterior_checks(fit, seed=1)["posterior_predictive"].sizes["draw"] == 20
+
+
+def uncertain(draws=4000):
+    """A fit at uncertain coefficients, so that draws differ in the order of their rows' means."""
+    data = pd.DataFrame({"y": counts(6), "x": np.random.default_rng(0).normal(size=N)})
+    data["z"] = np.random.default_rng(7).normal(size=N)
+    beta = np.random.default_rng(8).normal([1.0, 0.3, 0.0], 0.3, size=(draws, 3))
+    return fit_at("y ~ x + z", data, draws=draws, family="poisson", beta=beta)
+
+
+def test_the_checklist_judges_the_same_statistics_with_the_same_seed():
+    data = pd.DataFrame({"y": counts(6), "x": np.random.default_rng(0).normal(size=N)})
+    fit = pp.fit("y ~ x", data, family="poisson", seed=1, progressbar=False)
+    by_name = pp.posterior_checks(fit, seed=1)["checks"].to_dataset()
+    checked = response_checks(fit, seed=1)["checks"].to_dataset()
+    xr.testing.assert_identical(by_name, checked)
+    found = pp.check(fit, seed=1).frame.set_index("check").loc["fitted", "found"]
+    assert f"response {float(by_name['data'].sel(statistic='fitted').mean()):.3g}," in found
+
+
+def test_classes_are_those_of_all_draws_where_statistics_are_of_some(monkeypatch):
+    """By hand: the classes of the mean linear predictor of every draw; the first draw's residuals in them."""
+    fit = uncertain()
+    real = pp.posterior_checks(fit, seed=1)["checks"]["data"].sel(statistic="fitted")
+    np.testing.assert_array_equal(real, pp.posterior_checks(fit, seed=2)["checks"]["data"].sel(statistic="fitted"))
+    monkeypatch.setattr(module, "_MOST_JUDGED", 1)
+    some = pp.posterior_checks(fit, seed=1)["checks"]["data"].sel(statistic="fitted")
+    assert some.sizes["draw"] == 1000
+    np.testing.assert_allclose(some, real.sel(draw=some["draw"]), rtol=1e-12)
+    x = np.column_stack([np.ones(N), fit.design.frame[["x", "z"]].to_numpy(float)])
+    beta = fit.posterior["beta"].to_numpy()[0]
+    groups, mean, y = np.array_split(np.argsort(x @ beta.mean(0)), 10), np.exp(x @ beta[0]), fit.design.response.values
+    by_hand = np.mean([(y[k] - mean[k]).sum() ** 2 / mean[k].sum() for k in groups])
+    assert float(some[0, 0]) == pytest.approx(by_hand)
 
 
 def test_memory_is_that_of_what_is_kept(monkeypatch):

@@ -53,6 +53,8 @@ def test_a_model_file_cannot_be_changed(read):
         ('[data]\ndataset = "a"\nfile = "b"\n' + MODEL, ["give one of the two"]),
         ("[data]\ndataset = 3\n" + MODEL, ["[data]", "3"]),
         ("[data]\nfile = ['a.csv']\n" + MODEL, ["[data]", "a.csv"]),
+        ("[data]\nfile = 'a.csv'\nna_values = '?'\n" + MODEL, ["na_values in [data] must be a list", "'?'"]),
+        ("[data]\ndataset = 'a'\nna_values = ['?']\n" + MODEL, ["[data] must name one table", "na_values = ['?']"]),
         ('[data]\ndatset = "a"\n' + MODEL, ["'datset'", "'dataset' (nearest)"]),
         ('data = "a"\n' + MODEL, ["[data] must be a table"]),
         ("[[data]]\n" + MODEL, ["[data] must be a table"]),

@@ -12,8 +12,10 @@ __all__ = [
     "a_path",
     "add_command",
     "add_interval_option",
+    "add_reading_options",
     "add_sampling_options",
     "add_table_options",
+    "reading_options",
     "sampling_overrides",
     "split_pairs",
 ]
@@ -45,15 +47,30 @@ def add_command(
 
 
 def add_table_options(command: argparse.ArgumentParser) -> None:
-    """Add a formula's table, family, link and encoding."""
+    """Add a formula's table, family and link, and how to read the table."""
     command.add_argument(
         "table", type=a_path, nargs="?", help="with a formula: a CSV, TSV, Parquet, Feather or Excel file"
     )
     command.add_argument("--family", help="with a formula: the family of the response; default: gaussian")
     command.add_argument("--link", help="with a formula: the link; default: the family's")
+    add_reading_options(command, before="with a formula: ")
+
+
+def add_reading_options(command: argparse.ArgumentParser, before: str = "") -> None:
+    """Add how to read a table: its encoding, and its words for missing values."""
+    command.add_argument("--encoding", help=f"{before}the encoding of a text file, cp1252 for instance; default: utf-8")
     command.add_argument(
-        "--encoding", help="with a formula: the encoding of a text file, cp1252 for instance; default: utf-8"
+        "--na-values",
+        nargs="+",
+        default=(),
+        metavar="WORD",
+        help=f'{before}words that mean a missing value, besides NA and the like, for instance --na-values "?" -99',
     )
+
+
+def reading_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how to read a table, as keywords of `read_table_file`."""
+    return {"encoding": options.encoding, "na_values": tuple(options.na_values)}
 
 
 def add_sampling_options(command: argparse.ArgumentParser) -> None:

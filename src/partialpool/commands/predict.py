@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from partialpool.commands.exit_codes import ended
-from partialpool.commands.options import a_path, add_command, add_interval_option, split_pairs
+from partialpool.commands.options import (
+    a_path,
+    add_command,
+    add_interval_option,
+    add_reading_options,
+    reading_options,
+    split_pairs,
+)
 from partialpool.commands.output import say
 from partialpool.commands.saved_fits import check_other_file, read_fit
 from partialpool.errors import FileError, SpecError
@@ -47,7 +54,7 @@ def add(commands: Any) -> None:
         help="levels that are not in the fit: refuse them, draw their effects, or set these to zero; default: error",
     )
     predict.add_argument("--out", type=a_path, help="a CSV file for the unrounded numbers; default: they are printed")
-    predict.add_argument("--encoding", help="of a text table, cp1252 for instance; default: utf-8")
+    add_reading_options(predict, before="with a table: ")
     predict.add_argument("--draws", type=int, help="how many posterior draws to predict from; default: all")
     predict.add_argument("--seed", type=int, help="makes new responses and new levels reproducible")
     add_interval_option(predict)
@@ -106,7 +113,7 @@ def _rows(fit: Any, options: argparse.Namespace) -> Any:
             allowed="a table, or values and categories for which to make one",
             do="leave out one of them",
         )
-    return read_table_file(options.newdata, columns_of_factors(fit.spec), encoding=options.encoding)
+    return read_table_file(options.newdata, columns_of_factors(fit.spec), **reading_options(options))
 
 
 def _values(fit: Any, stated: Mapping[str, str]) -> dict[str, list[Any]]:
@@ -143,7 +150,7 @@ def _printed(frame: Any, about: Mapping[str, Any], prob: float) -> str:
     for row in shown.to_dict("records"):
         cells = [number(row[c], 6) if isinstance(row[c], float) else str(row[c]) for c in where]
         rows.append((*cells, *estimate_cells([row[c] for c in numbers], row["std_error"])))
-    notes = [f"group effects: {about['kind']}", *([about["offset"]] if "offset" in about else [])]
+    notes = [f"group effects: {about['kind']}", *([_exposure(shown, about)] if "offset" in about else [])]
     notes += [f"no new responses: {about['no_response']}"] if "no_response" in about else []
     if "statistic" in shown and (shown["statistic"] == "median").any():
         notes.append("medians where a few draws decide the mean")
@@ -152,3 +159,14 @@ def _printed(frame: Any, about: Mapping[str, Any], prob: float) -> str:
             (*where, "mean", "sd", low, high), tuple(rows), title=f"Predicted {about['response']}", notes=tuple(notes)
         )
     )
+
+
+def _exposure(shown: Any, about: Mapping[str, Any]) -> str:
+    """Say at which exposure the predictions are, with its unit where it is known."""
+    from partialpool.design.held import exposure_in_words, place_in_words, with_units  # noqa: PLC0415
+    from partialpool.design.units import Units  # noqa: PLC0415
+
+    single = {str(c): shown[c].dropna().unique().tolist() for c in shown.columns}
+    units = Units.of_answer(about)
+    places = {c: with_units(place_in_words(c, v[0]), units) for c, v in single.items() if len(v) == 1}
+    return exposure_in_words(about["offset"], places)

@@ -18,7 +18,7 @@ from partialpool.design.checks import (
     warn_unlogged_offset,
     warn_weak_slopes,
 )
-from partialpool.design.column_types import value_columns
+from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.common_basis import make_common_basis
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
@@ -72,7 +72,8 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
 
 def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     # 1. The columns the model reads, complete rows only.
-    table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
+    predictors, computed = value_columns(spec), computed_columns(spec)
+    table = read_table(data, spec.columns, missing=missing, predictors=predictors, computed=computed)
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
     frame = table.frame
@@ -89,8 +90,10 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     precision = read_positive("precisions", frame[spec.precision]) if spec.precision else None
     offset = np.sum([values for _, values in columns.offsets], axis=0) if columns.offsets else None
     if spec.link_record.coefficients_are_log_ratios:
+        trials = np.log(np.maximum(response.n_trials, 1))
         for expression, (_, values) in zip(spec.offsets, columns.offsets, strict=True):
-            warn_unlogged_offset(expression, values)
+            others = trials + sum(other for _, other in columns.offsets if other is not values)
+            warn_unlogged_offset(expression, values, response.values, others)
     # 4. Fixed effects.
     common = _common_effects(spec, *columns.common)
     warn_dropped("fixed effects", (common.recipe,))

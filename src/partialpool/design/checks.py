@@ -24,8 +24,9 @@ __all__ = [
 
 _FARTHEST = 2e6
 """Sds from zero to the data up to which a correlation at zero determines the variance at the data to three digits."""
-_RATIO = 50.0
-"""Ratio of means, among rows that are otherwise alike, beyond which an offset is taken for an exposure without log."""
+_CLEARLY = 2.0
+"""Difference of log likelihoods, in dispersions, beyond which an offset is taken for an exposure without its log."""
+_SMALLEST_MEAN = 1e-300
 _NAMED_LOG = re.compile(r"log|^ln", re.IGNORECASE)
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
@@ -207,22 +208,42 @@ def warn_dropped(where: str, recipes: Iterable[Recipe]) -> None:
     )
 
 
-def warn_unlogged_offset(expression: str, values: np.ndarray) -> None:
+def warn_unlogged_offset(expression: str, values: np.ndarray, y: np.ndarray, others: np.ndarray) -> None:
     """Warn about an exposure that is an offset of a log of the mean without being a log itself.
+
+    A column x is taken for one where the response is nearer to proportional to x than to exp(x): by the Poisson log
+    likelihoods of the means c x and c exp(x), at their maximum over c, whose difference must be twice the dispersion
+    around c x (Pearson's, as in a quasi-likelihood). Counts that vary too much to tell give no warning.
 
     Parameters
     ----------
     expression, values
         One offset under a log link, (rows,). A column that is named after a log, or has values of 0 or less, is none.
+    y, others
+        The response, and the logarithm of what multiplies its mean besides this offset, (rows,).
     """
-    if not expression.isidentifier() or _NAMED_LOG.search(expression):
+    if not expression.isidentifier() or _NAMED_LOG.search(expression) or values.min() <= 0 or np.ptp(values) == 0:
+        return
+    if y.min() < 0 or y.sum() <= 0:
+        return
+    proportional, dispersion = _proportional(y, np.log(values) + others)
+    if proportional - _proportional(y, values + others)[0] <= _CLEARLY * dispersion:
         return
     with np.errstate(over="ignore"):
         ratio = float(np.exp(np.ptp(values)))
-    if values.min() > 0 and ratio > _RATIO:
-        warn(
-            f"the offset {expression!r} makes some means {ratio:.3g} times as large as others: got values from "
-            f"{values.min():g} to {values.max():g}; allowed, but if it is an exposure (traps, days, area), write "
-            f"offset(log({expression}))",
-            DataWarning,
-        )
+    warn(
+        f"the offset {expression!r} seems to be an exposure without its logarithm: got values from {values.min():g} to "
+        f"{values.max():g}, which make some means {ratio:.3g} times as large as others; allowed, but for an exposure "
+        f"(hours, traps, area), which multiplies the mean, write offset(log({expression}))",
+        DataWarning,
+    )
+
+
+def _proportional(y: np.ndarray, log_weight: np.ndarray) -> tuple[float, float]:
+    """Return the Poisson log likelihood of means c exp(log_weight) and the dispersion, both at its maximum.
+
+    The likelihood is that of the data up to a constant, sum(y log(mean)), since the means add up to the data's sum.
+    """
+    share = np.exp(log_weight - log_weight.max())
+    mean = np.maximum(y.sum() * share / share.sum(), _SMALLEST_MEAN)
+    return float(y @ np.log(mean)), float(((y - mean) ** 2 / mean).mean())

@@ -22,3 +22,10 @@ def value_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Name the columns whose values terms read: not those that only name categories (`C(x)`) or groups."""
     texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
     return tuple(name for name, uses in column_uses(texts).items() if uses & {"term", "number"})
+
+
+def computed_columns(spec: ModelSpec) -> tuple[str, ...]:
+    """Name the columns that predictors or offsets compute with, such as x in `log(x)`: they must be numbers."""
+    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
+    uses = column_uses(texts)
+    return tuple(name for name in uses if "number" in uses[name] or name in spec.offsets)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.errors import DataError
+from partialpool.spec.whitelist import quote_name
 
 __all__ = ["label_text", "read_column", "sort_undeclared", "unused_categories"]
 
@@ -35,7 +36,7 @@ _ODD: Final = 0.2
 _TIMES: Final = frozenset({"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"})
 
 
-def read_column(name: str, column: pd.Series, is_value: bool) -> pd.Series:
+def read_column(name: str, column: pd.Series, is_value: bool, is_computed: bool = False) -> pd.Series:
     """Read numbers in full precision, booleans as booleans, all other values as categories.
 
     Parameters
@@ -45,6 +46,8 @@ def read_column(name: str, column: pd.Series, is_value: bool) -> pd.Series:
     is_value
         Whether terms read its values. If it only names groups or categories, then dates, times, periods and ids that
         are part number and part text are categories too, labelled by their text: `2024-05-01`, `2024-05`, `3b`.
+    is_computed
+        Whether an expression computes with its values, so that it cannot be made a category.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def read_column(name: str, column: pd.Series, is_value: bool) -> pd.Series:
         return column.astype("float64")
     if kind in ("string", "empty"):
         if is_value:
-            _check_not_broken_numbers(name, column)
+            _check_not_broken_numbers(name, column, is_computed)
         return column.astype(object).astype("category")
     if is_value or kind == "complex" or not all(isinstance(value, _LABELS) for value in column):
         raise _neither(name, kind, column.iloc[0])
@@ -178,7 +181,7 @@ def _whole(name: str, column: pd.Series) -> pd.Series:
     return column.astype("int64")
 
 
-def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
+def _check_not_broken_numbers(name: str, column: pd.Series, is_computed: bool) -> None:
     """Refuse numbers read as text because of a few unusual cells: they would become hundreds of categories."""
     numbers = numbers_as_text(column)
     if numbers is None or numbers.distinct + len(numbers.odd) <= _FEW:
@@ -187,6 +190,6 @@ def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
         raise DataError(
             f"column {name!r} has text where numbers are needed",
             got=numbers.got,
-            allowed="numbers; or categories, declared as such",
-            do=f"{numbers.do}; or make it a categorical",
+            allowed="numbers" if is_computed else "numbers; or categories, declared as such",
+            do=numbers.do if is_computed else f"{numbers.do}; or make it a categorical: C({quote_name(name)})",
         )

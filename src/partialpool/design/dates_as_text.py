@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.numbers_as_text import cells_by_label, cells_in_words
+from partialpool.design.row_names import from_file
 
 __all__ = ["DatesAsText", "dates_as_text"]
 
@@ -44,12 +45,15 @@ class DatesAsText:
         The formats by which all of them are dates; two where day and month can be exchanged; empty if there is none.
     odd
         The other labels, in the order of the rows, each with its rows.
+    index
+        Of the column: the names of its rows.
     """
 
     column: str
     labels: tuple[str, ...]
     formats: tuple[str, ...]
     odd: tuple[tuple[str, tuple[int, ...]], ...]
+    index: pd.Index
 
     @property
     def what(self) -> str:
@@ -61,7 +65,7 @@ class DatesAsText:
         "'day' looks like dates written as text: got '1.5.2025', '13.5.2025'"
         """
         more = ", ..." if len(self.labels) > _SHOWN else ""
-        other = f", except for {cells_in_words(self.odd)}" if self.odd else ""
+        other = f", except for {cells_in_words(self.odd, self.index)}" if self.odd else ""
         shown = ", ".join(map(repr, self.labels[:_SHOWN]))
         return f"{self.column!r} looks like dates written as text: got {shown}{more}{other}"
 
@@ -78,6 +82,8 @@ class DatesAsText:
         correct = "correct these cells, and " if self.odd else ""
         if not self.formats:
             return f"{correct}convert the column to numbers (for instance days since the first)"
+        if from_file(self.index):
+            return f"{correct}write the days since the first into a column of numbers, and name that one"
         form = " or ".join(f"format={form!r}" for form in self.formats)
         read = f"day = pd.to_datetime(data[{self.column!r}], {form}); (day - day.min()).dt.days"
         return f"{correct}convert the column to days since the first: {read}"
@@ -102,4 +108,4 @@ def dates_as_text(column: pd.Series) -> DatesAsText | None:
         return None
     formats = tuple(form for form, those in fits.items() if those.all())
     odd = cells_by_label(column, codes, labels, ~date)
-    return DatesAsText(str(column.name), tuple(str(label) for label in labels[date]), formats, odd)
+    return DatesAsText(str(column.name), tuple(str(label) for label in labels[date]), formats, odd, column.index)

@@ -5,7 +5,7 @@ no mean. An offset is evaluated at the values of the columns that it reads.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -15,6 +15,7 @@ import pandas as pd
 from partialpool.design.categories import find_categories
 from partialpool.design.column_types import is_quantity
 from partialpool.design.design import Design
+from partialpool.design.units import Units
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
@@ -25,6 +26,7 @@ __all__ = [
     "categories_of",
     "columns_compared_by",
     "evaluated_offset",
+    "exposure_in_words",
     "hold",
     "is_number",
     "means_held",
@@ -34,9 +36,12 @@ __all__ = [
     "range_of",
     "read_columns",
     "spline_range",
+    "with_units",
 ]
 
 _PLACES: Final = 25
+_PLACE: Final = re.compile(r"((?P<column>[^=]+)=[-+.\de]+)(?P<how>( \(\w+\))?)")
+"""A number of a column in the `held` of an answer: `weight=40.1 (mean)`."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,42 @@ def place_in_words(column: str, value: Any) -> str:
     ('weight=40.12', 'year=1999', 'sex=f')
     """
     return f"{column}={value:.4g}" if isinstance(value, float) else f"{column}={value}"
+
+
+def with_units(places: str, units: Units) -> str:
+    """Add to the values of columns, written as in the `held` of an answer, the units that are known.
+
+    Examples
+    --------
+    >>> with_units("effort_h=2.171 (mean), habitat=bog (first)", Units({"effort_h": "h"}))
+    'effort_h=2.171 h (mean), habitat=bog (first)'
+    """
+    found = []
+    for place in places.split(", "):
+        numeric = _PLACE.fullmatch(place)
+        unit = units.of(numeric["column"]) if numeric else ""
+        # A unit of several words is the description of a code.
+        found.append(f"{numeric[1]} {unit}{numeric['how']}" if numeric and len(unit.split()) == 1 else place)
+    return ", ".join(found)
+
+
+def exposure_in_words(offset: str, places: Mapping[str, str]) -> str:
+    """Say at which exposure an answer is: by the columns of the offset, where these have one value.
+
+    Parameters
+    ----------
+    offset
+        The offset as answers write it (`offset_in_words`).
+    places
+        By column, its value with its name.
+
+    Examples
+    --------
+    >>> exposure_in_words("log(h) = 0", {"h": "h=1 hour"}), exposure_in_words("log(h) = 0 to 2", {})
+    ('at h=1 hour', 'at offset log(h) = 0 to 2')
+    """
+    columns = columns_of(offset.rpartition(" = ")[0])
+    return f"at {', '.join(places[c] for c in columns) if {*columns} <= {*places} else f'offset {offset}'}"
 
 
 def is_number(design: Design, column: str) -> bool:

@@ -1,5 +1,6 @@
 """Dimensions and coordinates of every posterior variable of a design, and names of columns in results."""
 
+import re
 from itertools import pairwise
 
 import xarray as xr
@@ -41,7 +42,11 @@ __all__ = [
     "predictor_on_axis",
     "variable_attrs",
     "variable_dims",
+    "without_reference",
 ]
+
+_WITH_REFERENCE = re.compile(r"\bT\((`[^`]+`|[\w.]+), (?:ref=)?(?:'[^'()]*'|\"[^\"()]*\"|[\w.]+)\)(?=\[)")
+"""A category's column with its reference, as formulas state it."""
 
 
 def coordinates(design: Design) -> dict[str, list]:
@@ -103,6 +108,19 @@ def mean_on_axis(design: Design) -> str:
     if design.spec.link_record.is_identity:
         return response.name
     return design.spec.family_record.support.mean_on_axis.format(response.name)
+
+
+def without_reference(effect: str) -> str:
+    """Name an effect as where its category's reference is the default one, since headings state the reference.
+
+    Examples
+    --------
+    >>> without_reference("T(habitat, ref='meadow')[forest]"), without_reference("x:T(arm, ref='b')[a]")
+    ('habitat[forest]', 'x:arm[a]')
+    >>> without_reference("log(x)"), without_reference("C(year)[96]")
+    ('log(x)', 'C(year)[96]')
+    """
+    return _WITH_REFERENCE.sub(r"\1", effect)
 
 
 def predictor_on_axis(design: Design) -> str:

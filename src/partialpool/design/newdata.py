@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from partialpool.design.column_types import value_columns
+from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.design import Design
 from partialpool.design.evaluate import evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
@@ -248,7 +248,8 @@ def new_rows(
     columns = spec.predictor_columns_with(known)
     needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
     optional = () if responses else set(columns) - needed
-    table = read_table(data, columns, missing=missing, predictors=value_columns(spec), optional=optional)
+    values, computed = value_columns(spec), computed_columns(spec)
+    table = read_table(data, columns, missing=missing, predictors=values, computed=computed, optional=optional)
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []

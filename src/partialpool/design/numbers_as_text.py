@@ -1,5 +1,6 @@
 """Numbers that a table has as text, because some cells are not numbers: which cells, and how to read the file."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from partialpool.design.row_names import from_file, labels_in_words
+
 __all__ = ["NumbersAsText", "cells_by_label", "cells_in_words", "may_be_thousands", "numbers_as_text"]
 
 _SHOWN: Final = 3
-"""Most labels, and most rows of each, that a message names."""
+"""Most labels that a message names."""
 _LISTED: Final = 6
 """Most labels that the advice lists."""
 _THOUSANDS: Final = re.compile(r"\s*[-+]?[1-9]\d{0,2},\d{3}\s*")
@@ -30,6 +33,8 @@ class NumbersAsText:
         Cells that are numbers, and different ones among them.
     odd
         The labels that are not numbers, in the order of the rows, each with its rows.
+    index
+        Of the column: the names of its rows.
     example
         A number; one with a decimal comma where there are such.
     has_comma
@@ -42,6 +47,7 @@ class NumbersAsText:
     n_numbers: int
     distinct: int
     odd: tuple[tuple[str, tuple[int, ...]], ...]
+    index: pd.Index
     example: str
     has_comma: bool
     may_be_thousands: bool
@@ -58,9 +64,9 @@ class NumbersAsText:
         Examples
         --------
         >>> numbers_as_text(pd.Series(["3", "k.A.", "5"], name="count")).odd_in_words
-        "'k.A.' in row 1"
+        "'k.A.' in row 1 (counted from 0)"
         """
-        return cells_in_words(self.odd)
+        return cells_in_words(self.odd, self.index)
 
     @property
     def got(self) -> str:
@@ -69,7 +75,7 @@ class NumbersAsText:
         Examples
         --------
         >>> numbers_as_text(pd.Series(["3", "k.A.", "5"], name="count")).got
-        "'k.A.' in row 1; the other 2 are numbers"
+        "'k.A.' in row 1 (counted from 0); the other 2 are numbers"
         """
         kind = "comma" if self.may_be_thousands else "decimal comma"
         comma = f"numbers with a {kind}, such as {self.example!r}"
@@ -86,6 +92,8 @@ class NumbersAsText:
         >>> numbers_as_text(pd.Series(["3", "k.A.", "5"], name="count")).do
         "pd.read_csv(..., na_values=['k.A.']), or correct the cells"
         """
+        if from_file(self.index):
+            return self._do_in_file()
         comma = "decimal=',' or thousands=','" if self.may_be_thousands else "decimal=','"
         options = [comma] if self.has_comma else []
         if not self.odd:
@@ -94,6 +102,17 @@ class NumbersAsText:
         listed = [repr(label) for label, _ in self.odd[:_LISTED]] + ["..."] * (len(self.odd) > _LISTED)
         options.append(f"na_values=[{', '.join(listed)}]")
         return f"pd.read_csv(..., {', '.join(options)}), or correct the cells"
+
+    def _do_in_file(self) -> str:
+        """Say how to read the file by the command line, or by a model file."""
+        if not self.odd:
+            return "write these numbers with a decimal point, or without quotation marks"
+        words = [json.dumps(label, ensure_ascii=False) for label, _ in self.odd[:_LISTED]]
+        more = ["..."] * (len(self.odd) > _LISTED)
+        return (
+            f"read them as missing values: {' '.join(['--na-values', *words, *more])} on the command line, na_values = "
+            f"[{', '.join([*words, *more])}] in [data] of a model file; or correct the cells"
+        )
 
 
 def numbers_as_text(column: pd.Series) -> NumbersAsText | None:
@@ -116,7 +135,7 @@ def numbers_as_text(column: pd.Series) -> NumbersAsText | None:
     example = str(labels[np.flatnonzero(comma if comma.any() else number)[0]])
     counts, has_comma = (int(cells.sum()), int(number.sum())), bool(comma.any())
     thousands = has_comma and may_be_thousands(labels[comma])
-    return NumbersAsText(str(column.name), *counts, odd, example, has_comma, thousands)
+    return NumbersAsText(str(column.name), *counts, odd, column.index, example, has_comma, thousands)
 
 
 def may_be_thousands(numbers: Iterable[str]) -> bool:
@@ -149,21 +168,15 @@ def cells_by_label(
     return tuple((str(labels[int(code)]), tuple(rows[code].tolist())) for code in np.flatnonzero(chosen))
 
 
-def cells_in_words(cells: Sequence[tuple[str, tuple[int, ...]]]) -> str:
-    """Name some cells by their labels, each with its rows.
+def cells_in_words(cells: Sequence[tuple[str, tuple[int, ...]]], index: pd.Index) -> str:
+    """Name some cells by their labels, each with its rows, which are values of the table's index.
 
     Examples
     --------
-    >>> cells_in_words([("?", (3,)), ("k.A.", (1, 4, 6, 7))])
-    "'?' in row 3, 'k.A.' in rows 1, 4, 6 and 1 more"
+    >>> cells_in_words([("?", (3,)), ("k.A.", (1, 4, 6, 7))], pd.RangeIndex(9))
+    "'?' in row 3, 'k.A.' in rows 1, 4, 6 and 1 more (counted from 0)"
     """
-    shown = ", ".join(f"{label!r} in {_rows(rows)}" for label, rows in cells[:_SHOWN])
     more = len(cells) - _SHOWN
-    return shown + (f" and {more} more label{'s' if more > 1 else ''}" if more > 0 else "")
-
-
-def _rows(rows: tuple[int, ...]) -> str:
-    if len(rows) == 1:
-        return f"row {rows[0]}"
-    more = len(rows) - _SHOWN
-    return f"rows {', '.join(map(str, rows[:_SHOWN]))}" + (f" and {more} more" if more > 0 else "")
+    return labels_in_words(index, cells[:_SHOWN]) + (
+        f" and {more} more label{'s' if more > 1 else ''}" if more > 0 else ""
+    )

@@ -1,7 +1,6 @@
 """Find possible typing errors: labels that differ only by case or space, categories of one row, numbers as text."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,13 +10,17 @@ import pandas as pd
 
 from partialpool.design.categories import Categories
 from partialpool.design.dates_as_text import dates_as_text
+from partialpool.design.misspelt import find_misspelt, plain_spelling
 from partialpool.design.numbers_as_text import numbers_as_text
+from partialpool.design.row_names import from_file
 from partialpool.errors import DataWarning, warn
 from partialpool.spec.whitelist import quote_name
 
 __all__ = ["OddLabels", "find_odd_labels", "warn_odd_labels"]
 
 _SHOWN: Final = 3
+_NAMED: Final = 10
+"""Most labels that a message names where each of them may have to be corrected."""
 _FEW: Final = 0.1
 """Most cells, as a share, that may be taken for errors in a column of numbers."""
 _NUMBER: Final = re.compile(r"[-+]?\d[\d.,' ]*(e[-+]?\d+)?\s*%?", re.IGNORECASE)
@@ -55,7 +58,7 @@ def find_odd_labels(
     text
         Predictors that were text in the table, not declared as categories: numbers and dates are unexpected there.
     """
-    found = [odd for column in frame.columns for odd in _alike(frame[column])]
+    found = [odd for column in frame.columns for check in (_alike, _misspelt) for odd in check(frame[column])]
     unexpected = [odd for column in text for odd in _not_text(frame[column])]
     mistaken = {odd.column for odd in unexpected}  # no need to say of dates that each has one row
     for column, known in categories.items():
@@ -76,17 +79,34 @@ def _alike(column: pd.Series) -> Iterator[OddLabels]:
     alike: dict[str, list[str]] = {}
     for label in column.cat.categories:
         if isinstance(label, str):
-            bare = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
-            alike.setdefault(bare, []).append(label)
+            alike.setdefault(plain_spelling(label), []).append(label)
     doubled = [labels for labels in alike.values() if len(labels) > 1]
     if doubled:
         counts = column.value_counts()
-        shown = "; ".join(" and ".join(f"{v!r} ({_rows(counts[v])})" for v in labels) for labels in doubled[:_SHOWN])
-        more = f" and {len(doubled) - _SHOWN} more" if len(doubled) > _SHOWN else ""
+        shown = "; ".join(" and ".join(f"{v!r} ({_rows(counts[v])})" for v in labels) for labels in doubled[:_NAMED])
+        more = f" and {len(doubled) - _NAMED} more" if len(doubled) > _NAMED else ""
+        where, how = (
+            (" in the file", "") if from_file(column.index) else ("", " (for instance .str.strip().str.lower())")
+        )
         yield OddLabels(
             str(column.name),
             f"labels of {column.name!r} differ only by case or space: got {shown}{more}",
-            "each is a separate category: make them equal if they are one (for instance .str.strip().str.lower())",
+            f"each is a separate category: make them equal{where} if they are one{how}",
+        )
+
+
+def _misspelt(column: pd.Series) -> Iterator[OddLabels]:
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    found = find_misspelt(column)
+    if found:
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        replaced = f" (data[{column.name!r}].replace({{{found[0].label!r}: {found[0].frequent!r}}}))"
+        where, how = (" in the file", "") if from_file(column.index) else ("", replaced)
+        yield OddLabels(
+            str(column.name),
+            f"labels of {column.name!r} may be misspelt: got {', '.join(map(str, found[:_NAMED]))}{more}",
+            f"each is a separate category: correct it{where} if it means the frequent one{how}",
         )
 
 
@@ -96,8 +116,8 @@ def _alone(column: pd.Series, reference: Hashable) -> Iterator[OddLabels]:
     if alone:
         alone.sort(key=lambda label: label != reference)
         marks = {reference: " (the reference of all others)"}
-        shown = ", ".join(f"{label!r}{marks.get(label, '')}" for label in alone[:_SHOWN])
-        more = f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
+        shown = ", ".join(f"{label!r}{marks.get(label, '')}" for label in alone[:_NAMED])
+        more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
         yield OddLabels(
             str(column.name),
             f"categories of {column.name!r} have one row: got {shown}{more}",

@@ -13,6 +13,7 @@ import pandas as pd
 from partialpool.design.aliasing import Aliases
 from partialpool.design.categories import Categories
 from partialpool.design.column_parts import ColumnPart, parts_of_term
+from partialpool.design.row_names import such_rows_in_words
 from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
@@ -189,7 +190,7 @@ def check_finite(values: np.ndarray, names: tuple[str, ...], frame: pd.DataFrame
         row, column = (int(i) for i in np.argwhere(bad)[0])
         raise DataError(
             f"the term {names[column]!r} is not finite",
-            got=f"{values[row, column]} in row {frame.index[row]} ({int(bad.any(axis=1).sum())} rows in all)",
+            got=f"{values[row, column]} {such_rows_in_words(frame.index, row, int(bad.any(axis=1).sum()))}",
             allowed="finite numbers",
             do="check the expression (a log of 0 or less, a division by 0) or drop these rows",
         )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from partialpool.design.column_types import is_quantity
 from partialpool.design.numbers_as_text import numbers_as_text
+from partialpool.design.row_names import such_rows_in_words
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.families.family import Family
 from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
@@ -158,7 +159,7 @@ def _check_support(term: ResponseTerm, family: Family, column: pd.Series) -> Non
         negative = "negative counts" if family.support is COUNT and (values < 0).any() else "values outside its support"
         raise DataError(
             f"family {family.name!r} cannot have made the response {term.text!r}: {negative}",
-            got=f"{values[at]:g} in row {column.index[at]}, {int((~fits).sum())} such rows",
+            got=f"{values[at]:g} {such_rows_in_words(column.index, at, int((~fits).sum()))}",
             allowed=family.support.allowed,
             do="check the data or choose another family",
         )
@@ -192,7 +193,7 @@ def _read_successes(term: ResponseTerm, family: Family, column: pd.Series, trial
         at = int(np.flatnonzero(over)[0])
         raise DataError(
             "more successes than trials",
-            got=f"{successes[at]:g} of {of[at]:g} in row {column.index[at]}, {int(over.sum())} such rows",
+            got=f"{successes[at]:g} of {of[at]:g} {such_rows_in_words(column.index, at, int(over.sum()))}",
             allowed="successes from 0 to trials",
             do="check which column is which: p(successes, trials)",
         )
@@ -246,7 +247,7 @@ def read_positive(what: str, column: pd.Series) -> np.ndarray:
         at = int(np.flatnonzero(~(values > 0))[0])
         raise DataError(
             f"{what} must be above 0",
-            got=f"{values[at]:g} in row {column.index[at]}",
+            got=f"{values[at]:g} {such_rows_in_words(column.index, at, int((~(values > 0)).sum()))}",
             allowed="numbers above 0",
             do="check the column, and remove rows that tell nothing",
         )
@@ -260,7 +261,7 @@ def _check_whole(what: str, column: pd.Series) -> None:
         at = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"{what} must be non-negative integers",
-            got=f"{values[at]:g} in row {column.index[at]}",
+            got=f"{values[at]:g} {such_rows_in_words(column.index, at, int(bad.sum()))}",
             allowed="0, 1, 2, ...",
             do="check the column",
         )

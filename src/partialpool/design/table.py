@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.columns import read_column, sort_undeclared, unused_categories
+from partialpool.design.row_names import from_file, rows_in_words
 from partialpool.errors import DataError, DataWarning, nearest, warn
 
 __all__ = ["Missing", "Table", "column_names", "read_table"]
@@ -29,7 +30,8 @@ class Table:
     Attributes
     ----------
     frame
-        The columns, as pandas; numbers, booleans or categories.
+        The columns, as pandas; numbers, booleans or categories. Its index has the rows' names (`row_names`): lines of
+        the file that the package read, else `rows`.
     rows
         Row numbers in the table as given, from 0.
     n_given
@@ -56,6 +58,7 @@ def read_table(
     *,
     missing: Missing = "drop",
     predictors: Collection[str] = (),
+    computed: Collection[str] = (),
     optional: Collection[str] = (),
 ) -> Table:
     """Select the columns a model reads from any data frame, and drop incomplete rows.
@@ -71,6 +74,8 @@ def read_table(
     predictors
         Columns whose values terms read; the others only name groups or categories, where dates or mixed ids are treated
         as text.
+    computed
+        Those of them that expressions compute with, which categories cannot be.
     optional
         Columns that are read only if the table has them.
 
@@ -98,15 +103,17 @@ def read_table(
     if not keep.all():
         _report_missing(incomplete, keep, missing)
     rows = np.flatnonzero(keep)
-    complete = raw.iloc[rows].set_axis(rows)
-    frame = pd.DataFrame({name: read_column(name, complete[name], name in predictors) for name in columns}, index=rows)
+    complete = raw.iloc[rows]
+    complete = complete if from_file(complete.index) else complete.set_axis(rows)
+    read = {name: read_column(name, complete[name], name in predictors, name in computed) for name in columns}
+    frame = pd.DataFrame(read, index=complete.index)
     for name in columns:
         values = frame[name]
         if pd.api.types.is_float_dtype(values) and not np.isfinite(values.to_numpy()).all():
             row = int(values.index[~np.isfinite(values.to_numpy())][0])
             raise DataError(
                 f"column {name!r} has infinite values",
-                got=f"{values[row]} in row {row}",
+                got=f"{values[row]} {rows_in_words(values.index, [row])}",
                 allowed="finite numbers",
                 do="correct these rows, or mark the values as missing to drop the rows",
             )

@@ -64,18 +64,20 @@ class Verdict:
         return "\n".join(lines)
 
 
-def judge(tree: xr.DataTree) -> Verdict:
+def judge(tree: xr.DataTree, *, one_sided: str = "") -> Verdict:
     """Check a fit's draws.
 
     Parameters
     ----------
     tree
         A DataTree with groups `posterior` and `sample_stats`.
+    one_sided
+        Categories whose coefficients the rows leave open (`one_sided_in_words`), for the remedy of divergences.
     """
     posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     run = RunRecord.of(tree)
-    findings = _divergences(stats, run) + _not_finite(posterior) + _importance(run)
+    findings = _divergences(stats, run, one_sided) + _not_finite(posterior) + _importance(run)
     columns, warms_up = _scalar_columns(posterior), run.card.warms_up
     if draws < _FEWEST_DRAWS:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
@@ -91,7 +93,7 @@ def judge(tree: xr.DataTree) -> Verdict:
     return Verdict(tuple(findings))
 
 
-def alarm(tree: xr.DataTree) -> str:
+def alarm(tree: xr.DataTree, *, one_sided: str = "") -> str:
     """Describe problems that need a warning right after sampling; empty if there are none.
 
     These are divergences, draws that are not finite, and parameters on which the chains clearly disagree (group
@@ -101,9 +103,11 @@ def alarm(tree: xr.DataTree) -> str:
     ----------
     tree
         A DataTree with groups `posterior` and `sample_stats`.
+    one_sided
+        As for `judge`.
     """
     posterior, run = tree["posterior"].to_dataset(), RunRecord.of(tree)
-    findings = _divergences(tree["sample_stats"].to_dataset(), run) + _not_finite(posterior)
+    findings = _divergences(tree["sample_stats"].to_dataset(), run, one_sided) + _not_finite(posterior)
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
@@ -165,7 +169,7 @@ def _scalar_columns(posterior: xr.Dataset) -> list[_Column]:
     return columns
 
 
-def _divergences(stats: xr.Dataset, run: RunRecord) -> list[Finding]:
+def _divergences(stats: xr.Dataset, run: RunRecord, one_sided: str) -> list[Finding]:
     if "diverging" not in stats:
         return []
     count, total = int(stats["diverging"].sum()), stats["diverging"].size
@@ -174,7 +178,10 @@ def _divergences(stats: xr.Dataset, run: RunRecord) -> list[Finding]:
         if count == 0
         else f"{count} of {total} draws diverged: the sampler could not follow the posterior"
     )
-    return [Finding("divergences", count == 0, found, _cure_of_divergences(run))]
+    cure = _cure_of_divergences(run)
+    if one_sided:
+        cure = f"{one_sided}: merge such a category with another, or state a tighter prior for it; or else {cure}"
+    return [Finding("divergences", count == 0, found, cure)]
 
 
 def _cure_of_divergences(run: RunRecord) -> str:

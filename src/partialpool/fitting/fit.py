@@ -16,6 +16,7 @@ from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.left_out import LeftOut
+from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, warn
@@ -246,7 +247,7 @@ def fit(
         resolved = resolve_priors(design)
         raw = chosen.run(design, resolved, settings)
         tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
-        trouble = alarm(tree)
+        trouble = alarm(tree, one_sided=one_sided_in_words(design))
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(design.spec, design, resolved, tree)

@@ -56,7 +56,9 @@ def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
     """
     if source.dataset is not None:
         return load_dataset(source.dataset)
-    return read_table_file(source.file or Path(), columns_of_factors(spec), encoding=source.encoding)
+    return read_table_file(
+        source.file or Path(), columns_of_factors(spec), encoding=source.encoding, na_values=source.na_values
+    )
 
 
 def columns_of_factors(spec: ModelSpec) -> set[str]:

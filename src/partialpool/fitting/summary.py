@@ -11,6 +11,8 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.labels import without_reference
+from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
@@ -128,7 +130,7 @@ class Digest:
     @cached_property
     def verdict(self) -> Verdict:
         """Verdict of the diagnostics."""
-        return judge(self.tree)
+        return judge(self.tree, one_sided=one_sided_in_words(self.design))
 
     @property
     def heading(self) -> dict[str, str]:
@@ -253,7 +255,8 @@ class Digest:
             ]
         if BETA in self._posterior:
             beta = self._posterior[BETA].to_numpy()
-            lines += [_Line((c, ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(self.design.common.coefs)]
+            coefs = self.design.common.coefs
+            lines += [_Line((without_reference(c), ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(coefs)]
         return lines
 
     @cached_property

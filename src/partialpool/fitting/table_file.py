@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO, StringIO, TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Final, TextIO
 import pandas as pd
 
 from partialpool.design.numbers_as_text import may_be_thousands
+from partialpool.design.row_names import LINE, SHEET_ROW
 from partialpool.errors import DataError, FileError
 from partialpool.fitting.uneven_lines import UnevenLinesError, check_even_lines, is_empty
 
@@ -29,18 +30,9 @@ _DECIMAL_COMMA: Final = r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*"
 _OTHER_NUMBER: Final = r"\s*[-+]?\d+([eE][-+]?\d+)?\s*"
 
 
-def _read_excel(path: Path) -> pd.DataFrame:
-    """Read the first sheet; what is text there stays text, as the label 01."""
-    return pd.read_excel(path, dtype=object).infer_objects()
-
-
+_SHEET: Final = ".xlsx"
 _BINARY: Final[Mapping[str, Callable[[Path], pd.DataFrame]]] = MappingProxyType(
-    {
-        ".parquet": pd.read_parquet,
-        ".feather": pd.read_feather,
-        ".arrow": pd.read_feather,
-        ".xlsx": _read_excel,
-    }
+    {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".arrow": pd.read_feather}
 )
 _READABLE: Final = "a text file in UTF-8 (columns between commas, semicolons, tabs or |), .parquet, .feather or .xlsx"
 _EVEN: Final = "as many parts in every line as in the first one, which has the names of the columns"
@@ -55,7 +47,9 @@ _WESTERN: Final = "cp1252"
 """Of Windows and Excel in Western Europe; Latin-1 has the same letters."""
 
 
-def read_table_file(path: Path, factors: set[str], *, encoding: str | None = None) -> pd.DataFrame:
+def read_table_file(
+    path: Path, factors: set[str], *, encoding: str | None = None, na_values: Sequence[str] = ()
+) -> pd.DataFrame:
     """Read a table from a file.
 
     The separator of a text file, and whether decimals have a comma, are found from its content. Labels are kept as they
@@ -71,18 +65,38 @@ def read_table_file(path: Path, factors: set[str], *, encoding: str | None = Non
         Names of the columns of grouping factors.
     encoding
         Encoding of a text file, for instance "cp1252"; UTF-8 if left out.
+    na_values
+        Words that stand for a missing value in a text file or an Excel file, besides an empty cell, NA and the like.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the lines of a text file, or the rows of an Excel sheet, from 1: messages name them.
 
     Raises
     ------
     FileError
-        The file cannot be read; no such encoding; an encoding of a file that is not text.
+        The file cannot be read; no such encoding; an encoding of a file that is not text; words for missing values of
+        a file that has its own.
     """
-    read = _BINARY.get(path.suffix.lower())
-    known = _known_encoding(path, encoding, is_text=read is None)
+    ending = path.suffix.lower()
+    read = _BINARY.get(ending)
+    known = _known_encoding(path, encoding, is_text=read is None and ending != _SHEET)
+    if na_values and read is not None:
+        raise FileError(
+            "this kind of file has missing values of its own",
+            got=f"{', '.join(map(repr, na_values))} as missing values in {path}",
+            allowed="words for missing values in .csv, .tsv, .txt and other text files, and in .xlsx",
+            do="leave them out, or save the table as CSV",
+        )
     try:
         if read is not None:
             return read(path)
-        return _read_text(path.read_bytes(), known, factors)
+        if ending == _SHEET:
+            return _read_excel(path, na_values)
+        content = path.read_bytes()
+        table = _read_text(content, known, factors, na_values)
+        return table.set_axis(_line_numbers(content, known, len(table)))
     except ImportError as error:
         raise FileError(
             "this kind of file needs another package",
@@ -223,11 +237,21 @@ def separator_of(text: str) -> str:
     return _separator(list(islice(StringIO(text, newline=""), _LINES)))
 
 
-def _read_text(content: bytes, encoding: str, factors: set[str]) -> pd.DataFrame:
+def _read_excel(path: Path, na_values: Sequence[str]) -> pd.DataFrame:
+    """Read the first sheet; what is text there stays text, as the label 01."""
+    table = pd.read_excel(path, dtype=object)
+    if na_values:
+        numbers = pd.to_numeric(pd.Series(na_values, dtype=object), errors="coerce").dropna()
+        table = table.mask(table.isin([*na_values, *numbers]))
+    return table.infer_objects().set_axis(pd.RangeIndex(2, len(table) + 2, name=SHEET_ROW))
+
+
+def _read_text(content: bytes, encoding: str, factors: set[str], na_values: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table of text, as text first, and then the columns of numbers among it."""
+    missing = list(na_values)
     separator = _separator(list(islice(_lines(content, encoding), _LINES)))
     check_even_lines(_lines(content, encoding), separator, _SEPARATORS)
-    text = pd.read_csv(BytesIO(content), sep=separator, encoding=encoding, dtype=str)
+    text = pd.read_csv(BytesIO(content), sep=separator, encoding=encoding, dtype=str, na_values=missing)
     commas = [c for c in text if _has_decimal_commas(text[c])] if separator != "," else []
     with_comma = [text[c][text[c].str.contains(",", na=False)] for c in commas]
     if commas and all(map(may_be_thousands, with_comma)):
@@ -240,8 +264,23 @@ def _read_text(content: bytes, encoding: str, factors: set[str]) -> pd.DataFrame
         return text
     # By their places: pandas renames columns of the same name.
     decimal = "," if commas else "."
-    typed = pd.read_csv(BytesIO(content), sep=separator, encoding=encoding, decimal=decimal, usecols=others)
+    typed = pd.read_csv(
+        BytesIO(content), sep=separator, encoding=encoding, decimal=decimal, usecols=others, na_values=missing
+    )
     return pd.DataFrame({c: text[c] if c in kept else typed[c] for c in text})
+
+
+def _line_numbers(content: bytes, encoding: str, n_rows: int) -> pd.Index:
+    """Return the line of the file on which each row begins, from 1; row numbers where lines and rows do not match."""
+    if content.count(b"\n") + (not content.endswith(b"\n")) == n_rows + 1:
+        return pd.RangeIndex(2, n_rows + 2, name=LINE)
+    rows = csv.reader(_lines(content, encoding), delimiter=_separator(list(islice(_lines(content, encoding), _LINES))))
+    begins, before = [], 0
+    for row in rows:
+        if not is_empty(row):
+            begins.append(before + 1)
+        before = rows.line_num
+    return pd.Index(begins[1:], name=LINE) if len(begins) == n_rows + 1 else pd.RangeIndex(n_rows)
 
 
 def _lines(content: bytes, encoding: str) -> TextIO:

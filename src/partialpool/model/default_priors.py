@@ -376,7 +376,7 @@ def _scales(design: Design) -> _Scales:
         )
     if link.coefficients_are_log_ratios:
         location = float(np.log(np.sum(y) / np.sum(np.exp(shift)))) if np.sum(y) > 0 else 0.0
-        reason = f"log(mean y){' per unit of offset' if shift.any() else ''} = {location:.4g}"
+        reason = f"{'log(mean y / mean exp(offset))' if shift.any() else 'log(mean y)'} = {location:.4g}"
         spread = float(np.std(y - np.exp(location + shift)))
         return _Scales(location, reason, 1.0, "on the log scale", spread, f"sd({what}{less}) = {spread:.4g}")
     spread, mean = float(np.std(y)), np.asarray(np.mean(y))

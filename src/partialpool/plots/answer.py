@@ -73,7 +73,9 @@ def draws_answer_of[Answer, **P](
             elif isinstance(answer, Fit):
                 raise _refused(question, name, "this plot is drawn from an answer, not from a fit", "a fit")
             elif got := _no_such_answer(answer, first.annotation, names, (_RESPONSE, *attrs)):
-                raise _refused(question, name, f"this is not an answer of pp.{question}", got)
+                raise _refused(
+                    question, name, f"this is not an answer of pp.{question}", got, _drawn_by(answer, question)
+                )
             given.arguments[first.name] = answer
             figure = draw(*given.args, **given.kwargs)
             put_labels(figure, labels)
@@ -87,18 +89,31 @@ def draws_answer_of[Answer, **P](
     return decorate
 
 
-def _refused(question: str, name: str, wrong: str, got: str) -> DataError:
+def _refused(question: str, name: str, wrong: str, got: str, other: str = "") -> DataError:
     return DataError(
         wrong,
         got=got,
         allowed=f"what pp.{question} returns",
-        do=f"ask the question first: pp.{name}(pp.{question}({', '.join(_required(question))}))",
+        do=f"draw it by pp.{other}(answer)"
+        if other
+        else f"ask the question first: pp.{name}(pp.{question}({', '.join(_required(question))}))",
     )
+
+
+def _drawn_by(answer: Any, question: str) -> str:
+    """Name the function that draws another answer, for one that is easily taken for predictions; empty for others."""
+    means = (
+        question == "predict"
+        and isinstance(answer, xr.Dataset)
+        and {"averaged", "population_average"} <= {*answer.attrs, *answer.variables}
+    )
+    return "plot_adjusted_means" if means else ""
 
 
 def _required(question: str) -> list[str]:
     """Return the arguments that a public function needs, `fit` first."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    kind = inspect.Parameter
+    kinds = (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD, kind.VAR_POSITIONAL)
     parameters = inspect.signature(resolve_name(f"partialpool:{question}")).parameters.values()
     return [one.name for one in parameters if one.default is one.empty and one.kind in kinds]
 

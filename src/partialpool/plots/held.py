@@ -6,13 +6,16 @@ from typing import Any
 
 import xarray as xr
 
-from partialpool.design.held import place_in_words
+from partialpool.design.held import exposure_in_words, place_in_words, with_units
+from partialpool.design.units import Units
 from partialpool.names import INTERCEPT, OBS
 from partialpool.plots.style import short, titled
 from partialpool.spec.expression import columns_of
 
-__all__ = ["exposure_on_axis", "held_in_rows", "held_in_title", "named_effect"]
+__all__ = ["HELD", "exposure_held", "exposure_on_axis", "held_in_rows", "held_in_title", "named_effect"]
 
+HELD = "held: "
+"""How lines of a title begin that say at which values other predictors are held."""
 _LETTERS, _PLACE = 150, 50
 """Most characters of the whole text, and of one predictor with its value."""
 
@@ -30,8 +33,8 @@ def held_in_title(attrs: Mapping[str, Any], width: int) -> str:
     held = attrs.get("held", "nothing")
     if held == "nothing":
         return ""
-    places = ", ".join(short(place, _PLACE) for place in held.split(", "))
-    return f"\n{fill(f'held: {short(places, _LETTERS)}', width)}"
+    places = ", ".join(short(place, _PLACE) for place in with_units(held, Units.of_answer(attrs)).split(", "))
+    return f"\n{fill(HELD + short(places, _LETTERS), width)}"
 
 
 def held_in_rows(predictions: xr.Dataset, drawn: Sequence[str]) -> str:
@@ -55,9 +58,25 @@ def exposure_on_axis(predictions: xr.Dataset) -> str:
     """
     if "offset" not in predictions.attrs:
         return ""
-    values, columns = _single_values(predictions), _exposure(predictions)
-    stated = ", ".join(values[column] for column in columns)
-    return f"\nat {short(stated or 'offset ' + predictions.attrs['offset'], 47)}"
+    units = Units.of_answer(predictions.attrs)
+    places = {column: with_units(place, units) for column, place in _single_values(predictions).items()}
+    return f"\n{short(exposure_in_words(predictions.attrs['offset'], places), 50)}"
+
+
+def exposure_held(attrs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return where the exposure is held, for an axis, and the attributes without it; empty where there is none.
+
+    Examples
+    --------
+    >>> exposure_held({"held": "h=1, sex=f", "offset": "log(h) = 0", "units": '{"columns": {"h": "hours"}}'})[0]
+    'at h=1 hours'
+    """
+    if "offset" not in attrs:
+        return "", dict(attrs)
+    places = {place.partition("=")[0]: place for place in with_units(attrs["held"], Units.of_answer(attrs)).split(", ")}
+    columns = columns_of(attrs["offset"].rpartition(" = ")[0])
+    others = [place for place in attrs["held"].split(", ") if place.partition("=")[0] not in columns]
+    return short(exposure_in_words(attrs["offset"], places), 50), {**attrs, "held": ", ".join(others) or "nothing"}
 
 
 def _single_values(predictions: xr.Dataset) -> dict[str, str]:

@@ -139,7 +139,8 @@ def plot_predictions(
             if len(series) < len(every)
             else ""
         )
-        held = held_in_title({"held": held_in_rows(predictions, [name for name in (over, by) if name is not None])}, 60)
+        held = held_in_rows(predictions, [name for name in (over, by) if name is not None])
+        held = held_in_title({**predictions.attrs, "held": held}, 60)
         figure.suptitle(f"{title}{left_out}{held}", fontsize=10.5, x=0.01, ha="left")
         if len(groups) == 1 and len(series) > 1:
             title = by or predictions.attrs["response"]

@@ -27,6 +27,8 @@ __all__ = ["plot_quantile_residuals"]
 
 _COVERAGE = 0.95
 _QUARTILES = np.array([0.25, 0.5, 0.75])
+_MARKS = (("v", 8.0), ("o", 4.0), ("^", 8.0))
+"""Mark of each quartile, and the width of its interval: at one place, where intervals overlap, they stay distinct."""
 _FEWEST = 8
 """Fewest rows of a class whose quartiles are drawn."""
 _MOST_VALUES = 12
@@ -91,8 +93,10 @@ def plot_quantile_residuals(
     -------
     matplotlib.figure.Figure
         Left: z, sorted, against normal quantiles, with a band that includes all of them with probability 0.95 if the
-        model is correct. Right: u of each row (grey), and its quartiles in classes of rows (dots), over intervals that
-        include all quartiles with probability 0.95 or more if the model is correct. Values outside are vermilion.
+        model is correct. Right: u of each row (grey), and its quartiles in classes of rows, over intervals that
+        include all quartiles with probability 0.95 or more if the model is correct: a triangle that points down for the
+        lower quartile, a circle for the median, a triangle that points up for the upper quartile, one above the other
+        at the middle of the class, with wide intervals for the outer two. Values outside are vermilion.
         Both panels treat rows as independent. Residuals given effects that were estimated from the rows themselves are
         closer to the middle, the more the fewer rows a level has: of these, only those too far from the middle count as
         outside.
@@ -218,15 +222,14 @@ def _along(axes: Axes, u: np.ndarray, classes: _Classes, *, logarithmic: bool, i
     if not inwards:  # of the outer quartiles, only those farther from the middle count
         outside[:, 0], outside[:, 2] = found[:, 0] < low[:, 0], found[:, 2] > high[:, 2]
     left, right = np.log(classes.edges[:, big]) if logarithmic else classes.edges[:, big]
-    for q in range(3):  # side by side, since their intervals overlap
-        place = left + (right - left) * (0.2 + 0.3 * q)
-        place = np.exp(place) if logarithmic else place
+    place = np.exp((left + right) / 2) if logarithmic else (left + right) / 2
+    for q, (mark, width) in enumerate(_MARKS):
         axes.axhline(_QUARTILES[q], color=GREY, lw=0.8, zorder=0)
-        axes.vlines(place, low[:, q], high[:, q], color=GREY, alpha=0.35, lw=5, zorder=1)
+        axes.vlines(place, low[:, q], high[:, q], color=GREY, alpha=0.35, lw=width, zorder=1)
         if not classes.labels:
             axes.plot(place, found[:, q], color=INK, lw=1, zorder=2)
         for chosen, color in ((~outside[:, q], BLUE), (outside[:, q], VERMILION)):
-            axes.plot(place[chosen], found[chosen, q], "o", ms=4.5, color=color, zorder=3)
+            axes.plot(place[chosen], found[chosen, q], mark, ms=5, color=color, zorder=3)
     said = f"{outside.sum()} of {outside.size} outside" if outside.size else "too few rows"
     axes.set_title(f"Quartiles of classes of rows: {said}")
     axes.set_yticks([0, *_QUARTILES, 1])

@@ -40,7 +40,7 @@ TREND_OF: Final = "trend of {} in {}"
 _STANDARDISED: Final = ("spreads within ", "trend of ")
 _DISPERSION_FIRST: Final = "first the dispersion's remedy: this check assumes that the family's variance is right"
 ENOUGH = 1000
-"""Draws for which new responses are made first, evenly spaced if the fit has more; all where those do not decide."""
+"""Draws for which new responses of levels are made first, evenly spaced; all draws where those do not decide."""
 _NEAR: Final = f"near the threshold of {DOUBTFUL:g}"
 
 
@@ -100,7 +100,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
       correlations that the data do not support (`singularity`);
     - the categories: the reference category of coefficients, labels that differ only in case or space, categories with
       a single row;
-    - the response, by new responses (`posterior_checks`): dispersion, zeros and largest values of
+    - the response, by new responses (`posterior_checks`, of the same seed): dispersion, zeros and largest values of
       counts; dispersion and ends of proportions; skewness, tails and a spread that changes with the mean; shares of
       categories; residuals along the expected response. p is two-sided; the remedy depends on the family. Where the
       dispersion check fails, checks that standardise by the family's variance give no other remedy;
@@ -201,10 +201,8 @@ def _is_near(p: float, draws: int, *, sides: int = 1) -> bool:
 
 
 def response_checks(fit: Fit, *, seed: int | None) -> xr.DataTree:
-    """Return `posterior_checks` for the draws and random numbers that `check` uses."""
-    own = int(seed_sequence(seed).spawn(len(fit.design.factors) + 1)[-1].generate_state(1)[0])
-    ask = partial(posterior_checks, seed=own)
-    return _decided(fit, ask, lambda found: found["checks"]["p_value"].to_numpy(), sides=2)
+    """Return the answer that `check` judges: `posterior_checks` of the same fit and seed."""
+    return posterior_checks(fit, seed=seed)
 
 
 def judge_response(checks: xr.DataTree) -> Iterator[Finding]:

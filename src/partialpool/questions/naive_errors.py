@@ -93,7 +93,7 @@ def _check(fit: Fit) -> None:
     spec = fit.spec
     if not spec.is_normal and not spec.family_record.is_scored:
         raise DataError(
-            "naive standard errors are available for normal, binary and count responses",
+            "naive standard errors are not available for this family and link",
             got=f"family {spec.family!r}, link {spec.link!r}",
             allowed=f"'gaussian' or 'lognormal' with the identity link, {_scored()}",
             do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",

@@ -1,6 +1,7 @@
 """Posterior-predictive checks of the response, family by family: dispersion, zeros, extremes, ends, categories."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -25,6 +26,9 @@ _BINS: Final = 10
 """Number of classes of rows by their expected response, of equal size."""
 _FEWEST: Final = 5
 """Fewest rows in each class."""
+_MOST_JUDGED: Final = 100_000_000
+"""Most numbers in all new responses, unless that would leave fewer draws than the next constant."""
+_FEWEST_JUDGED: Final = 1000
 _KEPT: Final = 400
 """Most draws whose new responses are kept: plots do not show more."""
 _MOST_KEPT: Final = 20_000_000
@@ -164,7 +168,8 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, in the form that ArviZ's
           `plot_ppc_dist`, `plot_ppc_rootogram` and others take, named as in `fit.tree`. New responses are kept for
           400 draws, evenly spaced among all; for fewer, down to 20, if they would be more than 20 million numbers.
-          Statistics are computed for every draw. The labels of category codes are in `attrs["categories"]`.
+          Statistics are computed for every draw; for fewer, down to 1,000 evenly spaced ones, if these responses would
+          be more than 100 million numbers. The labels of category codes are in `attrs["categories"]`.
 
         Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
 
@@ -193,14 +198,15 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     >>> tree["checks"]["statistic"].values.tolist()
     ['skewness', 'tails', 'spread', 'fitted']
     """
-    design, kept = fit.design, _kept_draws(fit)
+    design, judged = fit.design, _judged(fit)
+    kept = _kept_draws(judged)
     statistics = _statistics_of(design)
     classes = _classes(fit) if "fitted" in statistics else np.zeros(design.n_rows, int)
     observed = design.response.values
     real: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
     new: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
     responses, at = [], 0
-    for rows, y in _replicates(fit, classes, seed):
+    for rows, y in _replicates(judged, classes, seed):
         for name, statistic in statistics.items():
             real[name].append(np.broadcast_to(statistic(rows, observed[None]), len(y)))
             new[name].append(statistic(rows, y))
@@ -208,7 +214,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         at += len(y)
     found = {name: (np.concatenate(real[name]), np.concatenate(new[name])) for name in statistics}
     tree = ResponseChecks.from_dict(
-        {"checks": _labelled_checks(fit, found), **_labelled_responses(fit, kept, np.concatenate(responses))}
+        {"checks": _labelled_checks(judged, found), **_labelled_responses(judged, kept, np.concatenate(responses))}
     )
     tree.attrs = {
         "family": design.spec.family,
@@ -218,6 +224,16 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     if design.response.categories:
         tree.attrs["categories"] = [str(label) for label in design.response.categories]
     return tree
+
+
+def _judged(fit: Fit) -> Fit:
+    """Return the fit with the draws for which statistics are computed: equally many of each chain, evenly spaced."""
+    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    most = max(_MOST_JUDGED // fit.design.n_rows, _FEWEST_JUDGED)
+    if chains * draws <= most:
+        return fit
+    chosen = np.linspace(0, draws - 1, -(-most // chains)).round().astype(int)
+    return replace(fit, tree=xr.DataTree.from_dict({"posterior": fit.posterior.isel(draw=chosen)}))
 
 
 def _kept_draws(fit: Fit) -> np.ndarray:
@@ -272,6 +288,9 @@ def _two_sided(real: np.ndarray, new: np.ndarray) -> float:
 
 def _classes(fit: Fit) -> np.ndarray:
     """Return the class of each row by its expected response, (rows,); rows of equal value are in one class.
+
+    The mean is over every draw of the fit: by few draws, rows near the edges would change classes, and with them the
+    statistic of the data.
 
     An effect of a single row follows this row's own response: high responses would be in high classes, above their
     expectations, although the model is right. Factors with fewer than two rows per level are left out.

@@ -27,11 +27,20 @@ SAMPLING_KEYS: Final = (
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the table comes from: a data set of the package, or a file next to the TOML file, and its encoding."""
+    """Where the table comes from: a data set of the package, or a file next to the TOML file, and how to read it.
+
+    Attributes
+    ----------
+    dataset, file
+        One of them.
+    encoding, na_values
+        Encoding of a text file, and words that mean a missing value.
+    """
 
     dataset: str | None = None
     file: Path | None = None
     encoding: str | None = None
+    na_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,18 +105,29 @@ def read_model_file(path: str | Path) -> ModelFile:
 
 
 def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
-    check_keys("[data]", table, ("dataset", "file", "encoding"))
+    check_keys("[data]", table, ("dataset", "file", "encoding", "na_values"))
+    encoding, words = table.get("encoding"), table.get("na_values", ())
     match dict(table):
         case {"dataset": str(name)} if len(table) == 1:
             return DataSource(dataset=name)
-        case {"file": str(name)} if len(table) == 1:
-            return DataSource(file=folder / name)
-        case {"file": str(name), "encoding": str(encoding)} if len(table) == 2:
-            return DataSource(file=folder / name, encoding=encoding)
+        case {"file": str(name)} if "dataset" not in table and isinstance(encoding, str | None):
+            return DataSource(file=folder / name, encoding=encoding, na_values=_words(words))
     raise SpecError(
         "[data] must name one table",
         got=repr(dict(table)),
         allowed="dataset = 'sleepstudy' or file = 'table.csv' (next to the TOML file), with encoding = 'cp1252' if its "
-        "text is not UTF-8",
+        "text is not UTF-8, and na_values = ['?'] for other missing values than NA",
         do="give one of the two",
+    )
+
+
+def _words(stated: object) -> tuple[str, ...]:
+    """Return the words for missing values; numbers as they are written."""
+    if isinstance(stated, list | tuple) and all(isinstance(w, str | int | float) for w in stated):
+        return tuple(map(str, stated))
+    raise SpecError(
+        "na_values in [data] must be a list",
+        got=repr(stated),
+        allowed="the words that mean a missing value",
+        do='for instance na_values = ["?", "n.d.", -99]',
     )
