@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from partialpool.design.column_types import is_quantity
+from partialpool.design.row_names import such_rows_in_words
 from partialpool.design.table import Table
 from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError
@@ -39,7 +40,7 @@ def repeat_rows(table: Table, frequency: str) -> Table:
         at = int(np.flatnonzero(wrong)[0])
         raise DataError(
             f"the frequencies {frequency!r} must be positive integers",
-            got=f"{column.iloc[at]!r}" + f" in row {column.index[at]}" * is_quantity(column),
+            got=f"{f'{numbers[at]:g}' if is_quantity(column) else repr(column.iloc[at])} {such_rows_in_words(column.index, at, int(wrong.sum()))}",
             allowed="1, 2, 3, ...: how many equal rows the row stands for",
             do="remove rows that stand for none; for weights of the residual variance write y | precision(w)",
         )
