@@ -23,7 +23,8 @@ _ZEROS: Final = (
     "above zero separately"
 )
 _DISPERSION: Final = (
-    "leave it out: models of the dispersion are not available, and sigma, alpha or phi is one number for all rows; "
+    "for a normal response, a residual sd for each category is written in the formula: 'y ~ x, sigma ~ 0 + arm'; other "
+    "models of the dispersion are not available, and alpha or phi is one number for all rows; "
     "pp.plot_quantile_residuals(pp.quantile_residuals(fit), 'x') shows whether the spread changes with x; if so, fit "
     "the parts of the table separately, or take a family whose variance grows with its mean"
 )

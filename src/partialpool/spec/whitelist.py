@@ -39,7 +39,7 @@ RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 
 CHECK_SPELLING: Final = "check the spelling there; compute anything unusual in the table first"
 """Advice on text that is not understood."""
-REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor"})
+REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "t2", "cor"})
 
 WEIGHTS: Final = (
     "say what the weights mean: y | precision(w), the residual variance is sigma^2 / w (lme4's weights); "
@@ -64,6 +64,7 @@ _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
         "mm": "write (1 | first) + (1 | second), which takes the two memberships as factors of their own",
         "gr": "write (1 | g), and pass cov={'g': matrix} for related levels",
         "mo": "write C(x), or x as a number",
+        **dict.fromkeys(("ar", "cosy", "unstr"), "write it as a term by itself: y ~ x + ar(time, gr=g)"),
         **dict.fromkeys(("square", "pow", "power"), "write I(x**2)"),
     }
 )
