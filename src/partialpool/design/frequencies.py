@@ -38,9 +38,10 @@ def repeat_rows(table: Table, frequency: str) -> Table:
     wrong = ~((numbers >= 1) & (numbers == np.floor(numbers)))
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
+        shown = f"{numbers[at]:g}" if is_quantity(column) else repr(column.iloc[at])
         raise DataError(
             f"the frequencies {frequency!r} must be positive integers",
-            got=f"{f'{numbers[at]:g}' if is_quantity(column) else repr(column.iloc[at])} {such_rows_in_words(column.index, at, int(wrong.sum()))}",
+            got=f"{shown} {such_rows_in_words(column.index, at, int(wrong.sum()))}",
             allowed="1, 2, 3, ...: how many equal rows the row stands for",
             do="remove rows that stand for none; for weights of the residual variance write y | precision(w)",
         )
