@@ -50,10 +50,9 @@ def own_of(family):
 
 def given(family, link, eta, known=NONE):
     own = {name: np.array([OWN[name]]) for name, _ in family.parameters}
-    counts = len(known) > 0 and family.kind == "successes"
-    return Given(
-        LINKS[link], eta[None], own, known if counts else None, known if len(known) > 0 and not counts else None
-    )
+    if len(known) and family.kind != "successes":
+        own["sigma"] = known[None]  # standard errors of the rows
+    return Given(LINKS[link], eta[None], own, known if len(known) and family.kind == "successes" else None)
 
 
 def simulated(family, link, rows=400, seed=1):
