@@ -179,7 +179,7 @@ def test_drawn_responses_have_the_models_mean_and_covariance():
     data = {"y": np.array([1.0, 2, 4, 3, 5, 9]), "x": np.array([0.0, 1, 2, 0, 1, 2]), "g": list("aaabbb")}
     design = design_of("y ~ x + offset(x) + (x | g)", data)
     corr = np.array([[1, 1.0], [1, 1]])
-    maximum = SimpleNamespace(beta=np.array([2.0, -1]), sd=(np.array([1, 2.0]),), corr=(corr,), sigma=0.5)
+    maximum = SimpleNamespace(beta=np.array([2.0, -1]), sd=(np.array([1, 2.0]),), corr=(corr,), sigma=0.5, residual={})
     fit = replace(likelihood_fit(design), maximum=maximum)
     rng = np.random.default_rng(1)
     draws = np.array([fit.draw_response(rng) for _ in range(20_000)])
