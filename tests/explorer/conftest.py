@@ -1,5 +1,7 @@
 """Fits that are explored, and their pages, written once."""
 
+from threading import Thread
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,6 +9,7 @@ import xarray as xr
 import partialpool as pp
 from explorer.devtools import chromium
 from partialpool.explorer import studies
+from partialpool.explorer.classroom.server import ClassroomServer
 from partialpool.explorer.page import render_explorer
 
 HOSTILE = ("</script><script>boom()</script>", "$$\\x$$", '" onfocus="boom()', "a & b", "{{ 7 * 7 }}", "<b>é</b>",
@@ -118,3 +121,22 @@ def browser(tmp_path_factory):
 def sleeping(browser, files):
     browser.open(files["sleep"])
     return browser
+
+
+@pytest.fixture
+def serve_classroom():
+    """Start servers of the classroom on free ports, each in a thread."""
+    started = []
+
+    def start(make):
+        server = ClassroomServer("127.0.0.1", 0, make)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        started.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in started:
+        server.shutdown()
+        server.server_close()
+        thread.join()

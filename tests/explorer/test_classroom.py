@@ -40,22 +40,9 @@ CHOICES = {"who": "name", "response": "hits", "kind": "hits out of attempts", "a
 
 
 @pytest.fixture
-def serve():
-    """Start servers on free ports, each in a thread."""
-    started = []
-
-    def start(make):
-        server = ClassroomServer("127.0.0.1", 0, make)
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        started.append((server, thread))
-        return server.url
-
-    yield start
-    for server, thread in started:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serve(serve_classroom):
+    """Start servers; return their addresses."""
+    return lambda make: serve_classroom(make).url
 
 
 @pytest.fixture

@@ -17,28 +17,9 @@ from partialpool.explorer.classroom.fit_process import FitProcess
 from partialpool.explorer.classroom.form import EXAMPLE
 from partialpool.explorer.classroom.pasted import MOST_COLUMNS, read_pasted
 from partialpool.explorer.classroom.question import Question
-from partialpool.explorer.classroom.server import ClassroomServer
 
 REFUSED = Question("name,hits\nAda,3\nBen,3\n", "name", "hits", "a count")
 """A question that the process answers at once, with an error."""
-
-
-@pytest.fixture
-def serve():
-    started = []
-
-    def start(make):
-        server = ClassroomServer("127.0.0.1", 0, make)
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        started.append((server, thread))
-        return server
-
-    yield start
-    for server, thread in started:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def children():
@@ -61,11 +42,11 @@ def test_a_fit_that_takes_too_long_is_given_up_and_the_next_one_is_made():
         assert make._process.pid != first
 
 
-def test_what_took_too_long_is_said_on_the_form(serve):
+def test_what_took_too_long_is_said_on_the_form(serve_classroom):
     def make(question):
         raise pp.EngineError("the fit took too long, and was given up", got="a", allowed="b", do="fewer rows")
 
-    status, page, _ = explore(serve(make).url, {"table": EXAMPLE.text, **CHOICES})
+    status, page, _ = explore(serve_classroom(make).url, {"table": EXAMPLE.text, **CHOICES})
     assert status == 400
     assert parts(page)[0] == "<b>the fit took too long, and was given up</b>"
 
@@ -97,7 +78,7 @@ def test_a_process_that_is_being_started_is_ended_too(monkeypatch):
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_too_many_columns_are_refused_before_they_are_read(serve, monkeypatch, separator):
+def test_too_many_columns_are_refused_before_they_are_read(serve_classroom, monkeypatch, separator):
     wide = [separator.join(f"c{k}" for k in range(20_000)), separator.join("1" * 20_000)]
     quoted = [wide[0].replace("c0", '"c\n0"', 1), wide[1]]
     monkeypatch.setattr("pandas.read_csv", lambda *_, **__: pytest.fail("the table was read"))
@@ -107,7 +88,7 @@ def test_too_many_columns_are_refused_before_they_are_read(serve, monkeypatch, s
         assert raised.value.got == "20,000 columns"
         assert raised.value.allowed == f"2 to {MOST_COLUMNS}"
         assert "paste only the columns that are needed" in raised.value.do
-    url = serve(lambda question: pytest.fail("it was fitted")).url
+    url = serve_classroom(lambda question: pytest.fail("it was fitted")).url
     for address in ("table", "explore"):
         page = ask(url + address, {"table": "\n".join(wide), **CHOICES})[1]
         assert "the table has too many columns" in parts(page)[0]
@@ -124,9 +105,9 @@ def test_so_many_columns_are_read():
     [b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", None],
     ids=["in the first line", "in a header", "in the table"],
 )
-def test_a_client_that_sends_a_byte_now_and_then_is_left(serve, monkeypatch, sent):
+def test_a_client_that_sends_a_byte_now_and_then_is_left(serve_classroom, monkeypatch, sent):
     monkeypatch.setattr(server_module, "READING", 0.5)
-    server = serve(lambda question: "<p>done</p>")
+    server = serve_classroom(lambda question: "<p>done</p>")
     form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\ntable=a"
     sent = sent or f"POST /explore HTTP/1.1\r\nHost: localhost\r\n{form}".encode()
     with socket.create_connection(("127.0.0.1", server.server_port)) as slow:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -101,6 +102,16 @@ class Series:
     def order(self) -> np.ndarray:
         """Rows sorted by series, then time, (rows,)."""
         return np.lexsort((self.time, self.of_row))
+
+    @cached_property
+    def patterns(self) -> tuple[np.ndarray, ...]:
+        """Rows of series with equal correlations, in the order of time: an array (series, rows of each) per pattern."""
+        order = self.order
+        starts = np.flatnonzero(np.diff(self.of_row[order]) != 0) + 1
+        groups: dict[bytes, list[np.ndarray]] = {}
+        for rows in np.split(order, starts):
+            groups.setdefault(self.relative_time(rows).tobytes(), []).append(rows)
+        return tuple(np.array(rows) for rows in groups.values())
 
     @property
     def sizes(self) -> np.ndarray:

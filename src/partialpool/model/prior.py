@@ -10,6 +10,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet
+from partialpool.model.partial_correlations import cholesky_of_partials
 from partialpool.model.predictor import Draws, Seed, sample_all_levels
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
@@ -19,21 +20,10 @@ __all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_densit
 
 
 def sample_lkj(n: int, eta: float, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw Cholesky factors of LKJ(eta) correlation matrices, shape (size, n, n).
-
-    The C-vine of `pymc_model/covariance.py`, on arrays.
-    """
-    factor = np.zeros((size, n, n))
-    factor[:, 0, 0] = 1.0
-    for i in range(1, n):
-        left = np.ones(size)
-        for j in range(i):
-            concentration = eta + (n - 2 - j) / 2
-            partial = 2 * rng.beta(concentration, concentration, size) - 1
-            factor[:, i, j] = partial * np.sqrt(left)
-            left = left * (1 - partial**2)
-        factor[:, i, i] = np.sqrt(left)
-    return factor
+    """Draw Cholesky factors of LKJ(eta) correlation matrices, shape (size, n, n)."""
+    concentrations = [eta + (n - 2 - j) / 2 for i in range(1, n) for j in range(i)]
+    drawn = [2 * rng.beta(concentration, concentration, size) - 1 for concentration in concentrations]
+    return cholesky_of_partials(np.stack(drawn, axis=1) if drawn else np.zeros((size, 0)), n)
 
 
 def lkj_log_density(corr: np.ndarray, eta: float) -> np.ndarray:

@@ -18,7 +18,6 @@ import pytensor.tensor as pt
 from partialpool.design.design import Design
 from partialpool.design.residual_rows import ResidualRows, Series
 from partialpool.model.default_priors import PriorSet
-from partialpool.model.residual_covariance import patterns
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA, STRATUM, VISIT, VISIT_BIS
 from partialpool.pymc_model.covariance import lkj_cholesky
 from partialpool.pymc_model.random import random_vector, scalar_random
@@ -62,13 +61,13 @@ def given_earlier(
         return Located(eta, sd)
     standardised = (design.response.values - eta) / sd
     mean, own = pt.zeros(design.n_rows), pt.ones(design.n_rows)
-    for pattern in patterns(series):
-        half = pt.linalg.cholesky(_correlation(series, pattern.rows[0], parameters[RESIDUAL_CORRELATION]))
-        s = standardised[pattern.rows]
+    for rows in series.patterns:
+        half = pt.linalg.cholesky(_correlation(series, rows[0], parameters[RESIDUAL_CORRELATION]))
+        s = standardised[rows]
         z = pt.linalg.solve_triangular(half, s.T, lower=True).T
         scale = pt.diagonal(half)
-        mean = pt.set_subtensor(mean[pattern.rows], s - z * scale)
-        own = pt.set_subtensor(own[pattern.rows], pt.zeros(pattern.rows.shape) + scale)
+        mean = pt.set_subtensor(mean[rows], s - z * scale)
+        own = pt.set_subtensor(own[rows], pt.zeros(rows.shape) + scale)
     return Located(eta + sd * mean, sd * own)
 
 

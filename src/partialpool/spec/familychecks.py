@@ -86,12 +86,11 @@ def _checked_precision(family: Family, precision: str | None, *, link: str, se: 
         It is not a name, the response is not normal, or its standard errors are known.
     """
     _check_name("precision", precision, "weights")
-    plain = [known.name for known in FAMILIES.values() if known.is_normal and not known.on_log_scale]
-    if precision is not None and not (family.name in plain and LINKS[link].is_identity):
+    if precision is not None and not _is_plain(family, link):
         raise SpecError(
             "weights of the residual variance need a normal response",
             got=f"precision={precision!r} with family {family.name!r}, link {link!r}",
-            allowed=f"{' or '.join(map(repr, plain))} with the identity link",
+            allowed="'gaussian' with the identity link",
             do="remove precision; trials of a proportion are p(successes, n), equal rows are frequency(n)",
         )
     if precision is not None and se is not None:
@@ -160,9 +159,14 @@ def _checked_strata(family: Family, sigma: Iterable[str] | str, *, link: str, se
     return columns
 
 
+def _is_plain(family: Family, link: str) -> bool:
+    """Whether the response itself is normal, with a mean that is linear in the effects."""
+    return family.is_normal and not family.on_log_scale and LINKS[link].is_identity
+
+
 def _check_plain(what: str, got: str, family: Family, *, link: str, se: str | None) -> None:
     """Refuse a response that is not normal, or whose standard errors are known."""
-    if family.is_normal and not family.on_log_scale and LINKS[link].is_identity and se is None:
+    if _is_plain(family, link) and se is None:
         return
     raise SpecError(
         f"{what} need a normal response with a free residual",

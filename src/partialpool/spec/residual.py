@@ -107,8 +107,8 @@ def read_residual(text: str) -> Residual | None:
     match syntax_tree(text):
         case Call(callee=Variable(name=token), args=args) if token.lexeme in CORRELATIONS:
             named, places = _arguments(args)
-            order = named.pop("order", named.pop("time", places[0] if places else None))
-            gr = named.pop("gr", None)
+            order = named.pop("order", named.pop("time", places[0] if places else None)) or None
+            gr = named.pop("gr", None) or None
             if named or len(places) > 1 or gr is None or (order is None) != (token.lexeme == "cosy"):
                 raise FormulaError(
                     f"cannot read {token.lexeme}(...)",
@@ -132,7 +132,7 @@ def residual_sentences(residual: Residual | None, sigma: tuple[str, ...]) -> tup
 
 
 def _arguments(args: Any) -> tuple[dict[str, str], list[str]]:
-    """Return the columns that are named, and those that are not; what is not a column is named by its place."""
+    """Return the columns that are named, and those that are not; what is not a column is named, and empty."""
     named: dict[str, str] = {}
     places: list[str] = []
     for place, argument in enumerate(args):
@@ -142,10 +142,10 @@ def _arguments(args: Any) -> tuple[dict[str, str], list[str]]:
             case Assign(name=Variable(name=token), value=(Variable(level=None) | QuotedName()) as value):
                 named[token.lexeme] = next(variables_of(value))
             case Assign(name=Variable(name=token)):
-                named[f"{token.lexeme}"] = ""
+                named[token.lexeme] = ""
             case _:
                 named[f"argument {place}"] = ""
-    return {name: column for name, column in named.items() if column or name not in ("gr", "order", "time")}, places
+    return named, places
 
 
 def _is_name(column: object) -> bool:

@@ -11,9 +11,10 @@ from partialpool.design.build import build_design
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.parameters import unpack_many
-from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal, correlation_of
+from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
 from partialpool.marginal.gaussian.residual_sets import find_sets
 from partialpool.model.default_priors import resolve_priors
+from partialpool.model.partial_correlations import cholesky_of_partials
 
 MODELS = {
     "strata": "y ~ x + (1 | g), sigma ~ 0 + arm",
@@ -172,7 +173,7 @@ def test_effects_are_drawn_from_their_conditional_distribution():
 
 def test_partial_correlations_make_a_correlation_matrix():
     partials = np.random.default_rng(2).uniform(-0.9, 0.9, (5, 6))
-    half = correlation_of(partials, 4)
+    half = cholesky_of_partials(partials, 4)
     corr = half @ half.transpose(0, 2, 1)
     np.testing.assert_allclose(np.diagonal(corr, axis1=1, axis2=2), 1)
     np.testing.assert_allclose(corr[:, 1, 0], partials[:, 0])

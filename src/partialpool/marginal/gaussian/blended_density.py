@@ -5,7 +5,7 @@ Here sigma is 1 in the algebra: R^-1 is in the moments, and log |R| is taken off
 
 import numpy as np
 
-from partialpool.kernels import kernel, part
+from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.blend import Sets, add_expected_products, blend
 from partialpool.marginal.gaussian.cholesky import eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_by_level, put_back
@@ -74,7 +74,7 @@ def evaluate_blended_gradient(
     prior = log_prior(layout, thetas, 0)
     if not np.isfinite(prior):
         return -np.inf
-    total = prior + _likelihood_gradient(sets, layout, normals, thetas, weights, out, by_weight)
+    total = prior + evaluate_blended_likelihood_gradient(sets, layout, normals, thetas, weights, out, by_weight)
     add_prior_gradient(layout, thetas, out)
     return total
 
@@ -90,19 +90,6 @@ def evaluate_blended_likelihood_gradient(
     by_weight: np.ndarray,
 ) -> float:
     """Do the same for the log likelihood."""
-    return _likelihood_gradient(sets, layout, normals, thetas, weights, out, by_weight)
-
-
-@part
-def _likelihood_gradient(
-    sets: Sets,
-    layout: Layout,
-    normals: Normals,
-    thetas: np.ndarray,
-    weights: np.ndarray,
-    out: np.ndarray,
-    by_weight: np.ndarray,
-) -> float:
     for x in range(thetas.shape[1]):
         out[x] = 0.0
     for k in range(len(by_weight)):

@@ -28,9 +28,9 @@ from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import BETA, SIGMA, corr_name, sd_name
 from partialpool.workers import map_pieces, piece_size
 
-__all__ = ["Marginal", "build_flat", "build_marginal", "build_weighted"]
+__all__ = ["SLOPES_FROM", "Marginal", "build_flat", "build_marginal", "build_weighted"]
 
-_SLOPES_FROM: Final = 6
+SLOPES_FROM: Final = 6
 """Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
@@ -106,12 +106,12 @@ class Marginal:
     @property
     def is_cheap(self) -> bool:
         """Whether a density is evaluated in microseconds."""
-        return self.arrangement.work < _CHEAP
+        return self.work < _CHEAP
 
     @property
     def has_cheap_gradient(self) -> bool:
         """Whether a gradient costs less than differences of the log density: for many elements, on a large system."""
-        return self.size >= _SLOPES_FROM and not self.is_cheap
+        return self.size >= SLOPES_FROM and not self.is_cheap
 
     def sigma(self, theta: np.ndarray) -> float:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""
@@ -162,14 +162,14 @@ class Marginal:
         """Evaluate the log density of each row of thetas (n, elements), on some threads; shape (n,)."""
         out = np.empty(len(thetas))
         thetas = np.ascontiguousarray(thetas)
-        size = piece_size(self.arrangement.work)
+        size = piece_size(self.work)
         pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
-
-        def work(piece: slice) -> None:
-            evaluate(self.arrangement.density, self.layout, self.normals, thetas[piece], out[piece])
-
-        map_pieces(work, pieces, workers)
+        map_pieces(lambda piece: self._evaluate(thetas[piece], out[piece]), pieces, workers)
         return out + self.log_constant
+
+    def _evaluate(self, thetas: np.ndarray, out: np.ndarray) -> None:
+        """Write the log density of each row of thetas, up to the constant, into out (n,)."""
+        evaluate(self.arrangement.density, self.layout, self.normals, thetas, out)
 
     def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Draw effects given thetas, with log densities into out; see `effects_given_theta`."""

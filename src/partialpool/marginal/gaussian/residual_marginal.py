@@ -17,14 +17,14 @@ from partialpool.marginal.gaussian.blended_density import (
     evaluate_blended_gradient,
 )
 from partialpool.marginal.gaussian.crossproducts import Moments
-from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
+from partialpool.marginal.gaussian.marginal import SLOPES_FROM, Marginal, build_marginal
 from partialpool.marginal.gaussian.ordering import arrange
 from partialpool.marginal.gaussian.residual_sets import Parameters, ResidualSets, collect_sets, find_sets
 from partialpool.model.default_priors import PriorSet
+from partialpool.model.partial_correlations import cholesky_of_partials
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
-from partialpool.workers import map_pieces, piece_size
 
-__all__ = ["ResidualMarginal", "build_residual_marginal", "correlation_of", "with_sets"]
+__all__ = ["ResidualMarginal", "build_residual_marginal", "with_sets"]
 
 _STEP: Final = 1e-4
 """Step of the differences by which coefficients are differentiated; their error is of its fourth power."""
@@ -61,13 +61,8 @@ class ResidualMarginal(Marginal):
 
     @property
     @override
-    def is_cheap(self) -> bool:
-        return self.work < 1e5
-
-    @property
-    @override
     def has_cheap_gradient(self) -> bool:
-        return self.size >= 6
+        return self.size >= SLOPES_FROM
 
     def residual_parameters(self, thetas: np.ndarray) -> Parameters:
         """Return the residuals' parameters of each row of thetas (n, elements), sds in `Units.residual`."""
@@ -80,7 +75,7 @@ class ResidualMarginal(Marginal):
         n, none = len(thetas), np.zeros((len(thetas), 0, 0))
         if self.visits:
             count = self.visits * (self.visits - 1) // 2
-            half = correlation_of(np.tanh(thetas[:, at : at + count]), self.visits)
+            half = cholesky_of_partials(np.tanh(thetas[:, at : at + count]), self.visits)
             return Parameters(sigma, np.zeros(n), half @ half.transpose(0, 2, 1))
         if at < layout.kept:
             return Parameters(sigma, placed(int(layout.coordinates[at]), layout.arguments[at], thetas[:, at]), none)
@@ -101,18 +96,8 @@ class ResidualMarginal(Marginal):
         return found
 
     @override
-    def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
-        out = np.empty(len(thetas))
-        thetas = np.ascontiguousarray(thetas)
-        size = piece_size(self.work)
-        pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
-
-        def work(piece: slice) -> None:
-            some = thetas[piece]
-            evaluate_blended(self.sets, self.layout, self.normals, some, *self.coefficients(some), out[piece])
-
-        map_pieces(work, pieces, workers)
-        return out + self.log_constant
+    def _evaluate(self, thetas: np.ndarray, out: np.ndarray) -> None:
+        evaluate_blended(self.sets, self.layout, self.normals, thetas, *self.coefficients(thetas), out)
 
     @override
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
@@ -180,24 +165,6 @@ class ResidualMarginal(Marginal):
         value = (weights @ by_weight - 0.5 * log_dets).reshape(4, len(own))
         slope: np.ndarray = (8 * (value[0] - value[1]) - (value[2] - value[3])) / (12 * _STEP)
         return slope
-
-
-def correlation_of(partials: np.ndarray, size: int) -> np.ndarray:
-    """Return Cholesky factors (n, size, size) of the correlations with these partial ones, (n, pairs), row by row.
-
-    L_ij = z_ij prod_(k<j) sqrt(1 - z_ik^2), as in `parameters.py`.
-    """
-    half = np.zeros((len(partials), size, size))
-    half[:, 0, 0] = 1.0
-    at = 0
-    for i in range(1, size):
-        left = np.ones(len(partials))
-        for j in range(i):
-            half[:, i, j] = partials[:, at] * left
-            left = left * np.sqrt(1 - partials[:, at] ** 2)
-            at += 1
-        half[:, i, i] = left
-    return half
 
 
 def build_residual_marginal(design: Design, priors: PriorSet) -> ResidualMarginal:

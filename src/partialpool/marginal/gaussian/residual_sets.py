@@ -16,7 +16,7 @@ inverse of the correlations:
 - `unstr`: P is the inverse of the visits' correlations, for each set of visits that occurs ("pattern").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -232,7 +232,7 @@ def _symmetric(residual: ResidualRows, series: Series) -> ResidualSets:
 
 def _unstructured(residual: ResidualRows, series: Series) -> ResidualSets:
     n = len(residual.stratum)
-    patterns = _patterns(residual, series)
+    patterns = list(_by_stratum(residual, series))
     rows = []
     for _, _, members in patterns:
         m = members.shape[1]
@@ -254,15 +254,12 @@ def _unstructured(residual: ResidualRows, series: Series) -> ResidualSets:
     return ResidualSets(tuple(rows), coefficients)
 
 
-def _patterns(residual: ResidualRows, series: Series) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Group the series by what is observed: visits and strata (m,), and the rows of every such series (series, m)."""
-    order = series.order
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(series.of_row[order]) != 0]))
-    groups: dict[bytes, tuple[np.ndarray, np.ndarray, list[np.ndarray]]] = {}
-    for members in np.split(order, starts[1:]):
-        visits, stratum = series.time[members].astype(np.int64), residual.stratum[members]
-        groups.setdefault((visits.tobytes() + stratum.tobytes()), (visits, stratum, []))[2].append(members)
-    return [(visits, stratum, np.array(members)) for visits, stratum, members in groups.values()]
+def _by_stratum(residual: ResidualRows, series: Series) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield visits and strata (m,) of series that are alike in both, and their rows (series, m)."""
+    for rows in series.patterns:
+        strata, group = np.unique(residual.stratum[rows], axis=0, return_inverse=True)
+        for k, stratum in enumerate(strata):
+            yield series.time[rows[0]].astype(np.int64), stratum, rows[group.reshape(-1) == k]
 
 
 def _single(places: np.ndarray, n: int) -> sparse.csr_array:
