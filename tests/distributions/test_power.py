@@ -8,7 +8,7 @@ import partialpool as pp
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.power import power_prior
 from partialpool.distributions.prior import Prior
-from partialpool.model.prior import lkj_log_density
+from partialpool.model.lkj import lkj_log_density
 
 SCALAR = [
     Prior("Normal", mu=1, sigma=2), Prior("HalfNormal", sigma=2), Prior("StudentT", nu=4, mu=1, sigma=2),

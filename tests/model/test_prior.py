@@ -12,7 +12,8 @@ from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
 from partialpool.model.default_priors import resolve_priors
-from partialpool.model.prior import draw_prior, lkj_log_density, log_prior_density, sample_lkj
+from partialpool.model.lkj import lkj_log_density, sample_lkj
+from partialpool.model.prior import draw_prior, log_prior_density
 from partialpool.pymc_model.random import random_vector, scalar_random
 from partialpool.spec.model import ModelSpec
 

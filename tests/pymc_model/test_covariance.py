@@ -6,7 +6,8 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 
-from partialpool.model.prior import lkj_log_density
+from partialpool.distributions.prior import Prior
+from partialpool.model.lkj import lkj_log_density
 from partialpool.pymc_model.covariance import block_cholesky, lkj_cholesky, partial_concentrations
 from partialpool.sampling.mixing import bulk_ess, mcse_mean
 
@@ -67,7 +68,7 @@ def test_density_of_the_partials_is_the_lkj_density(n):
 
 def test_blocks_are_independent_of_each_other():
     with pm.Model():
-        factor = block_cholesky("g", [(0, 2), (1,), (3, 4)], 5, 2.0)
+        factor = block_cholesky("g", [(0, 2), (1,), (3, 4)], 5, Prior("LKJ", eta=2))
     corr = (factor @ factor.T).eval()
     np.testing.assert_allclose(np.diag(corr), 1.0, atol=1e-12)
     outside = [(i, j) for i in range(5) for j in range(i) if (j, i) not in [(0, 2), (3, 4)]]

@@ -22,6 +22,7 @@ from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.common_basis import make_common_basis
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
+from partialpool.design.effect_structure import EffectStructure
 from partialpool.design.evaluate import evaluate_model
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels, learn_levels
@@ -33,6 +34,7 @@ from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
 from partialpool.design.response import read_positive, read_response_values
+from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
@@ -107,6 +109,8 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         )
     # 5. Group effects, one entry per factor.
     factors = tuple(_factor_effects(spec, *learn_levels(factor, frame), columns.groups) for factor in spec.factors)
+    for group in spec.groups:
+        check_structure(group, next(factor for factor in factors if factor.name == group.factor), frame)
     for factor in factors:
         # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
@@ -168,6 +172,7 @@ def _factor_effects(
     recipes, columns = [], []
     blocks: list[tuple[int, ...]] = []
     at_means: list[bool] = []
+    sd_of: list[int] = []
     start = 0
     terms = [(group, *one) for group, one in zip(spec.groups, evaluated, strict=True) if group.factor == factor]
     for group, full, every in terms:
@@ -175,9 +180,10 @@ def _factor_effects(
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))
-        added = [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        added, shared = structured_blocks(group, recipe, start)
         blocks += added
-        at_means += [group.origin == "means"] * len(added)
+        sd_of += shared
+        at_means += [group.origin == "means" and group.covariance is None] * len(added)
         start += len(recipe.names)
     values = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
     names = tuple(name for recipe in recipes for name in recipe.names)
@@ -191,5 +197,7 @@ def _factor_effects(
         )
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
     kinship = None if known is None else match_levels(known, factor, levels.labels)
-    basis = make_effect_basis(names, values, blocks, at_means=at_means, own=kinship.own[codes] if kinship else None)
-    return FactorEffects(levels, codes, names, values, basis, tuple(blocks), tuple(recipes), kinship)
+    structure = EffectStructure(structure_kind([group for group, *_ in terms]), tuple(sd_of))
+    own = kinship.own[codes] if kinship else None
+    basis = make_effect_basis(names, values, blocks, at_means=at_means, own=own).with_equal_sds(structure.sd_of)
+    return FactorEffects(levels, codes, names, values, basis, tuple(blocks), tuple(recipes), structure, kinship)

@@ -16,7 +16,7 @@ which no combination of columns is constant (no effect could absorb a shift), an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -97,6 +97,18 @@ class EffectBasis:
     def to_means(self) -> np.ndarray:
         """T, (effects, effects)."""
         return np.linalg.inv(self.columns.to_zero)
+
+    def with_equal_sds(self, sd_of: Sequence[int]) -> "EffectBasis":
+        """Return the basis in which effects with the same sd have the same scale.
+
+        It is the root of the mean over rows of the sum of their squares: 1 for the categories of a column.
+        """
+        if len(set(sd_of)) == len(sd_of):
+            return self
+        each = np.array(sd_of)
+        square = np.array([self.mean_square[each == first].sum() for first in sd_of])
+        alone = np.array([np.count_nonzero(each == first) == 1 for first in sd_of])
+        return replace(self, scale=np.where(alone, self.scale, np.sqrt(square)))
 
     def at_means(self, sd: np.ndarray, corr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Convert sds (..., effects) and correlations (..., effects, effects) at zero to those at the means."""

@@ -72,7 +72,7 @@ def evaluate_model(spec: ModelSpec, frame: pd.DataFrame) -> ModelColumns:
         trials=evaluate_trials(term, frame),
         offsets=tuple(_learn_expression(expression, frame) for expression in spec.offsets),
         common=learn_columns(spec.common, frame, intercept=spec.intercept),
-        groups=tuple(learn_columns(group.slopes, frame, intercept=group.intercept) for group in spec.groups),
+        groups=tuple(learn_columns(group.columns_of[0], frame, intercept=group.columns_of[1]) for group in spec.groups),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from partialpool.design.effect_basis import EffectBasis, is_far_from_zero
+from partialpool.design.effect_structure import EffectStructure
 from partialpool.design.factors import Levels
 from partialpool.design.kinship import Kinship
 from partialpool.design.recipe import Recipe
@@ -39,6 +40,8 @@ class FactorEffects:
         Positions of the effects that share one correlation matrix.
     recipes
         How each group's columns are computed from a table.
+    structure
+        Which sds are equal, and the structure of the correlations within a block.
     kinship
         The known covariance among the levels; None where they are independent.
     """
@@ -50,6 +53,7 @@ class FactorEffects:
     basis: EffectBasis
     blocks: tuple[tuple[int, ...], ...]
     recipes: tuple[Recipe, ...]
+    structure: EffectStructure
     kinship: Kinship | None = None
 
     @property
@@ -78,6 +82,16 @@ class FactorEffects:
     def mean_own(self) -> float:
         """Mean diagonal entry over the rows: sd sqrt(mean_own) is the average sd of a row's level."""
         return float(self.own.mean())
+
+    @property
+    def sd_parameters(self) -> tuple[str, ...]:
+        """The parameter that is each effect's sd, without the factor: `Days`; effects may share one."""
+        return tuple(self.names[first] for first in self.structure.sd_of)
+
+    @property
+    def parameter_pairs(self) -> list[tuple[int, int]]:
+        """Pairs of effects whose correlations are parameters."""
+        return self.structure.parameter_pairs(self.blocks)
 
     @property
     def correlated(self) -> bool:

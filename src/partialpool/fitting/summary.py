@@ -303,17 +303,17 @@ def _residual_lines(residual: ResidualRows, posterior: xr.Dataset) -> list[_Line
 def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) -> list[_Line]:
     """Return the lines of a factor's sds (chains, draws, effects) and of its correlations, if any."""
     name, effects = factor.name, factor.names
-    lines = [_Line((name, e), f"{sd_name(name)}[{e}]", sd[..., i]) for i, e in enumerate(effects)]
+    own = factor.structure.own_sds
+    lines = [_Line((name, effects[i]), f"{sd_name(name)}[{effects[i]}]", sd[..., i]) for i in own]
     if corr is None:
         return lines
-    pairs = [(i, j) for block in factor.blocks for n, j in enumerate(block) for i in block[:n]]
     return lines + [
         _Line(
             (name, f"corr({effects[i]}, {effects[j]})"),
             f"{corr_name(name)}[{effects[i]}, {effects[j]}]",
             corr[..., i, j],
         )
-        for i, j in pairs
+        for i, j in factor.parameter_pairs
     ]
 
 

@@ -71,8 +71,8 @@ class Replicates:
         layout = self._kept.layout
         self._roots, self._coordinates = covariance_roots(self._kept), relative_coordinates(self._kept)
         self._diagonal = self._coordinates.diagonal
-        partial = layout.partial_first + np.cumsum(~self._diagonal) - 1
-        self._slope = np.where(self._diagonal, layout.first[self._roots.place] + self._roots.row, partial)
+        partial = layout.sds + np.cumsum(~self._diagonal) - 1
+        self._slope = np.where(self._diagonal, layout.sd_at[self._roots.place, self._roots.row], partial)
 
     def start(self, sd: list[np.ndarray], corr: list[np.ndarray], sigma: float | None) -> np.ndarray:
         """Return the elements of T, (size,), near these sds and correlations per factor, but away from 0."""
@@ -179,7 +179,7 @@ class Replicates:
         roots, factors = self._roots, self._roots.factors(t)
         layout = self._flat.layout._replace(shifts=roots.of(t))
         theta = np.zeros(self._flat.size)
-        theta[: layout.partial_first] = np.log(sigma)
+        theta[: layout.sds] = np.log(sigma)
         if layout.sigma >= 0:
             theta[layout.sigma] = np.log(sigma)
         if not self._reml:

@@ -11,12 +11,15 @@ from typing import Final
 
 import numpy as np
 
+from partialpool.errors import EngineError
 from partialpool.marginal.gaussian.marginal import Marginal
 
 __all__ = ["Relative", "Roots", "covariance_roots", "relative_coordinates", "relative_diagonal"]
 
 _PARTIAL_AT_ONE: Final = 19.0
 """atanh of a correlation that is 1 to machine precision."""
+_LOGIT_AT_END: Final = 16.0
+"""Coordinate of a correlation that counts as at its bound, 1e-7 away: nearer, 1 - rho^2 would be rounding error."""
 _FARTHEST: Final = 1e6
 """Relative sd beyond which the residual is mostly rounding error, and the deviance meaningless."""
 
@@ -30,6 +33,34 @@ class _Block:
     rows: np.ndarray
     columns: np.ndarray
     shift: np.ndarray
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Which elements are on T's diagonal, boolean (elements,)."""
+        return self.rows == self.columns
+
+    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
+        """Return other elements of the same Sigma, where element k, on the diagonal, is 0; see `Relative.same`."""
+        factor = np.zeros((len(self.sds), len(self.sds)))
+        factor[self.rows, self.columns] = t
+        c = self.columns[k]
+        flipped = factor.copy()
+        flipped[:, c] *= -1
+        found = [flipped] if factor[c:, c].any() else []
+        if c + 1 < len(factor) and factor[c + 1, c + 1] != 0:
+            size = np.hypot(factor[c + 1, c], factor[c + 1, c + 1])
+            turn = (
+                np.array([[factor[c + 1, c], -factor[c + 1, c + 1]], [factor[c + 1, c + 1], factor[c + 1, c]]]) / size
+            )
+            turned = factor.copy()
+            turned[:, c : c + 2] = turned[:, c : c + 2] @ turn
+            turned[c + 1, c + 1] = 0.0
+            mirrored = turned.copy()
+            mirrored[:, c] *= -1
+            found += [turned, mirrored]
+        # The sign of any later column is free: its diagonal stays positive.
+        signs = [np.where(np.diagonal(values) < 0, -1.0, 1.0) for values in found]
+        return [(values * sign)[self.rows, self.columns] for values, sign in zip(found, signs, strict=True)]
 
     def to_theta(self, t: np.ndarray, theta: np.ndarray) -> None:
         """Write log sds and atanh partial correlations of B^-1 T into theta."""
@@ -52,6 +83,28 @@ class _Block:
 
 
 @dataclass(frozen=True, eq=False)
+class _Structured:
+    """The sds and correlations of a factor with a structure: sds relative to sigma, correlations as in theta."""
+
+    sds: np.ndarray
+    correlations: np.ndarray
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Which elements are sds, boolean (elements,)."""
+        return np.arange(len(self.sds) + len(self.correlations)) < len(self.sds)
+
+    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:  # noqa: ARG002 - as a block
+        """Return no other elements: those of a covariance with a structure are unique."""
+        return []
+
+    def to_theta(self, t: np.ndarray, theta: np.ndarray) -> None:
+        """Write log sds and correlations into theta."""
+        theta[self.sds] = np.log(np.abs(t[: len(self.sds)]))
+        theta[self.correlations] = np.clip(t[len(self.sds) :], -_LOGIT_AT_END, _LOGIT_AT_END)
+
+
+@dataclass(frozen=True, eq=False)
 class Relative:
     """T of every block, flattened row by row, block after block.
 
@@ -62,7 +115,7 @@ class Relative:
     """
 
     diagonal: np.ndarray
-    _blocks: tuple[_Block, ...]
+    _blocks: tuple[_Block | _Structured, ...]
 
     @property
     def size(self) -> int:
@@ -86,41 +139,19 @@ class Relative:
         """
         at = 0
         for block in self._blocks:
-            if k < at + len(block.rows):
-                break
-            at += len(block.rows)
-        here = slice(at, at + len(block.rows))
-        factor = np.zeros((len(block.sds), len(block.sds)))
-        factor[block.rows, block.columns] = t[here]
-        c = block.columns[k - at]
-        flipped = factor.copy()
-        flipped[:, c] *= -1
-        found = [flipped] if factor[c:, c].any() else []
-        if c + 1 < len(factor) and factor[c + 1, c + 1] != 0:
-            size = np.hypot(factor[c + 1, c], factor[c + 1, c + 1])
-            turn = (
-                np.array([[factor[c + 1, c], -factor[c + 1, c + 1]], [factor[c + 1, c + 1], factor[c + 1, c]]]) / size
-            )
-            turned = factor.copy()
-            turned[:, c : c + 2] = turned[:, c : c + 2] @ turn
-            turned[c + 1, c + 1] = 0.0
-            mirrored = turned.copy()
-            mirrored[:, c] *= -1
-            found += [turned, mirrored]
-        out = [t.copy() for _ in found]
-        for other, values in zip(out, found, strict=True):
-            # The sign of any later column is free: its diagonal stays positive.
-            signs = np.where(np.diagonal(values) < 0, -1.0, 1.0)
-            other[here] = (values * signs)[block.rows, block.columns]
-        return out
+            end = at + len(block.diagonal)
+            if k < end:
+                return [np.concatenate([t[:at], other, t[end:]]) for other in block.same(t[at:end], k - at)]
+            at = end
+        return []
 
     def to_theta(self, t: np.ndarray) -> np.ndarray:
         """Map to (log sd / sigma, atanh partial correlations), shape (size,); a zero sd gives -inf."""
         theta, at = np.zeros(self.size), 0
         with np.errstate(divide="ignore", invalid="ignore"):
             for block in self._blocks:
-                block.to_theta(t[at : at + len(block.rows)], theta)
-                at += len(block.rows)
+                block.to_theta(t[at : at + len(block.diagonal)], theta)
+                at += len(block.diagonal)
         return theta
 
     def pull_back(self, t: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -143,17 +174,22 @@ class Relative:
 def relative_coordinates(marginal: Marginal) -> Relative:
     """Lay out the coordinates of a marginal's theta."""
     layout, design = marginal.layout, marginal.design
-    blocks, diagonal = [], []
-    partial = layout.partial_first
+    blocks: list[_Block | _Structured] = []
+    partial = layout.sds
     for place, f in enumerate(marginal.arrangement.order):
-        shift = marginal.units.factors[f].shift
+        shift, q = marginal.units.factors[f].shift, len(design.factors[f].names)
+        if design.factors[f].structure.is_stated:
+            correlations = np.unique(layout.partial_at[layout.partial_factor == place])
+            blocks.append(_Structured(np.unique(layout.sd_at[place, :q]), correlations))
+            partial += len(correlations)
+            continue
         for block in design.factors[f].blocks:
             k = len(block)
             rows, columns = np.tril_indices(k)
             pairs = k * (k - 1) // 2
             blocks.append(
                 _Block(
-                    layout.first[place] + np.array(block),
+                    layout.sd_at[place, list(block)],
                     partial + np.arange(pairs),
                     rows,
                     columns,
@@ -161,8 +197,8 @@ def relative_coordinates(marginal: Marginal) -> Relative:
                 )
             )
             partial += pairs
-            diagonal += list(rows == columns)
-    return Relative(np.array(diagonal, bool), tuple(blocks))
+    diagonal = np.concatenate([np.zeros(0, bool), *(block.diagonal for block in blocks)])
+    return Relative(diagonal, tuple(blocks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +249,14 @@ def covariance_roots(marginal: Marginal) -> Roots:
     order, most = marginal.arrangement.order, marginal.layout.shifts.shape[1]
     outer, padding = np.tile(np.eye(most), (len(order), 1, 1)), np.zeros((len(order), most, most))
     elements: list[tuple[int, int, int]] = []
+    for factor in marginal.design.factors:
+        if factor.structure.is_stated:
+            raise EngineError(
+                "maximum likelihood of this kind is not available for covariances with a structure",
+                got=f"{factor.structure.in_words} over {factor.name}",
+                allowed="effects with unstructured covariances, or independent ones",
+                do="use pp.fit; pp.maximum_likelihood has such covariances for normal responses",
+            )
     for place, f in enumerate(order):
         shift = marginal.units.factors[f].shift
         q = len(shift)

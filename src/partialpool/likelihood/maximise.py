@@ -65,12 +65,12 @@ class _Problem:
         self.flat = build_flat(design, priors, moments, integrate=True) if reml else self.kept
         self.reml = reml
         self.known_sigma = design.se is not None
-        self.size = self.kept.layout.partial_first + len(self.kept.layout.partial_factor)
+        self.size = self.kept.layout.sds + len(np.unique(self.kept.layout.partial_at))
         self.common = len(design.common.coefs)
 
     def theta(self, relative: np.ndarray, sigma: float, beta: np.ndarray) -> np.ndarray:
         """Assemble theta in the form that the marginal takes."""
-        sds = self.kept.layout.partial_first
+        sds = self.kept.layout.sds
         theta = np.concatenate([relative[:sds] + np.log(sigma), relative[sds:]])
         theta = theta if self.known_sigma else np.append(theta, np.log(sigma))
         return np.concatenate([theta, beta])

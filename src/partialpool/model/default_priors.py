@@ -45,6 +45,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.residual_prior import default_correlation
 from partialpool.model.variance_prior import decompose
+from partialpool.model.effect_correlation import default_correlation
 from partialpool.names import BETA, ICC, INTERCEPT, RESIDUAL_CORRELATION, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.tabulate import TextTable
 
@@ -224,7 +225,7 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
         if not decomposed:
             yield from _sd_defaults(factor, scales)
         if factor.correlated:
-            yield ResolvedPrior(corr_name(factor.name), Prior("LKJ", eta=2), "mild pull to no correlation", True)
+            yield ResolvedPrior(corr_name(factor.name), *default_correlation(factor), True)
     family = design.spec.family_record
     for name, prior in family.parameters:
         if name == SIGMA and (decomposed or design.se is not None):
@@ -321,8 +322,9 @@ def _decomposed_defaults(design: Design, scales: _Scales) -> Iterator[ResolvedPr
 
 def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPrior]:
     what = "sd" if INTERCEPT in factor.names else "rms"
-    for name, scale, column in zip(factor.names, factor.basis.scale, factor.values.T, strict=True):
-        constant = np.ptp(column) == 0
+    for at in factor.structure.own_sds:
+        name, scale, column = factor.names[at], factor.basis.scale[at], factor.values[:, at]
+        constant = np.ptp(column) == 0 or abs(scale / math.sqrt(factor.mean_own) - 1) < 1e-12
         sizes = [] if constant else [(f"{what}(z)", f"{what}(z) = {scale / math.sqrt(factor.mean_own):.4g}")]
         if abs(factor.mean_own - 1) > 1e-9:
             sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean diagonal entry of cov"))

@@ -10,33 +10,14 @@ from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet
-from partialpool.model.partial_correlations import cholesky_of_partials
+from partialpool.model.effect_correlation import correlation_log_density, structured_correlation
+from partialpool.model.lkj import lkj_log_density, sample_lkj
 from partialpool.model.predictor import Draws, Seed, sample_all_levels
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
 from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, b_name, corr_name, sd_name
 
-__all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
-
-
-def sample_lkj(n: int, eta: float, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw Cholesky factors of LKJ(eta) correlation matrices, shape (size, n, n)."""
-    concentrations = [eta + (n - 2 - j) / 2 for i in range(1, n) for j in range(i)]
-    drawn = [2 * rng.beta(concentration, concentration, size) - 1 for concentration in concentrations]
-    return cholesky_of_partials(np.stack(drawn, axis=1) if drawn else np.zeros((size, 0)), n)
-
-
-def lkj_log_density(corr: np.ndarray, eta: float) -> np.ndarray:
-    """Evaluate the LKJ(eta) density of correlation matrices (..., n, n), normalised.
-
-    log p(R) = (eta - 1) log |R| - sum_(k=1)^(n-1) (n - k) [ (2 eta - 2 + n - k) log 2 + log B(a_k, a_k) ],
-    a_k = eta + (n - k - 1) / 2 (Lewandowski, Kurowicka & Joe 2009, eq. 16).
-    """
-    n = corr.shape[-1]
-    k = np.arange(1, n)
-    a = eta + (n - k - 1) / 2
-    log_constant = np.sum((n - k) * ((2 * eta - 2 + n - k) * np.log(2) + special.betaln(a, a)))
-    return (eta - 1) * np.linalg.slogdet(corr)[1] - log_constant
+__all__ = ["draw_parameters", "draw_prior", "log_prior_density"]
 
 
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
@@ -63,12 +44,11 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
     for factor in design.factors:
         name = sd_name(factor.name)
         if not whole:
-            out[name] = _elementwise(priors, name, factor.names, draws[name])
+            own = list(factor.structure.own_sds)
+            out[name] = _elementwise(priors, name, tuple(factor.names[i] for i in own), draws[name][:, own])
         if factor.correlated:
-            eta = priors[corr_name(factor.name)].arguments["eta"]
-            corr = draws[corr_name(factor.name)]
-            matrices = [corr[:, list(b)][:, :, list(b)] for b in factor.blocks if len(b) > 1]
-            out[corr_name(factor.name)] = np.sum([lkj_log_density(matrix, eta) for matrix in matrices], axis=0)
+            prior, corr = priors[corr_name(factor.name)], draws[corr_name(factor.name)]
+            out[corr_name(factor.name)] = correlation_log_density(factor, prior, corr)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             out[name] = _cutpoints_density(design, priors[name], draws)
@@ -112,7 +92,8 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     for factor in design.factors:
         if not is_decomposed(priors):
             name = sd_name(factor.name)
-            out[name] = np.stack([_rvs(priors[f"{name}[{e}]"], size, rng) for e in factor.names], axis=1)
+            own = {at: _rvs(priors[f"{name}[{factor.names[at]}]"], size, rng) for at in factor.structure.own_sds}
+            out[name] = np.stack([own[at] for at in factor.structure.sd_of], axis=1)
         out |= _draw_correlations(factor, priors, size, rng)
         if factor.correlated:
             both = sd_name(factor.name), corr_name(factor.name)
@@ -151,10 +132,15 @@ def _draw_correlations(
     if not factor.correlated:
         return {}
     n, name = len(factor.names), corr_name(factor.name)
-    cholesky = np.broadcast_to(np.eye(n), (size, n, n)).copy()
+    corr = np.broadcast_to(np.eye(n), (size, n, n)).copy()
     for block in (list(b) for b in factor.blocks if len(b) > 1):
-        cholesky[np.ix_(range(size), block, block)] = sample_lkj(len(block), priors[name].arguments["eta"], size, rng)
-    return {name: cholesky @ cholesky.transpose(0, 2, 1)}
+        if factor.structure.has_one_correlation:
+            own = structured_correlation(factor.structure.kind, _rvs(priors[name], size, rng), len(block))
+        else:
+            half = sample_lkj(len(block), priors[name].arguments["eta"], size, rng)
+            own = half @ half.transpose(0, 2, 1)
+        corr[np.ix_(range(size), block, block)] = own
+    return {name: corr}
 
 
 def _rvs(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,9 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from partialpool.distributions.prior import Prior
+from partialpool.pymc_model.random import scalar_random
+
 __all__ = ["block_cholesky", "lkj_cholesky", "partial_concentrations"]
 
 
@@ -50,13 +53,33 @@ def lkj_cholesky(name: str, n: int, eta: float) -> list[list[pt.TensorVariable]]
     return rows
 
 
-def block_cholesky(factor: str, blocks: Sequence[Sequence[int]], n: int, eta: float) -> pt.TensorVariable:
-    """Create the Cholesky factor of a factor's correlation matrix, shape (n, n): LKJ within blocks, 0 between."""
+def structured_cholesky(name: str, kind: str, n: int, prior: Prior) -> list[list[pt.TensorVariable]]:
+    """Create the Cholesky factor of correlations that depend on one, rho, registered as `name`; rows of scalars."""
+    rho = scalar_random(name, prior)
+    cells = [[_correlation(kind, rho, abs(i - j)) for j in range(n)] for i in range(n)]
+    factor = pt.linalg.cholesky(pt.stack([pt.stack(row) for row in cells]))
+    return [[factor[i, j] for j in range(n)] for i in range(n)]
+
+
+def _correlation(kind: str, rho: pt.TensorVariable, distance: int) -> pt.TensorVariable:
+    return pt.constant(1.0) if distance == 0 else rho if kind == "cs" else rho**distance
+
+
+def block_cholesky(
+    factor: str, blocks: Sequence[Sequence[int]], n: int, prior: Prior, kind: str = "unstructured"
+) -> pt.TensorVariable:
+    """Create the Cholesky factor of a factor's correlation matrix, shape (n, n): 0 between blocks.
+
+    Within blocks correlations are LKJ, or depend on one, of which each block has its own.
+    """
     cells: list[list[pt.TensorVariable]] = [[pt.constant(float(i == j)) for j in range(n)] for i in range(n)]
     correlated = [block for block in blocks if len(block) > 1]
     for number, block in enumerate(correlated):
         suffix = "" if len(correlated) == 1 else f"_{number}"
-        rows = lkj_cholesky(f"corr_{factor}_partial{suffix}", len(block), eta)
+        if kind in ("cs", "ar1"):
+            rows = structured_cholesky(f"corr_{factor}_rho{suffix}", kind, len(block), prior)
+        else:
+            rows = lkj_cholesky(f"corr_{factor}_partial{suffix}", len(block), prior.arguments["eta"])
         for i, row in zip(block, rows, strict=True):
             for j, cell in zip(block, row, strict=True):
                 cells[i][j] = cell

@@ -22,7 +22,7 @@ from partialpool.names import (
     z_name,
 )
 from partialpool.pymc_model.covariance import block_cholesky
-from partialpool.pymc_model.random import random_vector
+from partialpool.pymc_model.random import random_vector, scalar_random
 
 __all__ = [
     "PARAMETRIZATIONS",
@@ -44,8 +44,14 @@ def sds_name(factor: FactorEffects) -> str:
 
 def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
     """Create the sds of a factor's effects, as priors are stated for them, (effects,), each with a separate prior."""
-    chosen = [priors[f"{sd_name(factor.name)}[{effect}]"] for effect in factor.names]
-    return random_vector(sds_name(factor), chosen, factor.names, dims=effect_dim(factor.name))
+    structure, name, dim = factor.structure, sds_name(factor), effect_dim(factor.name)
+    names = [factor.names[at] for at in structure.own_sds]
+    chosen = [priors[f"{sd_name(factor.name)}[{effect}]"] for effect in names]
+    if len(names) == len(factor.names):
+        return random_vector(name, chosen, names, dims=dim)
+    own = pt.stack([scalar_random(f"{name}[{effect}]", prior) for effect, prior in zip(names, chosen, strict=True)])
+    places = [structure.own_sds.index(at) for at in structure.sd_of]
+    return pm.Deterministic(name, own[places], dims=dim)
 
 
 def group_effects(
@@ -70,7 +76,7 @@ def group_effects(
     dims = (name, effect)
     cholesky = None
     if factor.correlated:
-        cholesky = block_cholesky(name, factor.blocks, n, priors[corr_name(name)].arguments["eta"])
+        cholesky = block_cholesky(name, factor.blocks, n, priors[corr_name(name)], factor.structure.kind)
         _report_covariance(factor, sd, cholesky)
     if not centered or factor.root is not None:
         z = pm.Normal(z_name(name), 0.0, 1.0, dims=dims)

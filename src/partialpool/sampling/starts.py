@@ -27,7 +27,7 @@ _MOST_CORNERS: Final = 8
 def starts(marginal: Marginal) -> np.ndarray:
     """Return points to climb from, the likeliest to succeed first, shape (starts, elements)."""
     layout, size = marginal.layout, marginal.size
-    sds, partials = np.arange(layout.partial_first), layout.partial_first + np.arange(len(layout.partial_factor))
+    sds, partials = np.arange(layout.sds), np.unique(layout.partial_at)
     kept = np.arange(layout.kept, size)
     base = np.zeros(size)
     _put(layout, base, sds, np.full(len(sds), _SD))

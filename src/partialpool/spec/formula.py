@@ -15,6 +15,7 @@ from partialpool.errors import FormulaError
 from partialpool.spec.additions import read_additions, trials_text
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
 from partialpool.spec.residual import Residual, read_residual
+from partialpool.spec.structured_group import read_by, read_structured
 from partialpool.spec.terms import Group, expand_nesting
 from partialpool.spec.tokenize import outer_split, split_group, split_sum
 from partialpool.spec.whitelist import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
@@ -99,7 +100,7 @@ def parse_formula(text: str) -> ParsedFormula:
     common: list[str] = []
     residuals: list[Residual] = []
     for sign, piece in split_sum(sides[1]):
-        grouping, residual = split_group(piece), read_residual(piece)
+        grouping, residual = read_structured(piece) or split_group(piece), read_residual(piece)
         if residual is not None and sign == "+":
             residuals.append(residual)
         elif grouping is None:
@@ -228,7 +229,10 @@ def _advice_on(effects: str, factor: str) -> str:
     return f"write ({effects} | {inside}): the values of a grouping factor are its levels, numbers included"
 
 
-def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
+def _read_group(
+    effects: str, factor: str, correlated: bool, covariance: str | None = None, hom: bool | None = None
+) -> Iterator[Group]:
+    factor, by = read_by(factor)
     if not _FACTOR.fullmatch(factor):
         raise FormulaError(
             "cannot read the grouping factor",
@@ -245,4 +249,12 @@ def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
             do="move the offset out of the parentheses",
         )
     for name in expand_nesting(factor.replace("`", "")):
-        yield Group(name, slopes=common.terms, intercept=common.intercept, correlated=correlated)
+        yield Group(
+            name,
+            slopes=common.terms,
+            intercept=common.intercept,
+            correlated=correlated,
+            covariance=covariance,
+            hom=hom,
+            by=by,
+        )

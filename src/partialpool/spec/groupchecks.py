@@ -15,6 +15,7 @@ __all__ = ["canonical_groups", "check_flag", "check_names_apart", "check_no_effe
 
 def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
     """Refuse an effect that occurs in two groups of one factor."""
+    _check_one_structure(groups)
     counts = Counter((group.factor, term) for group in groups for term in group.terms)
     for (factor, term), count in counts.items():
         if count > 1:
@@ -25,6 +26,19 @@ def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
                 do=f"write 0 + in one of the terms to leave its {INTERCEPT} out"
                 if term == INTERCEPT
                 else "keep the effect in one of the terms",
+            )
+
+
+def _check_one_structure(groups: tuple[Group, ...]) -> None:
+    """Refuse groups of one factor of which one has a covariance with a structure."""
+    for factor in dict.fromkeys(group.factor for group in groups):
+        own = [group for group in groups if group.factor == factor]
+        if len(own) > 1 and any(group.covariance or group.hom or group.by for group in own):
+            raise SpecError(
+                f"the effects over {factor} are stated in several terms, one of them with a structure",
+                got=" + ".join(map(str, own)),
+                allowed="one term for a factor with cs, ar1, hom=True or by",
+                do=f"copy the column {factor} under another name for the other term",
             )
 
 

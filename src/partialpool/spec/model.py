@@ -369,7 +369,8 @@ class ModelSpec:
     def expression_columns(self) -> tuple[str, ...]:
         """Columns that terms, offsets and slopes read, each once; columns that are only factors are not included."""
         texts = (*self.common, *self.offsets, *(slope for group in self.groups for slope in group.slopes))
-        return tuple(dict.fromkeys(name for text in texts for name in columns_of(text)))
+        by = (group.by for group in self.groups if group.by)
+        return tuple(dict.fromkeys([*(name for text in texts for name in columns_of(text)), *by]))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from partialpool.names import INTERCEPT, OBS, RESERVED
 from partialpool.spec.relationship import Relationship, as_relationship
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["ORIGINS", "Group", "expand_nesting", "factor_columns"]
+__all__ = ["COVARIANCES", "ORIGINS", "Group", "expand_nesting", "factor_columns"]
 
 ORIGINS: Final = ("means", "zero")
 """Origins at which the priors of a correlated group may be stated."""
+COVARIANCES: Final = ("diag", "cs", "ar1")
+"""Structures of the covariance of a group's effects, under their names in glmmTMB."""
 _LEVEL_PER_ROW: Final = (
     "for an effect of each row add a column that numbers the rows, table['row'] = range(len(table)), and write "
     "(1 | row); another column needs another name"
@@ -42,12 +44,20 @@ class Group:
     origin
         Origin at which the priors of the sds and correlations of a correlated group are stated: the predictors'
         `means`, or their `zero`. The model is the same; only the priors depend on it.
+    covariance
+        Structure of the covariance of one level's effects: `"diag"`, independent effects, as `correlated=False`;
+        `"cs"`, one correlation for all pairs (compound symmetry); `"ar1"`, rho to the power of the distance of two
+        categories in their order. Left out: unstructured.
+    hom
+        Whether the effects share one sd. Left out: True for `ar1`, False for others, as in glmmTMB.
+    by
+        A column with categories that does not vary within levels: each category has sds and correlations of its own.
 
     Raises
     ------
     SpecError
         No effect at all; a factor name that collides with a variable of the posterior; a `cov` without labels, not
-        symmetric, or for a nested factor.
+        symmetric, or for a nested factor; an unknown covariance.
 
     Examples
     --------
@@ -55,6 +65,8 @@ class Group:
     Group(factor='Subject', slopes=('Days',), intercept=True, correlated=True)
     >>> str(Group("Subject", slopes=["Days"], correlated=False))
     '(Days || Subject)'
+    >>> str(Group("patient", slopes=["visit"], intercept=False, covariance="ar1", by="arm"))
+    'ar1(0 + visit | gr(patient, by=arm))'
     """
 
     factor: str
@@ -63,6 +75,9 @@ class Group:
     correlated: bool
     cov: Relationship | None
     origin: str
+    covariance: str | None
+    hom: bool
+    by: str | None
 
     def __init__(
         self,
@@ -73,6 +88,9 @@ class Group:
         correlated: bool = True,
         cov: object = None,
         origin: str = "means",
+        covariance: str | None = None,
+        hom: bool | None = None,
+        by: str | None = None,
     ) -> None:
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
         factor = _canonical_factor(factor)
@@ -83,7 +101,8 @@ class Group:
                 allowed="an intercept, one slope or more, or both",
                 do=f"write Group({factor!r}) for varying intercepts",
             )
-        for name, value in (("intercept", intercept), ("correlated", correlated)):
+        flags = [("intercept", intercept), ("correlated", correlated)] + ([] if hom is None else [("hom", hom)])
+        for name, value in flags:
             if not isinstance(value, bool):
                 raise SpecError(
                     f"{name} of a Group must be True or False",
@@ -94,7 +113,12 @@ class Group:
         object.__setattr__(self, "factor", factor)
         object.__setattr__(self, "slopes", slopes)
         object.__setattr__(self, "intercept", intercept)
-        object.__setattr__(self, "correlated", correlated or not slopes)
+        _check_covariance(covariance, correlated=correlated, hom=hom)
+        independent = covariance == "diag" or not correlated
+        object.__setattr__(self, "correlated", not independent or (not slopes and not hom))
+        object.__setattr__(self, "covariance", None if covariance == "diag" else covariance)
+        object.__setattr__(self, "hom", covariance == "ar1" if hom is None else hom)
+        object.__setattr__(self, "by", _checked_by(by))
         object.__setattr__(self, "cov", None if cov is None else as_relationship(cov))
         object.__setattr__(self, "origin", _checked_origin(origin))
         if self.cov is not None and "/" in factor:
@@ -108,6 +132,9 @@ class Group:
     def __repr__(self) -> str:
         known = "" if self.cov is None else f", cov={self.cov!r}"
         known += "" if self.origin == "means" else f", origin={self.origin!r}"
+        known += "" if self.covariance is None else f", covariance={self.covariance!r}"
+        known += f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
+        known += "" if self.by is None else f", by={self.by!r}"
         return (
             f"Group(factor={self.factor!r}, slopes={self.slopes!r}, intercept={self.intercept}, "
             f"correlated={self.correlated}{known})"
@@ -118,11 +145,58 @@ class Group:
         """The effects' terms, `Intercept` first."""
         return ((INTERCEPT,) if self.intercept else ()) + self.slopes
 
+    @property
+    def columns_of(self) -> tuple[tuple[str, ...], bool]:
+        """The terms that are evaluated, and whether the intercept is one: with `by`, an indicator per category."""
+        if self.by is None:
+            return self.slopes, self.intercept
+        by = quote_name(self.by)
+        return ((by,) if self.intercept else ()) + tuple(f"{by}:{slope}" for slope in self.slopes), False
+
     def __str__(self) -> str:
         """Write as in a formula: `(Days | Subject)`, `(0 + Days || Subject)`."""
         head = " + ".join(self.slopes) if self.slopes else "1"
-        bar = "|" if self.correlated else "||"
-        return f"({'' if self.intercept else '0 + '}{head} {bar} {_quoted(self.factor)})"
+        independent = not self.correlated
+        function = self.covariance or ("diag" if independent and self.hom else "")
+        bar = "||" if independent and not function else "|"
+        factor = _quoted(self.factor) if self.by is None else f"gr({_quoted(self.factor)}, by={quote_name(self.by)})"
+        hom = f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
+        return f"{function}({'' if self.intercept else '0 + '}{head} {bar} {factor}{hom})"
+
+
+def _check_covariance(covariance: object, *, correlated: bool, hom: bool | None) -> None:
+    if covariance not in (None, *COVARIANCES):
+        raise SpecError(
+            "unknown covariance of a group's effects",
+            got=repr(covariance),
+            allowed=f"{', '.join(map(repr, COVARIANCES))}, or None for unstructured",
+            do="write cs(0 + visit | g), ar1(0 + visit | g) or diag(0 + visit | g) in a formula",
+        )
+    if not correlated and covariance in ("cs", "ar1"):
+        raise SpecError(
+            f"effects with the covariance {covariance!r} are correlated",
+            got="correlated=False",
+            allowed="correlated=False for independent effects",
+            do="leave out correlated, or the covariance",
+        )
+    if hom and covariance is None and correlated:
+        raise SpecError(
+            "equal sds with unstructured correlations are not available",
+            got="hom=True",
+            allowed="hom=True with the covariances 'cs', 'ar1' and 'diag'",
+            do="write cs(0 + visit | g, hom=True), or leave out hom",
+        )
+
+
+def _checked_by(by: object) -> str | None:
+    if by is None or (isinstance(by, str) and by.strip() and "`" not in by):
+        return by
+    raise SpecError(
+        "by of a group must be the name of a column",
+        got=repr(by),
+        allowed="a column with categories that does not vary within levels",
+        do="write gr(patient, by=arm) in a formula, or Group('patient', by='arm')",
+    )
 
 
 def _checked_origin(origin: object) -> str:

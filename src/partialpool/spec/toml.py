@@ -42,7 +42,7 @@ SECTIONS: Final = (
     "sampling",
 )
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
-_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin")
+_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by")
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,9 @@ def write_spec_tables(
         {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated}
         | ({} if g.cov is None else {"cov": {"levels": list(g.cov.levels), "lower": list(g.cov.lower)}})
         | ({} if g.origin == "means" else {"origin": g.origin})
+        | ({} if g.covariance is None else {"covariance": g.covariance})
+        | ({"hom": g.hom} if g.hom != (g.covariance == "ar1") else {})
+        | ({} if g.by is None else {"by": g.by})
         for g in groups
     ]
     if tables:
@@ -258,7 +261,7 @@ def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
         raise SpecError(
             "slopes must be a list of terms", got=repr(slopes), allowed="slopes = ['x']", do="put them in [ ]"
         )
-    for key in ("intercept", "correlated"):
+    for key in ("intercept", "correlated", "hom"):
         if not isinstance(table.get(key, True), bool):
             raise SpecError(
                 f"{key} in [[group]] has the wrong type",
@@ -273,4 +276,7 @@ def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
         correlated=table.get("correlated", True),
         cov=_covariance(table.get("cov"), folder),
         origin=table.get("origin", "means"),
+        covariance=table.get("covariance"),
+        hom=table.get("hom"),
+        by=table.get("by"),
     )

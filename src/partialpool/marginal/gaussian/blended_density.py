@@ -101,7 +101,7 @@ def evaluate_blended_likelihood_gradient(
     total = log_likelihood(system.rows, normals, parameters.sigma, forward)
     if not (forward.ok and np.isfinite(total)):
         return -np.inf
-    add_likelihood_gradient(system, layout, scales, common, parameters, forward, thetas[0], out)
+    add_likelihood_gradient(system, layout, scales, common, parameters, forward, thetas, out)
     add_expected_products(sets, system, scales, common, forward, by_weight)
     return total
 

@@ -8,7 +8,15 @@ from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, elim
 from partialpool.marginal.gaussian.conditional_moments import second_moments
 from partialpool.marginal.gaussian.density import log_likelihood, log_prior
 from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
+from partialpool.marginal.gaussian.parameters import (
+    Layout,
+    Normals,
+    Parameters,
+    common_of,
+    partial_of,
+    scales_of,
+    unpack,
+)
 from partialpool.marginal.gaussian.precision import is_rounding
 from partialpool.marginal.gaussian.variance_prior import add_joint_gradient
 
@@ -57,7 +65,7 @@ def evaluate_likelihood_gradient(
     total = log_likelihood(system.rows, normals, parameters.sigma, forward)
     if not (forward.ok and np.isfinite(total)):
         return -np.inf
-    add_likelihood_gradient(system, layout, scales, common, parameters, forward, thetas[0], out)
+    add_likelihood_gradient(system, layout, scales, common, parameters, forward, thetas, out)
     return total
 
 
@@ -69,7 +77,7 @@ def add_likelihood_gradient(
     common: Common,
     parameters: Parameters,
     forward: Forward,
-    theta: np.ndarray,
+    thetas: np.ndarray,
     gradient: np.ndarray,
 ) -> None:
     """Add the gradient of the log likelihood, from second moments of the effects given theta."""
@@ -96,7 +104,8 @@ def add_likelihood_gradient(
                 else:
                     excess[f, a, b] = moments.tail[f - skip, a, b]
             excess[f, a, a] -= levels
-    add_scales_gradient(layout, parameters, excess, theta, gradient)
+    add_scales_gradient(layout, parameters, excess, thetas, gradient)
+    theta = thetas[0]
     if layout.sigma >= 0:
         by_log = forward.quadratic / parameters.sigma**2 - moments.squared + integrated - system.rows
         gradient[layout.sigma] += by_log * _log_slope(layout, theta, layout.sigma)
@@ -108,15 +117,16 @@ def add_likelihood_gradient(
 
 @part
 def add_scales_gradient(
-    layout: Layout, parameters: Parameters, products: np.ndarray, theta: np.ndarray, gradient: np.ndarray
+    layout: Layout, parameters: Parameters, products: np.ndarray, thetas: np.ndarray, gradient: np.ndarray
 ) -> None:
-    """Add sum_f tr(P_f Lambda_f^-1 dLambda_f) along every sd and partial correlation in theta.
+    """Add sum_f tr(P_f Lambda_f^-1 dLambda_f) along every sd and correlation in thetas[0].
 
     d Lambda = Lambda L^-1 e e' L for a log sd, Lambda L^-1 dL for a correlation. P is (factors, most effects, most
     effects).
     """
     factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
     solved = np.zeros((factors, most, most))  # P L^-1
+    theta = thetas[0]
     for f in range(factors):
         q, factor = layout.effects[f], parameters.corr[f]
         for a in range(q):
@@ -130,23 +140,23 @@ def add_scales_gradient(
             s = 0.0
             for b in range(a + 1):
                 s += factor[a, b] * solved[f, b, a]
-            x = layout.first[f] + a
+            x = layout.sd_at[f, a]
             gradient[x] += s * _log_slope(layout, theta, x)
     for n in range(len(layout.partial_factor)):
         f, i, j = layout.partial_factor[n], layout.partial_row[n], layout.partial_column[n]
-        z = np.tanh(theta[layout.partial_first + n])
+        z, rest, slope = partial_of(layout, n, thetas, 0)
         factor = parameters.corr[f]
         # s^2 times what the row had left before this partial correlation.
         left = factor[i, i]
         for m in range(n, len(layout.partial_factor)):
             if layout.partial_factor[m] == f and layout.partial_row[m] == i:
-                left *= np.cosh(theta[layout.partial_first + m])
-        s = left * (1.0 - z * z) * solved[f, j, i] - z * factor[i, i] * solved[f, i, i]
+                left /= partial_of(layout, m, thetas, 0)[1]
+        s = left * rest * rest * solved[f, j, i] - z * factor[i, i] * solved[f, i, i]
         for m in range(n + 1, len(layout.partial_factor)):
             if layout.partial_factor[m] == f and layout.partial_row[m] == i:
                 k = layout.partial_column[m]
                 s -= z * factor[i, k] * solved[f, k, i]
-        gradient[layout.partial_first + n] += s
+        gradient[layout.partial_at[n]] += s * slope
 
 
 @part

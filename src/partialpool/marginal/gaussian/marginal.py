@@ -19,6 +19,7 @@ from partialpool.marginal.gaussian.nest import Nest
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
+from partialpool.marginal.gaussian.partial_correlation import AUTOREGRESSIVE, COMPOUND, FREE
 from partialpool.marginal.gaussian.residual_elements import residual_elements
 from partialpool.marginal.gaussian.standardise import Units, choose_units
 from partialpool.marginal.gaussian.variance_prior import joint_of, no_joint
@@ -32,6 +33,8 @@ __all__ = ["SLOPES_FROM", "Marginal", "build_flat", "build_marginal", "build_wei
 
 SLOPES_FROM: Final = 6
 """Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
+_PARTIALS: Final = {"unstructured": FREE, "diag": FREE, "cs": COMPOUND, "ar1": AUTOREGRESSIVE}
+"""How partial correlations depend on theta, by the structure of the correlations."""
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
@@ -94,9 +97,10 @@ class Marginal:
     def partial_correlations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Positions in theta of the atanh partial correlations, and of the log sds of the two effects of each."""
         layout = self.layout
-        of = layout.first[layout.partial_factor]
-        at = layout.partial_first + np.arange(len(of))
-        return at, of + layout.partial_row, of + layout.partial_column
+        free = layout.partial_kind == FREE
+        sds = layout.sd_at[layout.partial_factor[free]]
+        each = np.arange(len(sds))
+        return layout.partial_at[free], sds[each, layout.partial_row[free]], sds[each, layout.partial_column[free]]
 
     @property
     def work(self) -> float:
@@ -339,28 +343,34 @@ def _layout(
     shifts = np.zeros((len(order), most, most))
     elements: list[str] = []
     codes: list[tuple[int, int, np.ndarray]] = []
-    first: list[int] = []
-    partials: list[tuple[int, int, int]] = []
+    sd_at = np.zeros((len(order), most), np.int64)
+    partials: list[tuple[int, int, int, int, int, int]] = []
     whole = is_decomposed(priors)
     for place, f in enumerate(order):
         factor, unit = design.factors[f], units.factors[f]
         q = len(factor.names)
         shifts[place, :q, :q] = unit.shift
-        first.append(len(elements))
-        for effect, scale in zip(factor.names, unit.scale, strict=True):
-            name = f"{sd_name(factor.name)}[{effect}]"
-            elements.append(name)
-            codes.append(PART_OF_JOINT if whole else encode(priors[name].in_units_of(units.unit / float(scale))))
+        for a, shares in enumerate(factor.structure.sd_of):
+            if shares == a:
+                name = f"{sd_name(factor.name)}[{factor.names[a]}]"
+                sd_at[place, a] = len(elements)
+                elements.append(name)
+                scaled = priors[name].in_units_of(units.unit / float(unit.scale[a])) if not whole else None
+                codes.append(PART_OF_JOINT if scaled is None else encode(scaled))
+            sd_at[place, a] = sd_at[place, shares]
+    sds = len(elements)
     for place, f in enumerate(order):
         factor = design.factors[f]
         for block in (b for b in factor.blocks if len(b) > 1):
-            eta = priors[corr_name(factor.name)].arguments["eta"]
+            prior, kind = priors[corr_name(factor.name)], _PARTIALS[factor.structure.kind]
             for i in range(1, len(block)):
                 for j in range(i):
-                    partials.append((place, block[i], block[j]))
-                    elements.append(f"{corr_name(factor.name)}[{factor.names[block[j]]}, {factor.names[block[i]]}]")
-                    codes.append(encode_partial(eta + (len(block) - 2 - j) / 2))
-    partial_first = len(elements) - len(partials)
+                    if kind == FREE or i == 1:
+                        first, second = factor.names[block[j]], factor.names[block[i]]
+                        elements.append(f"{corr_name(factor.name)}[{first}, {second}]")
+                        eta = prior.arguments.get("eta", 1.0)
+                        codes.append(encode_partial(eta + (len(block) - 2 - j) / 2) if kind == FREE else encode(prior))
+                    partials.append((place, block[i], block[j], len(elements) - 1, kind, i))
     sigma = -1
     if residual and design.residual is None:
         sigma = len(elements)
@@ -375,14 +385,17 @@ def _layout(
         if not inside:
             elements.append(f"{BETA}[{coef}]")
             codes.append(encode(prior))
-    where = np.array(partials, np.int64).reshape(-1, 3).T
+    where = np.ascontiguousarray(np.array(partials, np.int64).reshape(-1, 6).T)
     layout = Layout(
         effects=np.array([len(design.factors[f].names) for f in order], np.int64),
-        first=np.array(first, np.int64),
-        partial_factor=np.ascontiguousarray(where[0]),
-        partial_row=np.ascontiguousarray(where[1]),
-        partial_column=np.ascontiguousarray(where[2]),
-        partial_first=partial_first,
+        sd_at=sd_at,
+        partial_factor=where[0],
+        partial_row=where[1],
+        partial_column=where[2],
+        partial_at=where[3],
+        partial_kind=where[4],
+        partial_order=where[5],
+        sds=sds,
         sigma=sigma,
         kept=kept,
         kept_shift=np.ascontiguousarray(columns.taken_off[~integrated]),

@@ -12,9 +12,20 @@ import numpy as np
 from partialpool.distributions.density_kernel import place
 from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.cholesky import Common, Scales
+from partialpool.marginal.gaussian.partial_correlation import FREE, partial_correlation
 from partialpool.marginal.gaussian.variance_prior import Joint
 
-__all__ = ["Layout", "Normals", "Parameters", "common_of", "scaled_factors", "scales_of", "unpack", "unpack_many"]
+__all__ = [
+    "Layout",
+    "Normals",
+    "Parameters",
+    "common_of",
+    "partial_of",
+    "scaled_factors",
+    "scales_of",
+    "unpack",
+    "unpack_many",
+]
 
 
 class Layout(NamedTuple):
@@ -24,12 +35,15 @@ class Layout(NamedTuple):
     ----------
     effects
         Effects of each factor, in elimination order: leaf, branch (if any), tail factors.
-    first
-        Position in theta of each factor's first log sd.
+    sd_at
+        Position in theta of each effect's log sd, (factors, most effects); effects may share one.
     partial_factor, partial_row, partial_column
         Factor (in elimination order), row and column of each partial correlation, row by row.
-    partial_first
-        Position in theta of the first partial correlation; they are consecutive.
+    partial_at, partial_kind, partial_order
+        Position in theta of what determines each partial correlation; how it does (`partial_correlation.py`); the row's
+        place among the effects of its block.
+    sds
+        Number of elements that are log sds; the first ones.
     sigma
         Position of log sigma; -1 if the residual sds are known.
     kept
@@ -47,11 +61,14 @@ class Layout(NamedTuple):
     """
 
     effects: np.ndarray
-    first: np.ndarray
+    sd_at: np.ndarray
     partial_factor: np.ndarray
     partial_row: np.ndarray
     partial_column: np.ndarray
-    partial_first: int
+    partial_at: np.ndarray
+    partial_kind: np.ndarray
+    partial_order: np.ndarray
+    sds: int
     sigma: int
     kept: int
     kept_shift: np.ndarray
@@ -100,16 +117,16 @@ def unpack(layout: Layout, thetas: np.ndarray, i: int) -> Parameters:
     corr = np.zeros((factors, most, most))
     for f in range(factors):
         for a in range(layout.effects[f]):
-            x = layout.first[f] + a
+            x = layout.sd_at[f, a]
             sd[f, a] = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])[0]
             corr[f, a, a] = 1.0
     for n in range(len(layout.partial_factor)):
         f, row, column = layout.partial_factor[n], layout.partial_row[n], layout.partial_column[n]
-        x = thetas[i, layout.partial_first + n]
+        z, rest, _ = partial_of(layout, n, thetas, i)
         # L_ii holds the remainder of the row so far.
         left = corr[f, row, row]
-        corr[f, row, column] = np.tanh(x) * left
-        corr[f, row, row] = left / np.cosh(x)
+        corr[f, row, column] = z * left
+        corr[f, row, row] = left * rest
     sigma = 1.0
     if layout.sigma >= 0:
         x = layout.sigma
@@ -119,6 +136,17 @@ def unpack(layout: Layout, thetas: np.ndarray, i: int) -> Parameters:
         x = layout.kept + k
         kept[k] = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])[0]
     return Parameters(sd, corr, sigma, kept)
+
+
+@part
+def partial_of(layout: Layout, n: int, thetas: np.ndarray, i: int) -> tuple[float, float, float]:
+    """Return partial correlation n, z, of row i of thetas; sqrt(1 - z^2); the slope of atanh z along its element."""
+    x, kind, order = layout.partial_at[n], layout.partial_kind[n], layout.partial_order[n]
+    rho, slope = thetas[i, x], 1.0
+    if kind != FREE:
+        rho, slope, _, _ = place(layout.coordinates[x], layout.arguments, x, rho)
+    z, rest, by_rho = partial_correlation(kind, order, order - (layout.partial_row[n] - layout.partial_column[n]), rho)
+    return z, rest, by_rho * slope
 
 
 @part

@@ -231,7 +231,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     along_root = divide_by_root(bar, effects, root)
     pulled = call_backward(_backward(problem), (here, scales, common, factorised, offsets, noise, bar))
     add_prior_gradient(layout, theta, slopes)
-    add_scales_gradient(layout, parameters, pulled.products, theta[0], slopes)
+    add_scales_gradient(layout, parameters, pulled.products, theta, slopes)
     for k in range(rhs):
         place_of = layout.kept + k
         by = place(layout.coordinates[place_of], layout.arguments, place_of, at[place_of])[1]

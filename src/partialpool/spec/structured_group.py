@@ -1,0 +1,67 @@
+"""Grouping terms whose effects have a covariance with a structure: `cs(0 + visit | g)`, `(1 + x | gr(g, by=arm))`."""
+
+import re
+from typing import Any, Final
+
+from partialpool.errors import FormulaError
+from partialpool.spec.tokenize import outer_split, split_group
+
+__all__ = ["read_by", "read_structured"]
+
+_STRUCTURED: Final = re.compile(r"(cs|ar1|diag|us|homcs|homdiag|hetar1)\s*\((.*)\)", re.DOTALL)
+_GLMMTMB: Final = {"us": (None, None), "homcs": ("cs", True), "homdiag": ("diag", True), "hetar1": ("ar1", False)}
+"""Names of glmmTMB that are read too."""
+_GROUPED: Final = re.compile(r"gr\s*\((.*)\)", re.DOTALL)
+_NAME: Final = re.compile(r"[^\W\d_]\w*|`[^`:/]+`")
+
+
+def read_structured(piece: str) -> tuple[str, str, bool, str | None, bool | None] | None:
+    """Read `cs(effects | factor, hom=True)`: effects, factor, correlated, covariance, hom; None for another term.
+
+    Examples
+    --------
+    >>> read_structured("ar1(0 + visit | patient)")
+    ('0 + visit', 'patient', True, 'ar1', None)
+    >>> read_structured("(1 | g)") is None
+    True
+    """
+    found = _STRUCTURED.fullmatch(piece.strip())
+    if found is None:
+        return None
+    inside, *options = outer_split(found[2], ",")
+    grouping = split_group(f"({inside.strip()})")
+    if grouping is None:
+        return None
+    covariance, hom = _GLMMTMB.get(found[1], (found[1], None))
+    said = [option.replace(" ", "") for option in options]
+    if not grouping[2] or said not in ([], ["hom=True"], ["hom=False"]) or (said and found[1] in _GLMMTMB):
+        raise FormulaError(
+            f"cannot read {found[1]}(...)",
+            got=repr(piece.strip()),
+            allowed="cs(effects | factor), ar1(effects | factor) or diag(effects | factor), each with hom=True or False",
+            do="write one bar, and hom=True for one sd of all effects",
+        )
+    return (*grouping[:2], True, covariance, said[0] == "hom=True" if said else hom)
+
+
+def read_by(factor: str) -> tuple[str, str | None]:
+    """Split `gr(g, by=arm)` into the factor and the column of `by`; another factor is returned as it is.
+
+    Examples
+    --------
+    >>> read_by("gr(patient, by=arm)"), read_by("site")
+    (('patient', 'arm'), ('site', None))
+    """
+    found = _GROUPED.fullmatch(factor.strip())
+    if found is None:
+        return factor, None
+    name, *options = (part.strip() for part in outer_split(found[1], ","))
+    sides: list[Any] = [[side.strip() for side in outer_split(option, "=")] for option in options]
+    if len(sides) > 1 or any(len(s) != 2 or s[0] != "by" or not _NAME.fullmatch(s[1]) for s in sides):
+        raise FormulaError(
+            "cannot read gr(...)",
+            got=repr(factor.strip()),
+            allowed="gr(factor, by=column)",
+            do="state known covariances of levels by cov= of pp.fit or pp.Group; other options are not available",
+        )
+    return name, sides[0][1].strip("`") if sides else None
