@@ -61,8 +61,8 @@ class LikelihoodFit:
     @property
     def n_parameters(self) -> int:
         """Number of parameters estimated: fixed effects, sds, correlations, sigma or the family's own."""
-        pairs = sum(len(b) * (len(b) - 1) // 2 for f in self.design.factors for b in f.blocks)
-        sds = sum(len(f.names) for f in self.design.factors)
+        pairs = sum(len(f.parameter_pairs) for f in self.design.factors)
+        sds = sum(len(f.structure.own_sds) for f in self.design.factors)
         own = sum(self.maximum.own[name].size for name in self.maximum.estimated)
         residual = len(self._residual) + (self.maximum.sigma is not None)
         return len(self.design.common.coefs) + sds + pairs + own + residual
@@ -92,13 +92,9 @@ class LikelihoodFit:
         rows: list[tuple[str, str, str, float]] = []
         for factor, sd, corr in zip(self.design.factors, self.maximum.sd, self.maximum.corr, strict=True):
             known = np.where(np.outer(sd, sd) > 0, corr, np.nan)
-            rows += [(factor.name, e, "", float(s)) for e, s in zip(factor.names, sd, strict=True)]
-            for block in factor.blocks:
-                rows += [
-                    (factor.name, factor.names[i], factor.names[j], float(known[i, j]))
-                    for n, j in enumerate(block)
-                    for i in block[:n]
-                ]
+            names = factor.names
+            rows += [(factor.name, names[i], "", float(sd[i])) for i in factor.structure.own_sds]
+            rows += [(factor.name, names[i], names[j], float(known[i, j])) for i, j in factor.parameter_pairs]
         if self.maximum.sigma is not None:
             rows.append(("residual", "sigma", "", self.maximum.sigma))
         rows += self._residual

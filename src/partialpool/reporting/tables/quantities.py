@@ -206,7 +206,7 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     for factor in fit.design.factors:
         of, sd, corr = labels.factor(factor.name), sd_name(factor.name), corr_name(factor.name)
         named = {effect: labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names}
-        pairs = [(i, j) for block in factor.blocks for n, j in enumerate(block) for i in block[:n]]
+        pairs = factor.parameter_pairs
         for place, told in (("", ""), ("_at_means", ", at the means")):
             for effect in factor.names:
                 if (term := f"{sd}{place}[{effect}]") in draws:
