@@ -179,7 +179,7 @@ def _factor_effects(
         recipe, values = full.without(find_empty(every, full.crossed), every)
         recipes.append(recipe)
         columns.append(values)
-        positions = range(start, start + len(recipe.names))
+        range(start, start + len(recipe.names))
         added, shared = structured_blocks(group, recipe, start)
         blocks += added
         sd_of += shared

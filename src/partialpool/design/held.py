@@ -190,7 +190,7 @@ def spline_range(design: Design, column: str) -> tuple[float, float] | None:
 
 
 def _terms(spec: ModelSpec) -> tuple[str, ...]:
-    return (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
+    return (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.columns_of[0]))
 
 
 def read_columns(design: Design, *, common: bool = True, offset: bool = False) -> list[str]:

@@ -78,7 +78,10 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
     """
     if not design.factors:
         return ()
-    parts = [part_of(factor) for factor in design.factors]
+    # Where sds or correlations depend on one another, Sigma is not linear in few parameters: not judged here.
+    parts = [part_of(factor) for factor in design.factors if not factor.structure.is_stated]
+    if not parts:
+        return ()
     if _residual_name(design):
         parts.append(residual_part(design.n_rows))
     plain, projected = _unit_norms(parts, *gram_matrices(parts, common_basis(design)))

@@ -44,6 +44,9 @@ def without_effects(
             intercept = group.intercept or (structural and not slopes)
             if not (slopes or intercept) or (group.intercept and not alive):
                 continue
+            if group.by is not None or factor.structure.is_stated:  # all of its effects, or none
+                groups.append(group)
+                continue
             kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
             one = any(name == factor.name and {first, second} <= kept for name, first, second in tied)
             correlated = group.correlated and not one

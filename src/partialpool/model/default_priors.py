@@ -43,9 +43,9 @@ from partialpool.design.design import CommonEffects, Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
+from partialpool.model.effect_correlation import check_stated_structure, default_effect_correlation
 from partialpool.model.residual_prior import default_correlation
 from partialpool.model.variance_prior import decompose
-from partialpool.model.effect_correlation import default_correlation
 from partialpool.names import BETA, ICC, INTERCEPT, RESIDUAL_CORRELATION, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.tabulate import TextTable
 
@@ -187,6 +187,8 @@ def resolve_priors(design: Design) -> PriorSet:
     Prior('HalfStudentT', nu=3, sigma=19.5566)
     """
     user = design.spec.priors
+    for factor in design.factors:
+        check_stated_structure(factor, user, decomposed=design.spec.states_shares)
     entries = tuple(_defaults(design, decomposed=design.spec.states_shares))
     coefficients = [f"{BETA}[{coef}]" for coef in design.common.coefs]
     single = [entry.parameter for entry in entries if not entry.shares and entry.parameter not in coefficients]
@@ -225,7 +227,7 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
         if not decomposed:
             yield from _sd_defaults(factor, scales)
         if factor.correlated:
-            yield ResolvedPrior(corr_name(factor.name), *default_correlation(factor), True)
+            yield ResolvedPrior(corr_name(factor.name), *default_effect_correlation(factor), True)
     family = design.spec.family_record
     for name, prior in family.parameters:
         if name == SIGMA and (decomposed or design.se is not None):

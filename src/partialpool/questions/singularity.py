@@ -201,14 +201,9 @@ def singularity(fit: Fit) -> xr.Dataset:
 
 
 def _pairs_of(design: Design) -> list["_Pair"]:
-    """Return every pair of effects that have a correlation."""
-    return [
-        _Pair(f, block[i], block[j], len(block))
-        for f in design.factors
-        for block in f.blocks
-        for j in range(len(block))
-        for i in range(j)
-    ]
+    """Return every pair of effects whose correlation is a parameter."""
+    sizes = {(f.name, e): len(block) for f in design.factors for block in f.blocks for e in block}
+    return [_Pair(f, i, j, sizes[f.name, i]) for f in design.factors for i, j in f.parameter_pairs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +245,7 @@ def _mass_near_zero(fit: Fit, terms: list[tuple[FactorEffects, int]]) -> _NearZe
     information = row_information_of(design, _residual_variance(fit))
     small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
-    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
+    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.sd_parameters[e]}]") for f, e in terms]
     near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
     return _NearZero(contribution, small, near, near_prior, priors, scales)
 
@@ -317,7 +312,12 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
     for k, pair in enumerate(pairs):
         corr = effects_at_means(posterior, pair.factor)[1]
         draws[..., k] = corr[..., pair.first, pair.second]
-        a = fit.priors[corr_name(pair.factor.name)].arguments["eta"] + pair.size / 2 - 1
+        stated = fit.priors[corr_name(pair.factor.name)]
+        if pair.factor.structure.has_one_correlation:
+            rho = frozen(stated)
+            prior[k] = rho.cdf(-EXTREME) + rho.sf(EXTREME)
+            continue
+        a = stated.arguments["eta"] + pair.size / 2 - 1
         prior[k] = 2 * scipy.stats.beta(a, a).cdf((1 - EXTREME) / 2)
     return draws, (np.abs(draws) > EXTREME).mean(axis=(0, 1)), prior
 

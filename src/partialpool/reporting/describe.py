@@ -122,9 +122,12 @@ def _words_of(factor: FactorEffects) -> str:
         joined = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
         verb = "varies" if len(names) == 1 else "vary"
         correlated = ", correlated" if len(names) > 1 else ""
+        correlated += f", with {factor.structure.in_words}" if len(names) > 1 and factor.structure.is_stated else ""
         correlated += ", with the given covariance between levels" if factor.kinship is not None else ""
         parts.append(f"{joined} {verb} over the {factor.n_levels} levels of {factor.name}{correlated}.")
     independent = " The blocks are independent." if len(factor.blocks) > 1 else ""
+    if factor.structure.kind == "diag" and factor.structure.is_stated:
+        independent += " They share one sd."
     return " ".join(parts) + independent
 
 

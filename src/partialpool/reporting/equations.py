@@ -104,7 +104,7 @@ def _predictor(design: Design) -> Iterator[_Line]:
 def _effects(factor: FactorEffects) -> Iterator[_Line]:
     """Write the effects' distribution, b ~ Normal(0, sd) or b ~ MvNormal(0, Sigma), and the parts of Sigma."""
     b = subscript(identifier("b"), row(word(factor.name), operator("="), identifier("g")))
-    sds = [subscript(word("sd"), word(f"{factor.name}, {effect}")) for effect in factor.names]
+    sds = [subscript(word("sd"), word(f"{factor.name}, {effect}")) for effect in factor.sd_parameters]
     known: tuple[Element, ...] = ()
     if factor.kinship is not None:
         b = subscript(identifier("b"), word(factor.name))
@@ -121,6 +121,11 @@ def _effects(factor: FactorEffects) -> Iterator[_Line]:
     parts = (diagonal, subscript(identifier("R"), word(factor.name)), diagonal) if factor.correlated else None
     yield sigma, operator("="), row(*parts) if parts else superscript(diagonal, word("2"))
     yield diagonal, operator("="), applied(word("diag"), *sds)
+    if factor.structure.has_one_correlation:
+        rho = subscript(identifier("ρ"), word(factor.name))
+        power = row(operator("|"), identifier("i"), operator("−"), identifier("j"), operator("|"))
+        entry = subscript(identifier("R"), row(word(factor.name), operator(","), identifier("i"), identifier("j")))
+        yield entry, operator("="), rho if factor.structure.kind == "cs" else superscript(rho, power)
 
 
 def _joint_prior(design: Design, priors: PriorSet) -> Iterator[_Line]:

@@ -150,7 +150,8 @@ class ModelSpec:
             object.__setattr__(self, name, value)
         check_no_effect_twice(self.groups)
         check_names_apart(self.factors, self.columns)
-        check_stated_priors(self.priors, self.factors, self.family_record, link=self.link, se=self.se)
+        one = tuple(group.factor for group in self.groups if group.covariance)
+        check_stated_priors(self.priors, self.factors, self.family_record, link=self.link, se=self.se, structured=one)
 
     @classmethod
     def from_formula(

@@ -46,7 +46,13 @@ def replaced_by(name: str, new: Iterable[str], factors: tuple[str, ...]) -> bool
 
 
 def check_stated_priors(
-    priors: Mapping[str, Prior], factors: tuple[str, ...], family: Family, *, link: str, se: str | None
+    priors: Mapping[str, Prior],
+    factors: tuple[str, ...],
+    family: Family,
+    *,
+    link: str,
+    se: str | None,
+    structured: tuple[str, ...] = (),
 ) -> None:
     """Refuse priors whose distribution does not suit their parameter, and two priors for one quantity.
 
@@ -55,7 +61,9 @@ def check_stated_priors(
     PriorError
         The message names the prior.
     """
-    _check_supports(priors, factors, family)
+    rhos = {corr_name(factor) for factor in structured}
+    _check_one_correlation({name: prior for name, prior in priors.items() if name in rhos})
+    _check_supports({name: prior for name, prior in priors.items() if name not in rhos}, factors, family)
     _check_truncated(priors, family)
     whole = [name for name in priors if name.partition("[")[0] in share_parameters(factors)]
     if family.is_latent and TOTAL_SD in priors:
@@ -92,6 +100,19 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
                 do="use a half-distribution (HalfNormal instead of Normal): its mass is above 0"
                 if support == "positive"
                 else "choose such a distribution",
+            )
+
+
+def _check_one_correlation(priors: Mapping[str, Prior]) -> None:
+    """Refuse priors of the correlation of `cs` and `ar1` that are not uniform within -1 and 1."""
+    for name, prior in priors.items():
+        inside = prior.distribution == "Uniform" and prior.arguments["lower"] >= -1 and prior.arguments["upper"] <= 1
+        if not inside:
+            raise PriorError(
+                f"this prior does not fit {name}, a single correlation",
+                got=str(prior),
+                allowed="Uniform(lower=..., upper=...) within -1 and 1",
+                do="for instance pp.Prior('Uniform', lower=0, upper=1) for correlations that are not negative",
             )
 
 

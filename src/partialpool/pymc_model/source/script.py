@@ -47,8 +47,16 @@ def write_script(design: Design, priors: PriorSet) -> str:
     Raises
     ------
     EngineError
-        Residuals with several sds, or correlated.
+        Residuals with several sds, or correlated; group effects whose covariance has a structure.
     """
+    for group in design.spec.groups:
+        if group.covariance or group.hom or group.by:
+            raise EngineError(
+                "there is no script of a model whose group effects have a covariance with a structure",
+                got=str(group),
+                allowed="unstructured covariances, and independent effects with an sd each",
+                do="use pp.build_model, which returns the PyMC model itself",
+            )
     if design.residual is not None:
         raise EngineError(
             "there is no script of a model whose residuals have several sds or correlations",

@@ -1,0 +1,265 @@
+"""Covariances of group effects with a structure: cs, ar1, equal sds, by; notations, densities, likelihoods, refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import partialpool as pp
+from checks.refusals import check_refused
+from checks.residuals import reference_table
+from partialpool.design.build import build_design
+from partialpool.marginal.gaussian.marginal import build_marginal
+from partialpool.marginal.gaussian.partial_correlation import AUTOREGRESSIVE, COMPOUND, partial_correlation
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.effect_correlation import structured_correlation
+from partialpool.model.partial_correlations import cholesky_of_partials
+from partialpool.model.prior import draw_prior, log_prior_density
+from partialpool.pymc_model.build import build_pymc_model
+from partialpool.sampling.mixing import mcse_mean
+
+REFERENCE = json.loads((Path(__file__).parent / "reference" / "effect_covariances.json").read_text())
+SETTINGS = {"seed": 1, "draws": 250, "progressbar": False}
+FORMULAS = (
+    "y ~ x + cs(0 + visit | g)",
+    "y ~ x + cs(0 + visit | g, hom=True)",
+    "y ~ ar1(0 + visit | g)",
+    "y ~ ar1(0 + visit | g, hom=False) + (1 | h)",
+    "y ~ diag(0 + visit | g, hom=True) + (1 | h)",
+    "y ~ (1 + x | gr(g, by=arm))",
+    "y ~ cs(0 + visit | gr(g, by=arm))",
+    "y ~ x + cs(1 + x + I(x**2) | g)",
+)
+
+
+def panel(people=24, visits=4, seed=5):
+    """Two rows for each person and visit, people in two arms and in six groups of another factor."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(people), 2 * visits)
+    visit = np.tile(np.repeat(np.arange(visits), 2), people)
+    effects = rng.normal(0, 1, (people, visits)) @ np.linalg.cholesky(0.4 + 0.6 * np.eye(visits)).T
+    table = {
+        "y": 3 + effects[person, visit] + rng.normal(0, 0.7, len(person)),
+        "x": rng.normal(2, 1, len(person)),
+        "g": [f"p{k}" for k in person],
+        "h": [f"h{k}" for k in rng.integers(0, 6, len(person))],
+        "visit": [f"v{k}" for k in visit],
+        "arm": np.where(person % 2, "new", "old"),
+    }
+    return pd.DataFrame(table)
+
+
+def sleep():
+    """The reference's table: days as a category, and in thirds."""
+    table = pp.load_dataset("sleepstudy")
+    thirds = np.array(["early", "middle", "late"])[np.minimum(table["Days"] // 3, 2)]
+    return table.assign(third=thirds, day=pd.Categorical(table["Days"].astype(int).astype(str)))
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_notation_is_the_same_specification(formula):
+    spec = pp.ModelSpec.from_formula(formula)
+    assert pp.ModelSpec.from_formula(spec.to_formula()) == spec
+    assert pp.ModelSpec.from_toml_text(spec.to_toml()) == spec
+    assert pp.ModelSpec(spec.response, spec.common, spec.groups, intercept=spec.intercept) == spec
+
+
+def test_keywords_and_names_of_glmmtmb():
+    group = pp.Group("g", slopes=["visit"], intercept=False, covariance="cs", hom=True, by="arm")
+    assert str(group) == "cs(0 + visit | gr(g, by=arm), hom=True)"
+    assert pp.ModelSpec.from_formula(f"y ~ {group}").groups == (group,)
+    assert pp.ModelSpec.from_formula("y ~ homcs(0 + visit | g)").groups[0].hom
+    assert pp.ModelSpec.from_formula("y ~ diag(x | g)") == pp.ModelSpec.from_formula("y ~ (x || g)")
+    assert pp.ModelSpec.from_formula("y ~ us(x | g)") == pp.ModelSpec.from_formula("y ~ (x | g)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "rhos"), [("cs", COMPOUND, (-0.19, 0.0, 0.6)), ("ar1", AUTOREGRESSIVE, (-0.9, 0.0, 0.7))]
+)
+def test_partial_correlations_give_the_structured_matrix(kind, code, rhos):
+    pairs = [(i, j) for i in range(1, 6) for j in range(i)]
+    found = partial_correlation.py_func if hasattr(partial_correlation, "py_func") else partial_correlation
+    for rho in rhos:
+        z = np.array([found(code, i, j, rho)[0] for i, j in pairs])
+        half = cholesky_of_partials(z[None], 6)[0]
+        np.testing.assert_allclose(half @ half.T, structured_correlation(kind, np.array([rho]), 6)[0], atol=1e-12)
+        for i, j in pairs:
+            value, rest, slope = found(code, i, j, rho)
+            step = 1e-6
+            ends = [np.arctanh(found(code, i, j, rho + sign * step)[0]) for sign in (1, -1)]
+            assert rest == pytest.approx(np.sqrt(1 - value**2), rel=1e-10)
+            assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_the_gradient_is_that_of_differences(formula):
+    design = build_design(pp.ModelSpec.from_formula(formula), panel(people=8))
+    marginal = build_marginal(design, resolve_priors(design))
+    for theta in np.random.default_rng(2).normal(0, 0.3, (3, marginal.size)):
+        value, gradient = marginal.gradient(theta)
+        assert value == pytest.approx(marginal.log_density(theta), rel=1e-12)
+        steps = 1e-5 * np.eye(marginal.size)
+        slopes = [(marginal.log_density(theta + s) - marginal.log_density(theta - s)) / 2e-5 for s in steps]
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("formula", REFERENCE)
+@pytest.mark.parametrize("method", ["ml", "reml"])
+def test_log_likelihoods_are_those_of_glmmtmb_and_lme4(formula, method):
+    table = reference_table("bodyweight") if formula.startswith("weight") else sleep()
+    found = pp.maximum_likelihood(formula, table, reml=method == "reml")
+    assert found.log_likelihood == pytest.approx(REFERENCE[formula][method], abs=1e-5)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_the_likelihood_at_the_maximum_is_that_of_the_dense_normal(formula):
+    table = panel()
+    fit = pp.maximum_likelihood(formula, table)
+    design, at = fit.design, fit.maximum
+    covariance = np.eye(design.n_rows) * at.sigma**2
+    for factor, sd, corr in zip(design.factors, at.sd, at.corr, strict=True):
+        same = factor.codes[:, None] == factor.codes
+        covariance += same * (factor.values @ (sd[:, None] * corr * sd) @ factor.values.T)
+    mean = np.column_stack([np.ones(design.n_rows), design.common.values]) @ at.beta
+    expected = stats.multivariate_normal(mean, covariance).logpdf(design.response.values)
+    assert fit.log_likelihood == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_the_pymc_model_has_the_structure(formula):
+    design = build_design(pp.ModelSpec.from_formula(formula), panel())
+    model = build_pymc_model(design, resolve_priors(design))
+    rng = np.random.default_rng(3)
+    point = {key: value + rng.normal(0, 0.2, np.shape(value)) for key, value in model.initial_point().items()}
+    factor = design.factors[0]
+    names = [
+        "sd_g",
+        *(["corr_g"] if factor.correlated else []),
+        "beta",
+        "sigma",
+        *(f"b_{f.name}" for f in design.factors),
+    ]
+    compiled = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]), on_unused_input="ignore")
+    values = dict(zip(names, compiled(point), strict=True))
+    np.testing.assert_array_equal(values["sd_g"], values["sd_g"][list(factor.structure.sd_of)])
+    assert len(np.unique(values["sd_g"])) == len(factor.structure.own_sds)
+    for block in factor.blocks if factor.structure.has_one_correlation else ():
+        rho = np.array([values["corr_g"][block[0], block[1]]])
+        own = structured_correlation(factor.structure.kind, rho, len(block))[0]
+        np.testing.assert_allclose(values["corr_g"][np.ix_(block, block)], own, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        pytest.param("y ~ x + cs(0 + visit | g)", marks=pytest.mark.slow),
+        pytest.param("y ~ ar1(0 + visit | g)", marks=pytest.mark.thorough),
+        pytest.param("y ~ (1 + x | gr(g, by=arm))", marks=pytest.mark.slow),
+    ],
+)
+def test_posteriors_agree_with_pymc(formula):
+    table = panel()
+    ours = pp.fit(formula, table, seed=1, progressbar=False)
+    theirs = pp.fit(formula, table, engine="pymc", seed=2, draws=500, progressbar=False)
+    for name in ("beta", "sd_g", "corr_g", "sigma"):
+        one, other = (fit.posterior[name].transpose("chain", "draw", ...).to_numpy() for fit in (ours, theirs))
+        one, other = (values.reshape(*values.shape[:2], -1) for values in (one, other))
+        for k in range(one.shape[2]):
+            if one[..., k].std() < 1e-12:
+                continue
+            error = np.hypot(mcse_mean(one[..., k]), mcse_mean(other[..., k]))
+            assert abs(one[..., k].mean() - other[..., k].mean()) < 5 * error, (name, k)
+
+
+def test_prior_draws_have_the_structure_and_its_density():
+    for formula in FORMULAS[:5]:
+        design = build_design(pp.ModelSpec.from_formula(formula), panel())
+        priors = resolve_priors(design)
+        draws = draw_prior(design, priors, 50, seed=1)
+        factor = design.factors[0]
+        assert all(np.isfinite(values).all() for values in log_prior_density(design, priors, draws).values())
+        if factor.structure.has_one_correlation:
+            corr = draws["corr_g"]
+            np.testing.assert_allclose(
+                corr, structured_correlation(factor.structure.kind, corr[:, 0, 1], 4), atol=1e-12
+            )
+
+
+def test_by_is_a_fit_of_each_category_if_nothing_is_shared():
+    """With all coefficients of their own, and known residual sd, categories are separate models."""
+    table = panel().assign(s=0.7)
+    both = pp.maximum_likelihood("y | se(s) ~ 0 + arm + arm:x + (1 + x | gr(g, by=arm))", table)
+    apart = [
+        pp.maximum_likelihood("y | se(s) ~ 1 + x + (1 + x | g)", table[table["arm"] == arm]) for arm in ("new", "old")
+    ]
+    assert both.log_likelihood == pytest.approx(sum(fit.log_likelihood for fit in apart), abs=1e-6)
+    assert both.n_parameters == sum(fit.n_parameters for fit in apart)
+
+
+def test_a_summary_shows_each_parameter_once():
+    fit = pp.fit("y ~ x + ar1(0 + visit | g)", panel(), **SETTINGS)
+    text = str(fit)
+    assert text.count("corr(") == 1
+    assert "visit[v1]" not in text.split("Fixed effects", maxsplit=1)[0].replace("corr(visit[v0], visit[v1])", "")
+    assert pp.maximum_likelihood("y ~ x + ar1(0 + visit | g)", panel()).n_parameters == 2 + 2 + 1
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ ar1(0 + visit | g)", "y ~ diag(0 + visit | g, hom=True)", "y ~ (1 + x | gr(g, by=arm))"]
+)
+def test_units_and_the_order_of_rows_change_nothing(formula):
+    table = panel()
+    changed = table.assign(y=100 * table["y"], x=table["x"] / 1000).sample(frac=1, random_state=1)
+    one, other = (
+        build_marginal(d, resolve_priors(d))
+        for d in (build_design(pp.ModelSpec.from_formula(formula), t) for t in (table, changed))
+    )
+    theta = np.linspace(-0.4, 0.4, one.size)
+    assert one.elements == other.elements
+    jacobian = len(table) * np.log(100)
+    assert one.log_density(theta) == pytest.approx(other.log_density(theta) + jacobian, rel=1e-9)
+
+
+def test_a_uniform_prior_of_the_correlation_is_understood():
+    fit = pp.fit("y ~ cs(0 + visit | g)", panel(), priors={"corr_g": pp.Prior("Uniform", lower=0, upper=1)}, **SETTINGS)
+    assert fit.posterior["corr_g"].min() >= 0
+
+
+WRONG = {
+    "two bars": ("y ~ cs(0 + visit || g)", "cannot read cs"),
+    "unknown option": ("y ~ ar1(0 + visit | g, order=2)", "hom=True"),
+    "unknown option of gr": ("y ~ (1 | gr(g, cov=A))", "gr(factor, by=column)"),
+    "one effect": ("y ~ cs(1 | g)", "several effects"),
+    "an intercept in ar1": ("y ~ ar1(visit | g)", "without an intercept"),
+    "ar1 of a number": ("y ~ ar1(0 + x + I(x**2) | g)", "ordered categories"),
+    "equal sds of unlike effects": ("y ~ cs(1 + x + I(x**2) | g, hom=True)", "one sd"),
+    "by varies within levels": ("y ~ (1 | gr(h, by=arm))", "varies within levels"),
+    "by of a number": ("y ~ (1 | gr(g, by=x))", "must be categories"),
+    "two terms of one factor": ("y ~ cs(0 + visit | g) + (0 + x | g)", "several terms"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_uses_are_refused_with_what_to_do(case):
+    formula, mention = WRONG[case]
+    check_refused(pp.PartialPoolError, lambda: pp.fit(formula, panel(), **SETTINGS), mention)
+
+
+def test_wrong_keywords_are_refused():
+    check_refused(pp.SpecError, lambda: pp.Group("g", covariance="toep"), "unknown covariance")
+    check_refused(pp.SpecError, lambda: pp.Group("g", slopes=["x"], covariance="cs", correlated=False), "correlated")
+    check_refused(pp.SpecError, lambda: pp.Group("g", slopes=["x"], hom=True), "equal sds")
+    check_refused(pp.SpecError, lambda: pp.Group("g", by=3), "name of a column")
+    check_refused(pp.SpecError, lambda: pp.Group("g", slopes=["x"], covariance="cs", hom="yes"), "hom of a Group")
+    wrong = {"corr_g": pp.Prior("LKJ", eta=2)}
+    check_refused(pp.PriorError, lambda: pp.fit("y ~ cs(0 + visit | g)", panel(), priors=wrong, **SETTINGS), "Uniform")
+    wide = {"corr_g": pp.Prior("Uniform", lower=-0.9, upper=1)}
+    check_refused(pp.PriorError, lambda: pp.fit("y ~ cs(0 + visit | g)", panel(), priors=wide, **SETTINGS), "definite")
+    joint = {"icc": pp.Prior("Beta", alpha=1, beta=1)}
+    call = lambda: pp.fit("y ~ ar1(0 + visit | g)", panel(), priors=joint, **SETTINGS)  # noqa: E731
+    check_refused(pp.PriorError, call, "share one sd")
+    script = lambda: pp.pymc_source("y ~ ar1(0 + visit | g)", panel())  # noqa: E731
+    check_refused(pp.EngineError, script, "build_model")
