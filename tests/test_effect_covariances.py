@@ -1,4 +1,4 @@
-"""Covariances of group effects with a structure: cs, ar1, equal sds, by; notations, densities, likelihoods, refusals."""
+"""Covariances of group effects with a structure: cs, ar1, equal sds, by."""
 
 import json
 from pathlib import Path

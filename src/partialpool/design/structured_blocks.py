@@ -69,7 +69,7 @@ def check_structure(group: Group, factor: FactorEffects, frame: pd.DataFrame) ->
         raise DataError(
             "ar1 needs effects of ordered categories",
             got=f"{', '.join(factor.names)} over {factor.name}",
-            allowed=f"ar1(0 + visit | {factor.name}): the categories of one column, without an intercept, in their order",
+            allowed=f"ar1(0 + visit | {factor.name}): the categories of a column, without an intercept, in order",
             do="write 0 + and one column; write C(week) for a column of numbers",
         )
     if group.hom and INTERCEPT in factor.names and len(factor.names) > 1:

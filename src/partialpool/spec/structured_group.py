@@ -38,7 +38,7 @@ def read_structured(piece: str) -> tuple[str, str, bool, str | None, bool | None
         raise FormulaError(
             f"cannot read {found[1]}(...)",
             got=repr(piece.strip()),
-            allowed="cs(effects | factor), ar1(effects | factor) or diag(effects | factor), each with hom=True or False",
+            allowed="cs(effects | factor), ar1(effects | factor) diag(effects | factor); hom=True or False",
             do="write one bar, and hom=True for one sd of all effects",
         )
     return (*grouping[:2], True, covariance, said[0] == "hom=True" if said else hom)
