@@ -76,9 +76,9 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
     >>> not_identified(build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), table))
     ()
     """
-    if not design.factors:
+    if not design.grouping:
         return ()
-    parts = [part_of(factor) for factor in design.factors]
+    parts = [part_of(factor) for factor in design.grouping]
     if _residual_name(design):
         parts.append(residual_part(design.n_rows))
     plain, projected = _unit_norms(parts, *gram_matrices(parts, common_basis(design)))
@@ -160,7 +160,7 @@ def _dependency(design: Design, entries: list[tuple[Part, int, int]], *, absorbe
             sds.append(f"sd_{name}[{names[first]}]")
         else:
             correlations.append(f"corr_{name}[{names[first]}, {names[second]}]")
-    factors = [factor for factor in design.factors if factor.name in effects]
+    factors = [factor for factor in design.grouping if factor.name in effects]
     written = [term for factor in factors for term in _terms(design, factor, effects[factor.name])]
     terms = listed(written) if written else ""
     parameters = (*sds, *([_residual_name(design)] if residual else []), *correlations)
