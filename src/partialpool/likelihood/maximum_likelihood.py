@@ -61,8 +61,8 @@ class LikelihoodFit:
     @property
     def n_parameters(self) -> int:
         """Number of parameters estimated: fixed effects, sds, correlations, sigma or the family's own."""
-        pairs = sum(len(b) * (len(b) - 1) // 2 for f in self.design.factors for b in f.blocks)
-        sds = sum(len(f.names) for f in self.design.factors)
+        pairs = sum(len(f.parameter_pairs) for f in self.design.factors)
+        sds = sum(len(f.structure.own_sds) for f in self.design.factors)
         own = sum(self.maximum.own[name].size for name in self.maximum.estimated)
         residual = len(self._residual) + (self.maximum.sigma is not None)
         return len(self.design.common.coefs) + sds + pairs + own + residual
@@ -92,6 +92,9 @@ class LikelihoodFit:
         rows: list[tuple[str, str, str, float]] = []
         for factor, sd, corr in zip(self.design.factors, self.maximum.sd, self.maximum.corr, strict=True):
             known = np.where(np.outer(sd, sd) > 0, corr, np.nan)
+            if factor.is_smooth:
+                rows.append((factor.name, "departures", "", float(sd[0])))
+                continue
             rows += [(factor.name, e, "", float(s)) for e, s in zip(factor.names, sd, strict=True)]
             for block in factor.blocks:
                 rows += [
@@ -151,7 +154,7 @@ class LikelihoodFit:
         heading = (
             f"{self.design.spec}",
             f"{self.design.n_rows} rows; "
-            + "; ".join([f"{f.name} {f.how_many}" for f in self.design.factors] or ["no grouping factor"]),
+            + "; ".join([f"{f.name} {f.how_many}" for f in self.design.grouping] or ["no grouping factor"]),
             f"{how}: log likelihood {fixed(self.log_likelihood, 4)}, deviance {fixed(self.deviance, 4)}, "
             f"{self.n_parameters} parameters",
             *([f"group effects integrated out {self.maximum.method}"] if self.maximum.method != EXACT else []),

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from partialpool.distributions.prior import Prior
+from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
@@ -155,6 +156,13 @@ class ModelSpec:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if smooths and not self.is_normal:
+            raise SpecError(
+                "smooths are available for normal responses",
+                got=f"family {self.family} with link {self.link}",
+                allowed="family 'gaussian' or 'lognormal' with the identity link",
+                do="write bs(x, df=4) for a curve of fixed effects",
+            )
         check_no_effect_twice(self.groups)
         check_names_apart(self.parts_with_sds, self.columns)
         check_stated_priors(self.priors, self.parts_with_sds, self.family_record, link=self.link, se=self.se)
