@@ -127,5 +127,20 @@ def test_draws_predictions_and_a_file_follow_the_curve(table, tmp_path):
     fit.save(tmp_path / "fit.nc")
     again = pp.load_fit(tmp_path / "fit.nc")
     new = {"x": [-1.0, 5.0, 12.0], "f": ["a", "b", "c"]}
-    assert pp.predict(again, new)["expectation"].to_numpy() == pytest.approx(pp.predict(fit, new)["expectation"].to_numpy())
+    assert pp.predict(again, new)["expectation"].to_numpy() == pytest.approx(
+        pp.predict(fit, new)["expectation"].to_numpy()
+    )
     assert str(fit).count("departures") == 1
+
+
+def test_a_prior_of_the_sd_and_the_questions_that_refuse(table):
+    prior = pp.Prior("HalfNormal", sigma=2)
+    fit = pp.fit("y ~ f + s(x, k=6)", table, priors={"sd_s(x)": prior}, seed=1, progressbar=False, draws=400, tune=200)
+    assert prior in fit.priors.values()
+    for question in (pp.check, pp.singularity, pp.design_effect, pp.naive_errors, pp.log_prior):
+        with pytest.raises(pp.DataError, match="is not available for models with smooths"):
+            question(fit)
+    with pytest.raises(pp.DataError, match="no groups"):
+        pp.shrinkage(fit)
+    with pytest.raises(pp.DataError, match="needs groups"):
+        pp.icc(fit)

@@ -34,8 +34,8 @@ from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
 from partialpool.design.response import read_positive, read_response_values
-from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
 from partialpool.design.smooth_effects import smooth_effects
+from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of

@@ -193,13 +193,6 @@ class Design:
         DataError
             There are several sds, or correlated residuals.
         """
-        if self.spec.smooths:
-            raise DataError(
-                f"{question} is not available for models with smooths",
-                got=f"{self.spec}",
-                allowed="a model without s(...)",
-                do="write bs(x, df=4) for a curve of fixed effects; pp.predict and pp.plot_predictions take this model",
-            )
         if self.residual is not None:
             raise DataError(
                 f"{question} is not available for residuals with several sds or correlations",
@@ -207,6 +200,22 @@ class Design:
                 allowed="a model with one residual sd, and residuals that are independent given the effects",
                 do="ask this of the model without ar, cosy, unstr and sigma ~ ...; pp.predict and pp.group_effects "
                 "take this model",
+            )
+
+    def check_no_smooths(self, question: str) -> None:
+        """Refuse a question that is not available for models with smooths.
+
+        Raises
+        ------
+        DataError
+            There is a smooth.
+        """
+        if self.spec.smooths:
+            raise DataError(
+                f"{question} is not available for models with smooths",
+                got=f"{self.spec}",
+                allowed="a model without s(...)",
+                do="write bs(x, df=4) for a curve of fixed effects; pp.predict and pp.plot_predictions take this model",
             )
 
     def factor_named(self, factor: str | None) -> FactorEffects:

@@ -134,7 +134,9 @@ class Rows:
 
     def with_levels_of(self, factors: Collection[str]) -> "Rows":
         """Return the same rows, without the levels of other factors; smooths stay."""
-        groups = tuple(g if g.factor in factors or g.is_smooth else replace(g, codes=None, new_labels=()) for g in self.groups)
+        groups = tuple(
+            g if g.factor in factors or g.is_smooth else replace(g, codes=None, new_labels=()) for g in self.groups
+        )
         return replace(self, groups=groups)
 
 

@@ -94,7 +94,7 @@ class _Structured:
         """Which elements are sds, boolean (elements,)."""
         return np.arange(len(self.sds) + len(self.correlations)) < len(self.sds)
 
-    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:  # noqa: ARG002 - as a block
+    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
         """Return no other elements: those of a covariance with a structure are unique."""
         return []
 

@@ -43,9 +43,9 @@ from partialpool.design.design import CommonEffects, Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
+from partialpool.model.effect_correlation import default_correlation
 from partialpool.model.residual_prior import default_correlation
 from partialpool.model.variance_prior import decompose
-from partialpool.model.effect_correlation import default_correlation
 from partialpool.names import BETA, ICC, INTERCEPT, RESIDUAL_CORRELATION, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.tabulate import TextTable
 

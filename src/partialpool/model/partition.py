@@ -104,7 +104,7 @@ def typical_predictor(posterior: xr.Dataset, design: Design, points: Points) -> 
 
 
 def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
-    """Return the variance of X beta, with smooths, over the rows (ddof 1, as the R package insight), (chains, draws)."""
+    """Return the variance of X beta and smooths over the rows (ddof 1, as the R package insight), (chains, draws)."""
     lead = posterior.sizes["chain"], posterior.sizes["draw"]
     columns, coefficients = [], []
     if design.common.names:

@@ -269,7 +269,11 @@ class ModelSpec:
         right += [f"offset({o})" for o in self.offsets]
         if not right or (self.offsets and not self.common and self.intercept):
             right.insert(0, "1")
-        right += [str(s) for s in self.smooths] + [str(g) for g in self.groups] + ([str(self.residual)] if self.residual else [])
+        right += (
+            [str(s) for s in self.smooths]
+            + [str(g) for g in self.groups]
+            + ([str(self.residual)] if self.residual else [])
+        )
         strata = f", sigma ~ 0 + {':'.join(map(quote_name, self.sigma))}" if self.sigma else ""
         return f"{left} ~ {' + '.join(right)}{strata}"
 
@@ -297,7 +301,9 @@ class ModelSpec:
         >>> dict(ModelSpec.from_formula("y ~ x + (1 | g)").with_priors({"sigma": half}).priors)
         {'sigma': Prior('HalfNormal', sigma=2)}
         """
-        kept = {name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.parts_with_sds)}
+        kept = {
+            name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.parts_with_sds)
+        }
         return self._changed(self.common, self.groups, {**kept, **priors})
 
     def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
