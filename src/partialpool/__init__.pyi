@@ -99,6 +99,7 @@ from .spec.elicit import elicit as elicit
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
 from .spec.residual import Residual as Residual
+from .spec.smooth import Smooth as Smooth
 from .spec.terms import Group as Group
 
 __version__: str

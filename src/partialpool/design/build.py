@@ -34,6 +34,7 @@ from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
 from partialpool.design.response import read_positive, read_response_values
+from partialpool.design.smooth_effects import smooth_effects
 from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
@@ -100,7 +101,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     common = _common_effects(spec, *columns.common)
     warn_dropped("fixed effects", (common.recipe,))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
-    if not (common.coefs or spec.groups or own):
+    if not (common.coefs or spec.groups or spec.smooths or own):
         raise DataError(
             "the model has no parameter",
             got=str(spec),
@@ -120,6 +121,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         check_digits(factor.name, factor.names, factor.values, factor.blocks)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
         warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
+    factors += tuple(smooth_effects(smooth, frame) for smooth in spec.smooths)
     design = Design(
         spec=spec,
         response=response,

@@ -21,7 +21,8 @@ def first_category(values: pd.Series) -> str | bool:
 def value_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Name the columns whose values terms read: not those that only name categories (`C(x)`) or groups."""
     texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.columns_of[0]))
-    return tuple(name for name, uses in column_uses(texts).items() if uses & {"term", "number"})
+    named = [name for name, uses in column_uses(texts).items() if uses & {"term", "number"}]
+    return tuple(dict.fromkeys([*named, *(smooth.x for smooth in spec.smooths)]))
 
 
 def computed_columns(spec: ModelSpec) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ class Design:
     common
         Columns of the fixed effects.
     factors
-        One entry per grouping factor.
+        One entry per grouping factor, and after these one per smooth.
     offset
         Known part of the linear predictor, shape (rows,), or None.
     offset_recipes
@@ -111,6 +111,11 @@ class Design:
     frame: pd.DataFrame
     units: Mapping[str, str] = MappingProxyType({})
     left_out: LeftOut | None = None
+
+    @property
+    def grouping(self) -> tuple[FactorEffects, ...]:
+        """The grouping factors alone, without smooths."""
+        return tuple(factor for factor in self.factors if not factor.is_smooth)
 
     @property
     def n_rows(self) -> int:
@@ -177,7 +182,7 @@ class Design:
         if series is None:
             return ""
         groups = len(np.unique(series.of_row))
-        pairs = {f.name: series.of_row.astype(np.int64) * f.n_levels + f.codes for f in self.factors}
+        pairs = {f.name: series.of_row.astype(np.int64) * f.n_levels + f.codes for f in self.grouping}
         return next((name for name, codes in pairs.items() if len(np.unique(codes)) > groups), "")
 
     def check_one_sd(self, question: str) -> None:
@@ -197,6 +202,22 @@ class Design:
                 "take this model",
             )
 
+    def check_no_smooths(self, question: str) -> None:
+        """Refuse a question that is not available for models with smooths.
+
+        Raises
+        ------
+        DataError
+            There is a smooth.
+        """
+        if self.spec.smooths:
+            raise DataError(
+                f"{question} is not available for models with smooths",
+                got=f"{self.spec}",
+                allowed="a model without s(...)",
+                do="write bs(x, df=4) for a curve of fixed effects; pp.predict and pp.plot_predictions take this model",
+            )
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 
@@ -205,7 +226,7 @@ class Design:
         DataError
             There is no such factor, or there are several and none is named.
         """
-        names = [f.name for f in self.factors]
+        names = [f.name for f in self.grouping]
         if not names:
             raise DataError(
                 "this model has no groups",
@@ -221,7 +242,7 @@ class Design:
                 allowed=nearest(str(factor), names),
                 do="name one of these",
             )
-        return self.factors[names.index(chosen)]
+        return self.grouping[names.index(chosen)]
 
     def with_units(self, spec: ModelSpec, units: Mapping[str, str]) -> "Design":
         """Return the same design with the model that states these units; other columns keep theirs."""

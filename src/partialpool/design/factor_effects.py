@@ -44,6 +44,8 @@ class FactorEffects:
         Which sds are equal, and the structure of the correlations within a block.
     kinship
         The known covariance among the levels; None where they are independent.
+    is_smooth
+        Whether the effects are a curve's departures from a straight line: part of the typical row, and no groups.
     """
 
     levels: Levels
@@ -55,6 +57,7 @@ class FactorEffects:
     recipes: tuple[Recipe, ...]
     structure: EffectStructure
     kinship: Kinship | None = None
+    is_smooth: bool = False
 
     @property
     def name(self) -> str:

@@ -113,7 +113,7 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     if not len(grid.columns):
         grid = pd.DataFrame(index=range(1))
     effects = tuple(
-        np.concatenate([recipe.apply(grid) for recipe in factor.recipes], axis=1) for factor in design.factors
+        np.concatenate([recipe.apply(grid) for recipe in factor.recipes], axis=1) for factor in design.grouping
     )
     columns = design.common.recipe.apply(grid)[:, 1 if design.spec.intercept else 0 :] if common else None
     offset = evaluated_offset(design, grid) if common else None

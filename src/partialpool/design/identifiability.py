@@ -76,10 +76,10 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
     >>> not_identified(build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), table))
     ()
     """
-    if not design.factors:
+    if not design.grouping:
         return ()
     # Where sds or correlations depend on one another, Sigma is not linear in few parameters: not judged here.
-    parts = [part_of(factor) for factor in design.factors if not factor.structure.is_stated]
+    parts = [part_of(factor) for factor in design.grouping if not factor.structure.is_stated]
     if not parts:
         return ()
     if _residual_name(design):
@@ -163,7 +163,7 @@ def _dependency(design: Design, entries: list[tuple[Part, int, int]], *, absorbe
             sds.append(f"sd_{name}[{names[first]}]")
         else:
             correlations.append(f"corr_{name}[{names[first]}, {names[second]}]")
-    factors = [factor for factor in design.factors if factor.name in effects]
+    factors = [factor for factor in design.grouping if factor.name in effects]
     written = [term for factor in factors for term in _terms(design, factor, effects[factor.name])]
     terms = listed(written) if written else ""
     parameters = (*sds, *([_residual_name(design)] if residual else []), *correlations)

@@ -21,7 +21,7 @@ def nesting(design: Design) -> dict[str, tuple[str, ...]]:
     """
     return {
         inner.name: tuple(
-            outer.name for outer in design.factors if outer is not inner and inner.parent_levels(outer) is not None
+            outer.name for outer in design.grouping if outer is not inner and inner.parent_levels(outer) is not None
         )
-        for inner in design.factors
+        for inner in design.grouping
     }

@@ -45,12 +45,15 @@ class GroupRows:
         The effects' values, shape (rows, effects).
     new_labels
         Levels the model has not seen, in order of their codes.
+    is_smooth
+        Whether it is a smooth, which is part of every prediction.
     """
 
     factor: str
     codes: np.ndarray | None
     values: np.ndarray
     new_labels: tuple[str | int | float | bool, ...] = ()
+    is_smooth: bool = False
 
     @property
     def play_a_part(self) -> bool:
@@ -130,14 +133,16 @@ class Rows:
         )
 
     def with_levels_of(self, factors: Collection[str]) -> "Rows":
-        """Return the same rows, without the levels of other factors."""
-        groups = tuple(g if g.factor in factors else replace(g, codes=None, new_labels=()) for g in self.groups)
+        """Return the same rows, without the levels of other factors; smooths stay."""
+        groups = tuple(
+            g if g.factor in factors or g.is_smooth else replace(g, codes=None, new_labels=()) for g in self.groups
+        )
         return replace(self, groups=groups)
 
 
 def own_rows(design: Design) -> Rows:
     """Return the rows the model was built on."""
-    groups = tuple(GroupRows(f.name, f.codes, f.values) for f in design.factors)
+    groups = tuple(GroupRows(f.name, f.codes, f.values, is_smooth=f.is_smooth) for f in design.factors)
     trials = design.response.trials
     return Rows(
         common=design.common.values,
@@ -175,7 +180,7 @@ def as_new_levels(design: Design) -> Rows:
         factor.check_unrelated("a new level in place of each")
     rows = own_rows(design)
     groups = tuple(
-        replace(g, codes=f.codes + f.n_levels, new_labels=f.levels.labels)
+        g if f.is_smooth else replace(g, codes=f.codes + f.n_levels, new_labels=f.levels.labels)
         for f, g in zip(design.factors, rows.groups, strict=True)
     )
     return replace(rows, groups=groups, new_levels="sample")
@@ -198,7 +203,10 @@ def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
     """
     spec = design.spec
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
-    groups = tuple(GroupRows(f.name, None, _effect_values(f, frame)) for f in design.factors)
+    groups = tuple(
+        GroupRows(f.name, f.levels.encode(frame)[0] if f.is_smooth else None, _effect_values(f, frame), (), f.is_smooth)
+        for f in design.factors
+    )
     index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
     return Rows(common, groups, _offset(design, frame), None, None, None, None, index, frame, unobserved=unobserved)
 
@@ -254,7 +262,7 @@ def new_rows(
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
     for factor in design.factors:
-        codes, unseen = factor.levels.encode(frame) if factor.name in known else (None, ())
+        codes, unseen = factor.levels.encode(frame) if factor.name in known or factor.is_smooth else (None, ())
         strangers = [] if factor.kinship is None else factor.kinship.without_relatives(unseen)
         if strangers:
             raise DataError(
@@ -265,7 +273,7 @@ def new_rows(
             )
         if unseen and new_levels == "error":
             raise _new_level(factor, unseen)
-        groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
+        groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen, factor.is_smooth))
     offset = _offset(design, frame)
     se = read_positive("standard errors", frame[spec.se]) if spec.se and spec.se in frame else None
     weighted = spec.precision is not None and spec.precision in frame

@@ -136,7 +136,7 @@ class Digest:
     def heading(self) -> dict[str, str]:
         """Formula, data, categories, engine and evidence, by name; lines that do not apply are left out."""
         design, run = self.design, RunRecord.of(self.tree)
-        sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.factors)
+        sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.grouping)
         dropped = design.n_given - design.n_rows
         sampler = f" ({run.sampler})" if run.sampler else ""
         sizes_of = self._posterior.sizes
@@ -266,7 +266,7 @@ class Digest:
     @property
     def _icc_title(self) -> str:
         scale = f", {self._icc[1]}" if self._icc and self._icc[1] else ""
-        averaged = ", averaged over the rows" if any(len(f.names) > 1 for f in self.design.factors) else ""
+        averaged = ", averaged over the rows" if any(len(f.names) > 1 for f in self.design.grouping) else ""
         return f"ICC (share of the variance{averaged}{scale})"
 
     @cached_property
@@ -304,6 +304,8 @@ def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) ->
     """Return the lines of a factor's sds (chains, draws, effects) and of its correlations, if any."""
     name, effects = factor.name, factor.names
     own = factor.structure.own_sds
+    if factor.is_smooth:
+        return [_Line((name, "departures"), sd_name(name), sd[..., 0])]
     lines = [_Line((name, effects[i]), f"{sd_name(name)}[{effects[i]}]", sd[..., i]) for i in own]
     if corr is None:
         return lines

@@ -33,8 +33,8 @@ def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray
 def intraclass_correlation(posterior: xr.Dataset, design: Design) -> tuple[dict[str, np.ndarray], str] | None:
     """Return each factor's adjusted ICC per draw, shape (chains, draws), and the scale; None where not defined."""
     residual = residual_variance(posterior, design)
-    if residual is None or not design.factors:
+    if residual is None or not design.grouping:
         return None
-    parts = {factor.name: group_variance(posterior, factor) for factor in design.factors}
+    parts = {factor.name: group_variance(posterior, factor) for factor in design.grouping}
     total = sum(parts.values(), np.asarray(residual[0]))
     return {name: part / total for name, part in parts.items()}, residual[1]

@@ -92,9 +92,12 @@ class LikelihoodFit:
         rows: list[tuple[str, str, str, float]] = []
         for factor, sd, corr in zip(self.design.factors, self.maximum.sd, self.maximum.corr, strict=True):
             known = np.where(np.outer(sd, sd) > 0, corr, np.nan)
-            names = factor.names
-            rows += [(factor.name, names[i], "", float(sd[i])) for i in factor.structure.own_sds]
-            rows += [(factor.name, names[i], names[j], float(known[i, j])) for i, j in factor.parameter_pairs]
+            if factor.is_smooth:
+                rows.append((factor.name, "departures", "", float(sd[0])))
+                continue
+            effects = factor.names
+            rows += [(factor.name, effects[i], "", float(sd[i])) for i in factor.structure.own_sds]
+            rows += [(factor.name, effects[i], effects[j], float(known[i, j])) for i, j in factor.parameter_pairs]
         if self.maximum.sigma is not None:
             rows.append(("residual", "sigma", "", self.maximum.sigma))
         rows += self._residual
@@ -147,7 +150,7 @@ class LikelihoodFit:
         heading = (
             f"{self.design.spec}",
             f"{self.design.n_rows} rows; "
-            + "; ".join([f"{f.name} {f.how_many}" for f in self.design.factors] or ["no grouping factor"]),
+            + "; ".join([f"{f.name} {f.how_many}" for f in self.design.grouping] or ["no grouping factor"]),
             f"{how}: log likelihood {fixed(self.log_likelihood, 4)}, deviance {fixed(self.deviance, 4)}, "
             f"{self.n_parameters} parameters",
             *([f"group effects integrated out {self.maximum.method}"] if self.maximum.method != EXACT else []),

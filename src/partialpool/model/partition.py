@@ -9,7 +9,7 @@ from partialpool.design.design import Design
 from partialpool.design.grid import Points
 from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.model.distribution import distribution_variance, needs_mean
-from partialpool.names import BETA
+from partialpool.names import BETA, b_name
 
 __all__ = [
     "ONE_MEAN",
@@ -63,7 +63,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
     """
     factors = {
         factor.name: row_covariance(level_covariance(posterior, factor), z, z)
-        for factor, z in zip(design.factors, points.effects, strict=True)
+        for factor, z in zip(design.grouping, points.effects, strict=True)
     }
     places = len(points.effects[0]) if points.effects else int(np.prod(points.shape))
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], places)
@@ -77,7 +77,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
 
 def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
     """Split the variance averaged over the model's own rows, as a single point; Johnson (2014) for random slopes."""
-    factors = {factor.name: group_variance(posterior, factor)[..., None] for factor in design.factors}
+    factors = {factor.name: group_variance(posterior, factor)[..., None] for factor in design.grouping}
     mean = np.ones((posterior.sizes["chain"], posterior.sizes["draw"], 1))
     if needs_mean(design):
         mean = _mean_over_rows(posterior, design)[..., None]
@@ -104,25 +104,35 @@ def typical_predictor(posterior: xr.Dataset, design: Design, points: Points) -> 
 
 
 def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
-    """Return the variance of X beta over the rows (ddof 1, as the R package insight), (chains, draws)."""
-    if not design.common.names:
-        return np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
-    spread = np.atleast_2d(np.cov(design.common.values.T))
-    slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
+    """Return the variance of X beta and smooths over the rows (ddof 1, as the R package insight), (chains, draws)."""
+    lead = posterior.sizes["chain"], posterior.sizes["draw"]
+    columns, coefficients = [], []
+    if design.common.names:
+        slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
+        columns, coefficients = [design.common.values], [slopes]
+    for smooth in (factor for factor in design.factors if factor.is_smooth):
+        dummies = smooth.codes[:, None] == np.arange(smooth.n_levels)
+        columns.append((dummies[:, :, None] * smooth.values[:, None, :]).reshape(design.n_rows, -1))
+        b = posterior[b_name(smooth.name)].transpose("chain", "draw", ...).to_numpy()
+        coefficients.append(b.reshape(*lead, -1))
+    if not columns:
+        return np.zeros(lead)
+    spread = np.atleast_2d(np.cov(np.concatenate(columns, axis=1).T))
+    slopes = np.concatenate(coefficients, axis=-1)
     return np.einsum("cdi,ij,cdj->cd", slopes, spread, slopes)
 
 
 def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
     """Return the population mean of the response averaged over the rows, computed in pieces, (chains, draws)."""
     total = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
-    sigmas = [effect_covariance(posterior, factor) for factor in design.factors]
+    sigmas = [effect_covariance(posterior, factor) for factor in design.grouping]
     for at in range(0, design.n_rows, _ROWS_AT_ONCE):
         rows = slice(at, at + _ROWS_AT_ONCE)
         fixed = linear_predictor_at(posterior, design, design.common.values[rows])
         if design.offset is not None:
             fixed = fixed + design.offset[rows]
         spread = np.zeros(fixed.shape)
-        for factor, sigma in zip(design.factors, sigmas, strict=True):
+        for factor, sigma in zip(design.grouping, sigmas, strict=True):
             spread += factor.own[rows] * row_covariance(sigma, factor.values[rows], factor.values[rows])
         total += design.spec.link_record.population_mean(fixed, spread).sum(axis=-1)
     return total / design.n_rows

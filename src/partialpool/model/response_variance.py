@@ -60,7 +60,7 @@ def response_share(
     link, fixed = family.on_mean_scale(design.spec.link_record, typical_predictor(posterior, design, points), own)
     variances = {
         f.name: row_covariance(level_covariance(posterior, f), z, z)
-        for f, z in zip(design.factors, points.effects, strict=True)
+        for f, z in zip(design.grouping, points.effects, strict=True)
     }
     spread = sum(variances.values(), np.zeros(fixed.shape))
     known: dict[frozenset[str], np.ndarray] = {}

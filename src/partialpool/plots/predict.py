@@ -40,7 +40,7 @@ _COLUMNS, _MOST_PANELS = 5, 20
 def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
     """Predict along a predictor, others fixed as in `datagrid`: for the population, or for the levels of a factor."""
     design = fit.design
-    factors = [factor.name for factor in design.factors if factor_columns(factor.name) == (factor.name,)]
+    factors = [factor.name for factor in design.grouping if factor_columns(factor.name) == (factor.name,)]
     known = (*design.spec.predictor_columns_with(()), *factors)
     for name in (over, *([] if by is None else [by])):
         if name not in known:
@@ -59,7 +59,7 @@ def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
     grid = datagrid(fit, {name: values(name) for name in ((by, over) if by is not None else (over,))})
     named = [factor for factor in factors if factor in (over, by)]
     others: Kind = "marginal"
-    kind = {f.name: "conditional" if f.name in named else others for f in design.factors} if named else others
+    kind = {f.name: "conditional" if f.name in named else others for f in design.grouping} if named else others
     return predict(fit, grid, kind=kind)
 
 

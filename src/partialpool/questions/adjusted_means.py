@@ -91,7 +91,7 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     table = pd.DataFrame(list(product(*(values[name] for name in names))), columns=names)
     draws, rows = fit.stacked(), expression_rows(design, table)
     eta = linear_predictor(design, rows, draws)
-    spread = spread_of_rows(design, rows, draws, [factor.name for factor in design.factors])
+    spread = spread_of_rows(design, rows, draws, [factor.name for factor in design.grouping])
     views = {"population_average": spread, "subject_specific": None}
     posterior = fit.posterior
     dims = ("chain", "draw", *_dims(predictors))

@@ -221,7 +221,7 @@ def _averages(
     numpy.ndarray, numpy.ndarray
         Means (scenarios, draws[, categories]); changes on the measure's scale (contrasts, draws[, categories]).
     """
-    names = [factor.name for factor in design.factors]
+    names = [factor.name for factor in design.grouping]
     means, insides = [], []
     for piece, weight in _pieces(frame, design, len(next(iter(draws.values())))):
         typical, population = [], []

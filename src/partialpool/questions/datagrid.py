@@ -87,7 +87,7 @@ def datagrid(
         # With None at the end the list is never taken for a nested one.
         check_values(design, name, np.array([*values[name], None], dtype=object)[:-1])
     read = design.spec.predictor_columns_with(())
-    composed = {factor.name: factor_columns(factor.name) for factor in design.factors}
+    composed = {factor.name: factor_columns(factor.name) for factor in design.grouping}
     chosen = [column for name in ([by] if isinstance(by, str) else by) for column in composed.get(name, (name,))]
     pieces = []
     for fixed, own in _groups(design, chosen, asked):
@@ -114,7 +114,7 @@ def _predictors(design: Design, columns: Iterable[str]) -> list[str]:
 
 def _groups(design: Design, by: list[str], asked: Mapping[str, Any]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
     """Return each combination of the columns in `by` in the rows, with its rows; without `by`, all rows."""
-    factors = [column for factor in design.factors for column in factor_columns(factor.name)]
+    factors = [column for factor in design.grouping for column in factor_columns(factor.name)]
     known = list(dict.fromkeys([*(c for c in design.spec.expression_columns if not is_number(design, c)), *factors]))
     for name in by:
         if name not in known or name in asked:

@@ -59,6 +59,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
     >>> float(pp.design_effect(fit)["rows_per_level"].squeeze())
     5.0
     """
+    fit.design.check_no_smooths("design_effect")
     design, posterior = fit.design, fit.posterior
     if not design.factors:
         raise DataError(

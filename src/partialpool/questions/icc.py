@@ -96,7 +96,7 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
 
 
 def _check(fit: Fit, at: At | None, other: At | None, scale: str) -> None:
-    if not fit.design.factors:
+    if not fit.design.grouping:
         raise DataError(
             "an intraclass correlation needs groups",
             got=f"{fit.spec}",
@@ -132,7 +132,7 @@ def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Pa
     """Divide covariances between two places by the geometric mean of their variances, as a partition of 1."""
     root = np.sqrt(first.total * second.total)
     factors = {}
-    for factor, z, w in zip(fit.design.factors, here.effects, there.effects, strict=True):
+    for factor, z, w in zip(fit.design.grouping, here.effects, there.effects, strict=True):
         far = np.repeat(w, len(z), axis=0)
         factors[factor.name] = row_covariance(level_covariance(fit.posterior, factor), z, far) / root
     rest = 1.0 - sum(factors.values(), np.zeros(root.shape))
@@ -143,7 +143,7 @@ def _unadjusted(fit: Fit, partition: Partition) -> xr.DataArray:
     """Return shares of a total that includes the variance of X beta over the rows."""
     design = fit.design
     total = partition.total[..., 0] + common_variance(fit.posterior, design)
-    values = np.stack([partition.factors[f.name][..., 0] / total for f in design.factors], axis=2)
+    values = np.stack([partition.factors[f.name][..., 0] / total for f in design.grouping], axis=2)
     return xr.DataArray(values, dims=("chain", "draw", "factor"))
 
 
@@ -152,7 +152,7 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
     posterior = fit.posterior
     dims = points.dims if points else ()
     shape = points.shape if points else ()
-    names = [factor.name for factor in fit.design.factors]
+    names = [factor.name for factor in fit.design.grouping]
     lead = own.shape[:3]
     variables = {
         "icc": (("chain", "draw", "factor", *dims), own.reshape(*lead, *shape)),

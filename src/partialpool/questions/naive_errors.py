@@ -61,6 +61,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     >>> (pp.naive_errors(fit)["overconfidence"] > 1).values  # Days varies within subjects
     array([ True, False])
     """
+    fit.design.check_no_smooths("naive_errors")
     _check(fit)
     scored = fit.spec.family_record.is_scored
     alone = _scoring(fit) if scored else _least_squares(fit)

@@ -210,13 +210,13 @@ def _kinds_of_table(design: Design, data: Any) -> dict[str, Kind]:
     names = set(column_names(data))
     if data is None or not names <= set(design.spec.columns):
         return {}
-    lacking = [f.name for f in design.factors if not names.issuperset(factor_columns(f.name))]
+    lacking = [f.name for f in design.grouping if not names.issuperset(factor_columns(f.name))]
     return dict.fromkeys(lacking, "marginal")
 
 
 def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
     """Return the kind of prediction for each factor."""
-    names = [factor.name for factor in design.factors]
+    names = [factor.name for factor in design.grouping]
     given = dict(kind) if isinstance(kind, Mapping) else dict.fromkeys(names, kind)
     for name in given:
         if name not in names:

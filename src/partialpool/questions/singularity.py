@@ -130,6 +130,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     >>> bool(pp.singularity(fit)["supported"].sel(term="Batch: Intercept"))
     False
     """
+    fit.design.check_no_smooths("singularity")
     design, posterior = fit.design, fit.posterior
     if not design.factors:
         raise DataError(

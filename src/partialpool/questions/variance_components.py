@@ -46,7 +46,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
     design, posterior = fit.design, fit.posterior
     components: dict[str, np.ndarray] = {}
     pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for factor in design.factors:
+    for factor in design.grouping:
         sigma = effect_covariance(posterior, factor)
         for i, effect in enumerate(factor.names):
             components[f"{factor.name}: {effect}"] = sigma[..., i, i]

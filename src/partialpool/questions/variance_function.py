@@ -63,7 +63,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     covariance = np.stack(
         [
             np.einsum("cdij,pi,qj->cdpq", level_covariance(posterior, factor), z, z, optimize=True)
-            for factor, z in zip(design.factors, points.effects, strict=True)
+            for factor, z in zip(design.grouping, points.effects, strict=True)
         ]
         or [np.zeros((*lead, parts.shape[-1], parts.shape[-1]))],
         axis=2,

@@ -15,6 +15,7 @@ from partialpool.errors import FormulaError
 from partialpool.spec.additions import read_additions, trials_text
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
 from partialpool.spec.residual import Residual, read_residual
+from partialpool.spec.smooth import Smooth, read_smooth
 from partialpool.spec.structured_group import read_by, read_structured
 from partialpool.spec.terms import Group, expand_nesting
 from partialpool.spec.tokenize import outer_split, split_group, split_sum
@@ -63,6 +64,7 @@ class ParsedFormula:
     groups: tuple[Group, ...]
     residual: Residual | None = None
     sigma: tuple[str, ...] = ()
+    smooths: tuple[Smooth, ...] = ()
 
 
 def parse_formula(text: str) -> ParsedFormula:
@@ -99,9 +101,13 @@ def parse_formula(text: str) -> ParsedFormula:
     groups: list[Group] = []
     common: list[str] = []
     residuals: list[Residual] = []
+    smooths: list[Smooth] = []
     for sign, piece in split_sum(sides[1]):
         grouping, residual = read_structured(piece) or split_group(piece), read_residual(piece)
-        if residual is not None and sign == "+":
+        smooth = read_smooth(piece)
+        if smooth is not None and sign == "+":
+            smooths.append(smooth)
+        elif residual is not None and sign == "+":
             residuals.append(residual)
         elif grouping is None:
             common.append(f"{sign} {piece}")
@@ -128,6 +134,7 @@ def parse_formula(text: str) -> ParsedFormula:
         tuple(groups),
         residuals[0] if residuals else None,
         _read_sigma(others),
+        tuple(smooths),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from partialpool.distributions.prior import Prior
+from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
@@ -21,6 +22,7 @@ from partialpool.spec.grouporigins import with_origins
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.residual import Residual, residual_sentences
+from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
 from partialpool.spec.terms import Group, factor_columns
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
@@ -61,6 +63,8 @@ class ModelSpec:
         Column of weights w of a normal response: the residual variance of a row is sigma^2 / w, as with lme4's weights.
     frequency
         Column of positive integers n: a row stands for n equal rows.
+    smooths
+        `Smooth` objects: penalised curves. Their straight lines become fixed terms.
     residual
         Correlation of the residuals of a normal response within groups of rows: a `Residual`.
     sigma
@@ -99,6 +103,7 @@ class ModelSpec:
     se: str | None
     precision: str | None
     frequency: str | None
+    smooths: tuple[Smooth, ...]
     residual: Residual | None
     sigma: tuple[str, ...]
     offsets: tuple[str, ...]
@@ -117,13 +122,15 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        smooths: Iterable[Smooth] | Smooth = (),
         residual: Residual | None = None,
         sigma: Iterable[str] | str = (),
         cov: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         check_flag("intercept", intercept)
-        terms = read_common(listed("common", common), intercept=intercept)
+        smooths, fixed = checked_smooths(smooths), listed("common", common)
+        terms = read_common(with_lines(fixed, smooths, intercept=intercept), intercept=intercept)
         known = family_named(family)
         chosen = checked_link(known, link)
         values = {
@@ -143,15 +150,25 @@ class ModelSpec:
                 residual=residual,
                 sigma=sigma,
             ),
+            "smooths": smooths,
             "offsets": terms.offsets,
             "units": UnitTable(units),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if smooths and not self.is_normal:
+            raise SpecError(
+                "smooths are available for normal responses",
+                got=f"family {self.family} with link {self.link}",
+                allowed="family 'gaussian' or 'lognormal' with the identity link",
+                do="write bs(x, df=4) for a curve of fixed effects",
+            )
         check_no_effect_twice(self.groups)
-        check_names_apart(self.factors, self.columns)
+        check_names_apart(self.parts_with_sds, self.columns)
         one = tuple(group.factor for group in self.groups if group.covariance)
-        check_stated_priors(self.priors, self.factors, self.family_record, link=self.link, se=self.se, structured=one)
+        check_stated_priors(
+            self.priors, self.parts_with_sds, self.family_record, link=self.link, se=self.se, structured=one
+        )
 
     @classmethod
     def from_formula(
@@ -198,6 +215,7 @@ class ModelSpec:
             link=link,
             priors=priors,
             **of_rows,
+            smooths=parsed.smooths,
             residual=parsed.residual,
             sigma=parsed.sigma,
             cov=cov,
@@ -238,6 +256,7 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             of_rows=self.columns_of_rows,
+            smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
             groups=self.groups if covariances else [replace(group, cov=None) for group in self.groups],
@@ -253,7 +272,11 @@ class ModelSpec:
         right += [f"offset({o})" for o in self.offsets]
         if not right or (self.offsets and not self.common and self.intercept):
             right.insert(0, "1")
-        right += [str(g) for g in self.groups] + ([str(self.residual)] if self.residual else [])
+        right += (
+            [str(s) for s in self.smooths]
+            + [str(g) for g in self.groups]
+            + ([str(self.residual)] if self.residual else [])
+        )
         strata = f", sigma ~ 0 + {':'.join(map(quote_name, self.sigma))}" if self.sigma else ""
         return f"{left} ~ {' + '.join(right)}{strata}"
 
@@ -281,7 +304,9 @@ class ModelSpec:
         >>> dict(ModelSpec.from_formula("y ~ x + (1 | g)").with_priors({"sigma": half}).priors)
         {'sigma': Prior('HalfNormal', sigma=2)}
         """
-        kept = {name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.factors)}
+        kept = {
+            name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.parts_with_sds)
+        }
         return self._changed(self.common, self.groups, {**kept, **priors})
 
     def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
@@ -297,6 +322,7 @@ class ModelSpec:
             se=self.se,
             precision=self.precision,
             frequency=self.frequency,
+            smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
         ).with_units(self.units)
@@ -367,10 +393,16 @@ class ModelSpec:
         return tuple(dict.fromkeys(group.factor for group in self.groups))
 
     @property
+    def parts_with_sds(self) -> tuple[str, ...]:
+        """The grouping factors and the smooths, whose effects have sds."""
+        return (*self.factors, *(smooth.name for smooth in self.smooths))
+
+    @property
     def expression_columns(self) -> tuple[str, ...]:
         """Columns that terms, offsets and slopes read, each once; columns that are only factors are not included."""
         texts = (*self.common, *self.offsets, *(slope for group in self.groups for slope in group.slopes))
-        by = (group.by for group in self.groups if group.by)
+        by = [group.by for group in self.groups if group.by]
+        by += [column for smooth in self.smooths for column in smooth.columns]
         return tuple(dict.fromkeys([*(name for text in texts for name in columns_of(text)), *by]))
 
     @property

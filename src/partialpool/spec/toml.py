@@ -13,6 +13,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
 from partialpool.spec.additions import COLUMNS_OF_ROWS
 from partialpool.spec.residual import Residual, read_residual
+from partialpool.spec.smooth import Smooth, read_smooth
 from partialpool.spec.terms import Group
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "write_spec_tables",
 ]
 
-_PARTS: Final = ("response", "common", "intercept", "residual", "sigma")
+_PARTS: Final = ("response", "common", "intercept", "smooths", "residual", "sigma")
 MODEL_KEYS: Final = ("formula", "family", "link", *COLUMNS_OF_ROWS, *_PARTS)
 SECTIONS: Final = (
     "title",
@@ -143,6 +144,8 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
             do="move it there",
         )
     parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept", "sigma") if key in model}
+    if "smooths" in model:
+        parts["smooths"] = [_smooth(text) for text in model["smooths"]]
     if "residual" in model:
         parts["residual"] = _residual(model["residual"])
     parts["groups"] = [_read_group(table, folder) for table in groups]
@@ -157,6 +160,7 @@ def write_spec_tables(
     family: str,
     link: str,
     of_rows: Mapping[str, str],
+    smooths: Iterable[Smooth],
     residual: Residual | None,
     sigma: Iterable[str],
     groups: Iterable[Group],
@@ -173,6 +177,8 @@ def write_spec_tables(
         **of_rows,
     }
     document: dict[str, Any] = {"model": model}
+    if shown := [str(smooth) for smooth in smooths]:
+        model["smooths"] = shown
     if sigma:
         model["sigma"] = list(sigma)
     if residual is not None:
@@ -223,12 +229,25 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
 
 def _check_type(key: str, value: object) -> None:
     listed = isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
-    fits = {"common": listed, "sigma": listed, "intercept": isinstance(value, bool)}.get(key, isinstance(value, str))
+    listing = isinstance(value, list) and listed
+    fits = {"common": listed, "sigma": listed, "smooths": listing, "intercept": isinstance(value, bool)}.get(
+        key, isinstance(value, str)
+    )
     if not fits:
         lists = {"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}
+        lists["smooths"] = "a list such as ['s(x, k=10)']"
         raise SpecError(
             f"{key} in [model] has the wrong type", got=repr(value), allowed=lists.get(key, "text"), do="correct it"
         )
+
+
+def _smooth(text: str) -> Smooth:
+    found = read_smooth(text)
+    if found is None:
+        raise SpecError(
+            "cannot read a smooth", got=repr(text), allowed="smooths = ['s(x, k=10)']", do="write it as in a formula"
+        )
+    return found
 
 
 def _residual(text: str) -> Residual:
