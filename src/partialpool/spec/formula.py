@@ -14,6 +14,7 @@ from formulae.expr import Call, QuotedName, Variable
 from partialpool.errors import FormulaError
 from partialpool.spec.additions import read_additions, trials_text
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
+from partialpool.spec.members import is_membership, read_members
 from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.terms import Group, expand_nesting
 from partialpool.spec.tokenize import outer_split, split_group, split_sum
@@ -229,7 +230,8 @@ def _advice_on(effects: str, factor: str) -> str:
 
 
 def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
-    if not _FACTOR.fullmatch(factor):
+    members = read_members(factor) if is_membership(factor) else None
+    if members is None and not _FACTOR.fullmatch(factor):
         raise FormulaError(
             "cannot read the grouping factor",
             got=repr(factor),
@@ -244,5 +246,8 @@ def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
             allowed="effects only",
             do="move the offset out of the parentheses",
         )
+    if members is not None:
+        yield Group(members, slopes=common.terms, intercept=common.intercept, correlated=correlated)
+        return
     for name in expand_nesting(factor.replace("`", "")):
         yield Group(name, slopes=common.terms, intercept=common.intercept, correlated=correlated)

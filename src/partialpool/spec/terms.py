@@ -6,6 +6,7 @@ from typing import Final
 
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, OBS, RESERVED
+from partialpool.spec.members import Members, is_membership, member_columns
 from partialpool.spec.relationship import Relationship, as_relationship
 from partialpool.spec.whitelist import quote_name
 
@@ -28,7 +29,7 @@ class Group:
     ----------
     factor
         A column (`"Subject"`), an interaction (`"batch:cask"`) or nesting (`"batch/cask"`, which a
-        `ModelSpec` reads as two groups: `batch` and `batch:cask`).
+        `ModelSpec` reads as two groups: `batch` and `batch:cask`); `Members` for rows that belong to several levels.
     slopes
         Expressions whose coefficients vary, as in a formula: `"Days"`, `"I(Days**2)"`, a categorical column.
     intercept
@@ -63,19 +64,23 @@ class Group:
     correlated: bool
     cov: Relationship | None
     origin: str
+    members: Members | None
 
     def __init__(
         self,
-        factor: str,
+        factor: str | Members,
         *,
         slopes: Iterable[str] | str = (),
         intercept: bool = True,
         correlated: bool = True,
         cov: object = None,
         origin: str = "means",
+        members: Members | None = None,
     ) -> None:
+        if isinstance(factor, Members):
+            factor, members = factor.factor, factor
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
-        factor = _canonical_factor(factor)
+        factor = _canonical_factor(factor) if members is None else members.factor
         if not slopes and not intercept:
             raise SpecError(
                 f"the group of {factor!r} has no effect",
@@ -97,6 +102,14 @@ class Group:
         object.__setattr__(self, "correlated", correlated or not slopes)
         object.__setattr__(self, "cov", None if cov is None else as_relationship(cov))
         object.__setattr__(self, "origin", _checked_origin(origin))
+        object.__setattr__(self, "members", members)
+        if cov is not None and members is not None:
+            raise SpecError(
+                "a covariance among levels is not available for rows that belong to several levels",
+                got=f"cov of {members}",
+                allowed="cov of a column or of a combination a:b",
+                do="leave out cov",
+            )
         if self.cov is not None and "/" in factor:
             raise SpecError(
                 "a covariance among levels can only be given for one factor",
@@ -108,6 +121,7 @@ class Group:
     def __repr__(self) -> str:
         known = "" if self.cov is None else f", cov={self.cov!r}"
         known += "" if self.origin == "means" else f", origin={self.origin!r}"
+        known += "" if self.members is None else f", members={self.members!r}"
         return (
             f"Group(factor={self.factor!r}, slopes={self.slopes!r}, intercept={self.intercept}, "
             f"correlated={self.correlated}{known})"
@@ -122,7 +136,7 @@ class Group:
         """Write as in a formula: `(Days | Subject)`, `(0 + Days || Subject)`."""
         head = " + ".join(self.slopes) if self.slopes else "1"
         bar = "|" if self.correlated else "||"
-        return f"({'' if self.intercept else '0 + '}{head} {bar} {_quoted(self.factor)})"
+        return f"({'' if self.intercept else '0 + '}{head} {bar} {self.members or _quoted(self.factor)})"
 
 
 def _checked_origin(origin: object) -> str:
@@ -144,6 +158,8 @@ def factor_columns(factor: str) -> tuple[str, ...]:
     >>> factor_columns("batch:cask")
     ('batch', 'cask')
     """
+    if is_membership(factor):
+        return member_columns(factor)
     return tuple(factor.split(":"))
 
 
@@ -155,6 +171,8 @@ def expand_nesting(factor: str) -> tuple[str, ...]:
     >>> expand_nesting("batch/cask")
     ('batch', 'batch:cask')
     """
+    if is_membership(factor):
+        return (factor,)
     parts = factor.split("/")
     return tuple(":".join(parts[: i + 1]) for i in range(len(parts)))
 
@@ -186,6 +204,13 @@ def _canonical_factor(factor: str) -> str:
             do="name the columns on both sides of ':' or '/'",
         )
     canonical = "/".join(":".join(nest) for nest in nests)
+    if is_membership(canonical):
+        raise SpecError(
+            "columns of members are not the name of a factor",
+            got=repr(canonical),
+            allowed="pp.Group(pp.Members('school1', 'school2')), or mm(school1, school2) in a formula",
+            do="write pp.Members(...), or rename the column",
+        )
     if "[" in canonical or "]" in canonical:  # sd_x[u] is the sd of effect u over x
         raise SpecError(
             "the name of a grouping factor must not have square brackets",

@@ -12,6 +12,7 @@ import tomli_w
 from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
 from partialpool.spec.additions import COLUMNS_OF_ROWS
+from partialpool.spec.members import Members
 from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.terms import Group
 
@@ -42,7 +43,7 @@ SECTIONS: Final = (
     "sampling",
 )
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
-_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin")
+_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin", "members", "weights", "scale")
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,7 @@ def write_spec_tables(
         {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated}
         | ({} if g.cov is None else {"cov": {"levels": list(g.cov.levels), "lower": list(g.cov.lower)}})
         | ({} if g.origin == "means" else {"origin": g.origin})
+        | ({} if g.members is None else _member_keys(g.members))
         for g in groups
     ]
     if tables:
@@ -244,8 +246,43 @@ def _covariance(value: object, folder: Path | None) -> object:
     return folder / value if isinstance(value, str) and folder is not None else value
 
 
+def _member_keys(members: Members) -> dict[str, Any]:
+    weights = {"weights": list(members.weights)} if members.weights else {}
+    return {"members": list(members.columns), **weights, **({} if members.scale else {"scale": False})}
+
+
+def _members(table: Mapping[str, Any]) -> Members:
+    for key in ("members", "weights"):
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(column, str) for column in value):
+            raise SpecError(
+                f"{key} in [[group]] must be a list of columns",
+                got=repr(value),
+                allowed=f"{key} = ['school1', 'school2']",
+                do="put them in [ ]",
+            )
+    members = Members(*table["members"], weights=table.get("weights", ()), scale=table.get("scale", True))
+    if table.get("factor", members.factor) != members.factor:
+        raise SpecError(
+            "a [[group]] names a factor and other members",
+            got=f"factor = {table['factor']!r}, members = {table['members']!r}",
+            allowed=f"factor = {members.factor!r}, or no factor",
+            do="leave out factor",
+        )
+    return members
+
+
 def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
     check_keys("[[group]]", table, _GROUP_KEYS)
+    if "members" in table:
+        table = {**table, "factor": _members(table)}
+    elif "weights" in table or "scale" in table:
+        raise SpecError(
+            "weights in a [[group]] without members",
+            got=", ".join(table),
+            allowed="members = ['school1', 'school2'], weights = ['w1', 'w2']",
+            do="name the columns of members, or leave out weights and scale",
+        )
     if "factor" not in table:
         raise SpecError(
             "a [[group]] names no factor",
