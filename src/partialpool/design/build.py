@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from partialpool.design.aliasing import find_aliases, find_empty
 from partialpool.design.checks import (
@@ -29,6 +30,8 @@ from partialpool.design.frequencies import repeat_rows
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
 from partialpool.design.left_out import count_left_out
+from partialpool.design.member_effects import MemberEffects
+from partialpool.design.memberships import learn_memberships
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
@@ -73,7 +76,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
 def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     # 1. The columns the model reads, complete rows only.
     predictors, computed = value_columns(spec), computed_columns(spec)
-    table = read_table(data, spec.columns, missing=missing, predictors=predictors, computed=computed)
+    table = read_table(data, spec.columns, missing=missing, predictors=predictors, computed=computed, blank=spec.blank_where_zero)
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
     frame = table.frame
@@ -106,15 +109,16 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
             do="leave out the 0, or add a term",
         )
     # 5. Group effects, one entry per factor.
-    factors = tuple(_factor_effects(spec, *learn_levels(factor, frame), columns.groups) for factor in spec.factors)
+    factors = tuple(_factor_effects(spec, *_levels(spec, factor, frame), columns.groups) for factor in spec.factors)
     for factor in factors:
         # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
         warn_dropped(f"effects over {factor.name}", factor.recipes)
-        check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
+        check_factor(factor.name, factor.values[:, 0], factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         check_digits(factor.name, factor.names, factor.values, factor.blocks)
-        warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
+        if not isinstance(factor, MemberEffects):
+            warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
         warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
     design = Design(
         spec=spec,
@@ -161,8 +165,14 @@ def _common_effects(spec: ModelSpec, recipe: Recipe, values: np.ndarray) -> Comm
     return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)
 
 
+def _levels(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> tuple[Levels, np.ndarray | sparse.csr_array]:
+    """Find a factor's levels, and the level of each row, or their weights where a row has several."""
+    members = spec.members_of(factor)
+    return learn_levels(factor, frame) if members is None else learn_memberships(members, frame)
+
+
 def _factor_effects(
-    spec: ModelSpec, levels: Levels, codes: np.ndarray, evaluated: Sequence[tuple[Recipe, np.ndarray]]
+    spec: ModelSpec, levels: Levels, codes: np.ndarray | sparse.csr_array, evaluated: Sequence[tuple[Recipe, np.ndarray]]
 ) -> FactorEffects:
     factor = levels.factor
     recipes, columns = [], []
@@ -191,5 +201,9 @@ def _factor_effects(
         )
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
     kinship = None if known is None else match_levels(known, factor, levels.labels)
+    if isinstance(codes, sparse.csr_array):
+        own = np.asarray(codes.power(2).sum(axis=1)).ravel()
+        basis = make_effect_basis(names, values, blocks, at_means=at_means, own=own)
+        return MemberEffects(levels, names, values, basis, tuple(blocks), tuple(recipes), weights=codes)
     basis = make_effect_basis(names, values, blocks, at_means=at_means, own=kinship.own[codes] if kinship else None)
     return FactorEffects(levels, codes, names, values, basis, tuple(blocks), tuple(recipes), kinship)

@@ -172,6 +172,12 @@ class FactorEffects:
         return self.values[rows] * (self.codes[rows] == level)[:, None]
 
     @property
+    def membership(self) -> sparse.csr_array:
+        """Weight of each level in each row, (rows, levels): 1 for the row's level."""
+        rows = len(self.codes)
+        return sparse.csr_array((np.ones(rows), self.codes, np.arange(rows + 1)), shape=(rows, self.n_levels))
+
+    @property
     def matrix(self) -> sparse.csr_array:
         """Z, with its dummy columns: one block of levels for each effect, (rows, effects x levels)."""
         places = np.arange(len(self.codes)), self.codes

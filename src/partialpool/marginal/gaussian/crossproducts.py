@@ -11,6 +11,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.member_effects import MemberEffects
 from partialpool.errors import SpecError
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, working_response
@@ -68,6 +69,9 @@ class Moments:
         Z_f'Z_g for f < g.
     common
         [X y]'[X y], shape (columns + 1, columns + 1); X has its intercept first.
+    among
+        Per factor of which rows have several levels, Z_f'Z_f between different levels, the lower one first; None where
+        rows have one level. Empty if that is so for every factor.
     """
 
     rows: int
@@ -76,6 +80,7 @@ class Moments:
     dense: tuple[np.ndarray, ...]
     couplings: tuple[tuple[Coupling, ...], ...]
     common: np.ndarray
+    among: tuple[Coupling | None, ...] = ()
 
     def __add__(self, other: "Moments") -> "Moments":
         if [a.shape for a in self.dense] != [a.shape for a in other.dense] or self.common.shape != other.common.shape:
@@ -95,7 +100,14 @@ class Moments:
                 for mine, theirs in zip(self.couplings, other.couplings, strict=True)
             ),
             self.common + other.common,
+            tuple(
+                None if a is None or b is None else a + b for a, b in zip(self.among, other.among, strict=True)
+            ),
         )
+
+    def between_levels(self, f: int) -> Coupling | None:
+        """Return Z_f'Z_f between different levels of a factor; None where its levels share no rows."""
+        return self.among[f] if self.among else None
 
     def less(self, coefficients: np.ndarray) -> "Moments":
         """Return the moments of [Z X y - X m] for coefficients m (columns,) of the common columns, in `Units`."""
@@ -143,6 +155,12 @@ def weighted_moments(
 ) -> Moments:
     """Collect the moments of a response in `Units`, (rows,), every row multiplied by a weight, 1 / its sd, (rows,)."""
     z, xy = _weighted(design, units, y, weight, rows)
+    if any(isinstance(f, MemberEffects) for f in design.factors):
+        from partialpool.marginal.gaussian.membership_moments import membership_moments
+
+        several = [isinstance(f, MemberEffects) for f in design.factors]
+        found = membership_moments([f.membership[rows] for f in design.factors], z, xy, several)
+        return replace(found, log_jacobian=float(np.log(weight).sum()))
     codes = [f.codes[rows] for f in design.factors]
     found = moments_of(codes, z, xy, [f.n_levels for f in design.factors])
     return replace(found, log_jacobian=float(np.log(weight).sum()))
