@@ -40,6 +40,7 @@ __all__ = [
     "share_name",
     "tree_name",
     "values_name",
+    "weights_name",
     "z_name",
 ]
 
@@ -184,6 +185,11 @@ def codes_name(factor: str) -> str:
 def values_name(factor: str) -> str:
     """Columns of a factor's effects: data of PyMC models."""
     return f"values_{factor}"
+
+
+def weights_name(factor: str) -> str:
+    """Weights of the levels of each row, where it has several: data of PyMC models."""
+    return f"weights_{factor}"
 
 
 def answer_name(column: str, taken: Container[str]) -> str:

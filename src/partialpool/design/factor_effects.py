@@ -75,6 +75,16 @@ class FactorEffects:
         return np.ones(len(self.codes)) if self.kinship is None else self.kinship.own[self.codes]
 
     @property
+    def own_in_words(self) -> str:
+        """What `own` is of a row."""
+        return "diagonal entry of cov"
+
+    @property
+    def has_members(self) -> bool:
+        """Whether rows belong to several levels, with weights."""
+        return False
+
+    @property
     def mean_own(self) -> float:
         """Mean diagonal entry over the rows: sd sqrt(mean_own) is the average sd of a row's level."""
         return float(self.own.mean())
@@ -186,6 +196,8 @@ class FactorEffects:
 
     def parent_levels(self, parent: "FactorEffects") -> np.ndarray | None:
         """Return the level of another factor that contains each level, (levels,); None where a level is in two."""
+        if parent.has_members:
+            return None
         parent_of = np.zeros(self.n_levels, dtype=np.int64)
         parent_of[self.codes] = parent.codes
         return parent_of if np.array_equal(self.of_rows(parent_of), parent.codes) else None

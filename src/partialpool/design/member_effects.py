@@ -47,6 +47,16 @@ class MemberEffects(FactorEffects):
         return np.asarray(self.weights.power(2).sum(axis=1)).ravel()
 
     @property
+    def own_in_words(self) -> str:
+        """What `own` is of a row."""
+        return "sum of a row's squared weights"
+
+    @property
+    def has_members(self) -> bool:
+        """Whether rows belong to several levels, with weights."""
+        return True
+
+    @property
     def places(self) -> np.ndarray:
         """Refused: a row has several levels."""
         raise self._refusal("this engine")
