@@ -174,7 +174,8 @@ def names_of_factor(factor: str) -> tuple[str, ...]:
     variables = (sd_name, at_means_name, corr_name, b_name, z_name)
     own = [name(factor) for name in variables]
     scaled = f"{b_name(factor)}_scaled"
-    return (factor, effect_dim(factor), effect_bis_dim(factor), *own, scaled, codes_name(factor), values_name(factor))
+    data = (codes_name(factor), values_name(factor), weights_name(factor))
+    return (factor, effect_dim(factor), effect_bis_dim(factor), *own, scaled, *data)
 
 
 def codes_name(factor: str) -> str:

@@ -109,7 +109,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
             do="leave out the 0, or add a term",
         )
     # 5. Group effects, one entry per factor.
-    factors = tuple(_factor_effects(spec, *_levels(spec, factor, frame), columns.groups) for factor in spec.factors)
+    factors = tuple(_factor_effects(spec, *_levels(spec, factor, frame, table.incomplete), columns.groups) for factor in spec.factors)
     for factor in factors:
         # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
@@ -165,10 +165,12 @@ def _common_effects(spec: ModelSpec, recipe: Recipe, values: np.ndarray) -> Comm
     return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)
 
 
-def _levels(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> tuple[Levels, np.ndarray | sparse.csr_array]:
+def _levels(
+    spec: ModelSpec, factor: str, frame: pd.DataFrame, left_out: pd.DataFrame
+) -> tuple[Levels, np.ndarray | sparse.csr_array]:
     """Find a factor's levels, and the level of each row, or their weights where a row has several."""
     members = spec.members_of(factor)
-    return learn_levels(factor, frame) if members is None else learn_memberships(members, frame)
+    return learn_levels(factor, frame) if members is None else learn_memberships(members, frame, left_out)
 
 
 def _factor_effects(

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from partialpool.errors import FormulaError, SpecError
+from partialpool.spec.member_table import OUTSIDE, MemberTable, read_member_table
 from partialpool.spec.tokenize import outer_split
 from partialpool.spec.whitelist import quote_name
 
 __all__ = ["Members", "is_membership", "member_columns", "read_members"]
 
 _WRITTEN: Final = "mm(school1, school2) or mm(school1, school2, weights=(w1, w2))"
-_OUTSIDE: Final = "()[]`,:/|~"
-"""Characters that the names of the columns in mm(...) must not have."""
 
 
 @dataclass(frozen=True, init=False)
@@ -31,11 +30,16 @@ class Members:
         its weight is 0.
     scale
         Whether the weights of each row are divided by their sum.
+    row, member, weight
+        In place of columns, for a table of memberships with one line for each row and member: `Members(table,
+        row="pupil", member="school", weight="share")`. `row` names the column, there and in the data, that says whose
+        memberships they are. Without `weight`, the members of a row have equal weights.
 
     Raises
     ------
     SpecError
-        Fewer than two columns; weights that are not as many; a name with brackets, commas or other signs of a formula.
+        Fewer than two columns; weights that are not as many; a name with brackets, commas or other signs of a formula;
+        a table without these columns, with missing values, or with weights that are not numbers from 0 on.
 
     Examples
     --------
@@ -46,15 +50,30 @@ class Members:
     columns: tuple[str, ...]
     weights: tuple[str, ...]
     scale: bool
+    table: MemberTable | None
 
-    def __init__(self, *columns: str, weights: Iterable[str] = (), scale: bool = True) -> None:
+    def __init__(
+        self,
+        *columns: Any,
+        weights: Iterable[str] = (),
+        scale: bool = True,
+        row: str | None = None,
+        member: str | None = None,
+        weight: str | None = None,
+    ) -> None:
+        object.__setattr__(self, "table", None)
+        if row is not None or member is not None or (len(columns) == 1 and not isinstance(columns[0], str)):
+            object.__setattr__(self, "table", read_member_table(columns, row, member, weight, tuple(weights)))
+            _check_scale(scale)
+            self._keep((str(row),), (), scale)
+            return
         given = (weights,) if isinstance(weights, str) else tuple(weights)
         for name in (*columns, *given):
-            if not isinstance(name, str) or not name.strip() or any(sign in name for sign in _OUTSIDE):
+            if not isinstance(name, str) or not name.strip() or any(sign in name for sign in OUTSIDE):
                 raise SpecError(
                     "multi-membership needs names of columns",
                     got=repr(name),
-                    allowed=f"names without the signs {_OUTSIDE}",
+                    allowed=f"names without the signs {OUTSIDE}",
                     do="write pp.Members('school1', 'school2', weights=('w1', 'w2')), or rename the column",
                 )
         if len(columns) < 2 or len(set(columns)) < len(columns):
@@ -71,21 +90,18 @@ class Members:
                 allowed=_WRITTEN,
                 do="name as many columns of weights, in the order of the members, or leave weights out",
             )
-        if not isinstance(scale, bool):
-            raise SpecError(
-                "scale of multi-membership must be True or False",
-                got=repr(scale),
-                allowed="True or False",
-                do="leave it out: the weights of each row are then divided by their sum",
-            )
-        object.__setattr__(self, "columns", tuple(columns))
-        object.__setattr__(self, "weights", given)
+        _check_scale(scale)
+        self._keep(tuple(columns), given, scale)
+
+    def _keep(self, columns: tuple[str, ...], weights: tuple[str, ...], scale: bool) -> None:
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "scale", scale)
 
     @property
     def factor(self) -> str:
         """The factor's name in the posterior: `mm(school1, school2)`."""
-        return f"mm({', '.join(self.columns)})"
+        return f"mm({', '.join(self.columns)})" if self.table is None else f"mm({self.table.member}, row={self.columns[0]})"
 
     @property
     def weight_of(self) -> Mapping[str, str]:
@@ -94,9 +110,21 @@ class Members:
 
     def __str__(self) -> str:
         """Write as in a formula."""
+        if self.table is not None:
+            return self.factor
         inside = ", ".join(map(quote_name, self.columns))
         inside += f", weights=({', '.join(map(quote_name, self.weights))})" if self.weights else ""
         return f"mm({inside}{'' if self.scale else ', scale=False'})"
+
+
+def _check_scale(scale: object) -> None:
+    if not isinstance(scale, bool):
+        raise SpecError(
+            "scale of multi-membership must be True or False",
+            got=repr(scale),
+            allowed="True or False",
+            do="leave it out: the weights of each row are then divided by their sum",
+        )
 
 
 def is_membership(factor: str) -> bool:
@@ -115,10 +143,11 @@ def member_columns(factor: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> member_columns("mm(school1, school2)")
-    ('school1', 'school2')
+    >>> member_columns("mm(school1, school2)"), member_columns("mm(school, row=pupil)")
+    (('school1', 'school2'), ('pupil',))
     """
-    return tuple(name.strip() for name in factor[3:-1].split(","))
+    names = [name.strip() for name in factor[3:-1].split(",")]
+    return (names[1][4:],) if len(names) == 2 and names[1].startswith("row=") else tuple(names)
 
 
 def read_members(text: str) -> Members:
@@ -149,7 +178,7 @@ def read_members(text: str) -> Members:
                 "cannot read an argument of mm(...)",
                 got=argument.strip(),
                 allowed=f"{_WRITTEN}; scale=False for weights as they are",
-                do="name columns only, and give weights as names of columns in parentheses",
+                do="give a table of memberships as pp.Group(pp.Members(table, row=..., member=...)); otherwise name columns only, and give weights as names of columns in parentheses",
             )
     return Members(*columns, **said)
 

@@ -247,11 +247,17 @@ def _covariance(value: object, folder: Path | None) -> object:
 
 
 def _member_keys(members: Members) -> dict[str, Any]:
+    if members.table is not None:
+        lines = zip(members.table.rows, members.table.members, members.table.weights, strict=True)
+        table = {"row": members.columns[0], "member": members.table.member, "lines": [list(line) for line in lines]}
+        return {"members": table, **({} if members.scale else {"scale": False})}
     weights = {"weights": list(members.weights)} if members.weights else {}
     return {"members": list(members.columns), **weights, **({} if members.scale else {"scale": False})}
 
 
 def _members(table: Mapping[str, Any]) -> Members:
+    if isinstance(table["members"], dict):
+        return _member_table(table["members"], table.get("scale", True))
     for key in ("members", "weights"):
         value = table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(column, str) for column in value):
@@ -270,6 +276,21 @@ def _members(table: Mapping[str, Any]) -> Members:
             do="leave out factor",
         )
     return members
+
+
+def _member_table(table: Mapping[str, Any], scale: object) -> Members:
+    check_keys("members", table, ("row", "member", "lines"))
+    lines = table.get("lines", [])
+    if not isinstance(lines, list) or not all(isinstance(line, list) and len(line) == 3 for line in lines):
+        raise SpecError(
+            "a table of memberships in [[group]] must be a list of lines",
+            got=repr(lines)[:80],
+            allowed="members = {row = 'pupil', member = 'school', lines = [['ann', 'north', 0.5], ...]}",
+            do="write a row, its member and its weight on each line",
+        )
+    row, member = str(table.get("row", "")), str(table.get("member", ""))
+    columns = {row: [a for a, _, _ in lines], member: [b for _, b, _ in lines], f"{row} {member}": [c for *_, c in lines]}
+    return Members(columns, row=row, member=member, weight=f"{row} {member}", scale=scale)  # type: ignore[arg-type]
 
 
 def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
