@@ -174,7 +174,7 @@ def names_of_factor(factor: str) -> tuple[str, ...]:
     variables = (sd_name, at_means_name, corr_name, b_name, z_name)
     own = [name(factor) for name in variables]
     scaled = f"{b_name(factor)}_scaled"
-    data = (codes_name(factor), values_name(factor), weights_name(factor))
+    data = (codes_name(factor), values_name(factor), *([weights_name(factor)] if factor.startswith("mm(") else []))
     return (factor, effect_dim(factor), effect_bis_dim(factor), *own, scaled, *data)
 
 
