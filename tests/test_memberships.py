@@ -39,7 +39,8 @@ def fit(schools):
 
 def long_table(schools):
     parts = [
-        pd.DataFrame({"pupil": schools.index, "school": schools[f"school{k}"], "share": schools[f"w{k}"]}) for k in (1, 2)
+        pd.DataFrame({"pupil": schools.index, "school": schools[f"school{k}"], "share": schools[f"w{k}"]})
+        for k in (1, 2)
     ]
     return pd.concat(parts)
 
@@ -349,7 +350,8 @@ def calibration(data_sets, formula, effects):
         own = [(b * sd)[table[f"school{k}"]] @ np.ones(effects) for k in (1, 2)]
         if effects == 2:
             own = [
-                (b * sd)[table[f"school{k}"], 0] + (b * sd)[table[f"school{k}"], 1] * table["x"].to_numpy() for k in (1, 2)
+                (b * sd)[table[f"school{k}"], 0] + (b * sd)[table[f"school{k}"], 1] * table["x"].to_numpy()
+                for k in (1, 2)
             ]
         eta = alpha + slope * table["x"].to_numpy() + share[:, 0] * own[0] + share[:, 1] * own[1]
         y = rng.normal(eta, sigma)
@@ -374,8 +376,6 @@ def values_of(beta, sd, b, sigma, log_likelihood):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("formula", "effects"), [(LME4["intercept"], 1), (WEIGHTED.replace("1 + x |", "x ||"), 2)]
-)
+@pytest.mark.parametrize(("formula", "effects"), [(LME4["intercept"], 1), (WEIGHTED.replace("1 + x |", "x ||"), 2)])
 def test_true_values_rank_uniformly(formula, effects):
     check_uniform(*calibration(300, formula, effects), false_alarm=1e-3 / 2)

@@ -40,6 +40,7 @@ from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.terms import blank_where_zero, members_of
 from partialpool.workers import single_lapack
 
 __all__ = ["build_design"]
@@ -76,7 +77,14 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
 def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     # 1. The columns the model reads, complete rows only.
     predictors, computed = value_columns(spec), computed_columns(spec)
-    table = read_table(data, spec.columns, missing=missing, predictors=predictors, computed=computed, blank=spec.blank_where_zero)
+    table = read_table(
+        data,
+        spec.columns,
+        missing=missing,
+        predictors=predictors,
+        computed=computed,
+        blank=blank_where_zero(spec.groups),
+    )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
     frame = table.frame
@@ -109,7 +117,10 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
             do="leave out the 0, or add a term",
         )
     # 5. Group effects, one entry per factor.
-    factors = tuple(_factor_effects(spec, *_levels(spec, factor, frame, table.incomplete), columns.groups) for factor in spec.factors)
+    factors = tuple(
+        _factor_effects(spec, *_levels(spec, factor, frame, table.incomplete), columns.groups)
+        for factor in spec.factors
+    )
     for factor in factors:
         # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
@@ -169,12 +180,15 @@ def _levels(
     spec: ModelSpec, factor: str, frame: pd.DataFrame, left_out: pd.DataFrame
 ) -> tuple[Levels, np.ndarray | sparse.csr_array]:
     """Find a factor's levels, and the level of each row, or their weights where a row has several."""
-    members = spec.members_of(factor)
+    members = members_of(spec.groups, factor)
     return learn_levels(factor, frame) if members is None else learn_memberships(members, frame, left_out)
 
 
 def _factor_effects(
-    spec: ModelSpec, levels: Levels, codes: np.ndarray | sparse.csr_array, evaluated: Sequence[tuple[Recipe, np.ndarray]]
+    spec: ModelSpec,
+    levels: Levels,
+    codes: np.ndarray | sparse.csr_array,
+    evaluated: Sequence[tuple[Recipe, np.ndarray]],
 ) -> FactorEffects:
     factor = levels.factor
     recipes, columns = [], []

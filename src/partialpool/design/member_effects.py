@@ -5,6 +5,7 @@ defined only where each row has one level is refused.
 """
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class MemberEffects(FactorEffects):
         """Labels of each row's levels, joined by commas, (rows,)."""
         labels = np.array([str(label) for label in self.levels.labels], dtype=object)
         ends = self.weights.indptr
-        parts = [labels[self.weights.indices[a:b]] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        parts = [labels[self.weights.indices[a:b]] for a, b in pairwise(ends)]
         return np.array([", ".join(part) for part in parts])
 
     @property

@@ -17,9 +17,7 @@ from partialpool.spec.members import Members
 __all__ = ["fill_blank_members", "learn_memberships", "read_memberships"]
 
 
-def learn_memberships(
-    members: Members, frame: pd.DataFrame, left_out: pd.DataFrame
-) -> tuple[Levels, sparse.csr_array]:
+def learn_memberships(members: Members, frame: pd.DataFrame, left_out: pd.DataFrame) -> tuple[Levels, sparse.csr_array]:
     """Find the levels in all columns of members, and the weight of every level in each row.
 
     A level exists where a row belongs to it with a weight above 0; a member named twice counts with both weights.
@@ -66,14 +64,15 @@ def fill_blank_members(raw: pd.DataFrame, blank: dict[str, str]) -> pd.DataFrame
         if column not in raw or weight not in raw:
             continue
         lacking = raw[column].isna() & (pd.to_numeric(raw[weight], errors="coerce") == 0)
-        if lacking.any() and not raw[column].isna().all():
-            changed[column] = raw[column].where(~lacking, raw[column].ffill().bfill())
+        if lacking.any():
+            told = [raw[other].dropna() for other in (column, *blank) if other in raw]
+            usual = next((values.iloc[0] for values in told if len(values)), None)
+            own = raw[column].astype(object) if raw[column].isna().all() else raw[column]
+            changed[column] = own.where(~lacking, usual)
     return raw.assign(**changed) if changed else raw
 
 
-def _entries(
-    rows: int, levels: int, of_row: np.ndarray, codes: np.ndarray, weights: np.ndarray
-) -> sparse.csr_array:
+def _entries(rows: int, levels: int, of_row: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> sparse.csr_array:
     """Add up the weights of each row and level, (rows, levels)."""
     return sparse.csr_array(sparse.coo_array((weights, (of_row, codes)), shape=(rows, levels)))
 
@@ -96,9 +95,7 @@ def _of_table(
     return levels, read_memberships(members, levels, frame)[0]
 
 
-def _lines(
-    members: Members, table: MemberTable, frame: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _lines(members: Members, table: MemberTable, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return row, label and weight of the memberships of some rows, with weights above 0."""
     of_row: dict[str, list[int]] = {}
     for line, row in enumerate(table.rows):

@@ -20,7 +20,7 @@ from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.terms import factor_columns
+from partialpool.spec.terms import blank_where_zero, factor_columns, members_of
 
 __all__ = [
     "GroupRows",
@@ -147,7 +147,9 @@ class Rows:
 
 def own_rows(design: Design) -> Rows:
     """Return the rows the model was built on."""
-    groups = tuple(GroupRows(f.name, f.weights if isinstance(f, MemberEffects) else f.codes, f.values) for f in design.factors)
+    groups = tuple(
+        GroupRows(f.name, f.weights if isinstance(f, MemberEffects) else f.codes, f.values) for f in design.factors
+    )
     trials = design.response.trials
     return Rows(
         common=design.common.values,
@@ -257,10 +259,18 @@ def new_rows(
     known = spec.factors if factors is None else factors
     columns = spec.predictor_columns_with(known)
     needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
-    needed |= {column for name in known if (found := spec.members_of(name)) for column in found.weights}
+    needed |= {column for name in known if (found := members_of(spec.groups, name)) for column in found.weights}
     optional = () if responses else set(columns) - needed
     values, computed = value_columns(spec), computed_columns(spec)
-    table = read_table(data, columns, missing=missing, predictors=values, computed=computed, optional=optional, blank=spec.blank_where_zero)
+    table = read_table(
+        data,
+        columns,
+        missing=missing,
+        predictors=values,
+        computed=computed,
+        optional=optional,
+        blank=blank_where_zero(spec.groups),
+    )
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
@@ -295,7 +305,7 @@ def new_rows(
 def _levels_of(
     spec: ModelSpec, factor: FactorEffects, frame: pd.DataFrame
 ) -> tuple[np.ndarray | sparse.csr_array, tuple[str | int | float | bool, ...]]:
-    members = spec.members_of(factor.name)
+    members = members_of(spec.groups, factor.name)
     return factor.levels.encode(frame) if members is None else read_memberships(members, factor.levels, frame)
 
 

@@ -8,8 +8,8 @@ import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.model.default_priors import PriorSet
 from partialpool.design.member_effects import MemberEffects
+from partialpool.model.default_priors import PriorSet
 from partialpool.names import (
     OBS,
     at_means_name,

@@ -10,7 +10,14 @@ from partialpool.names import INTERCEPT, names_of_factor
 from partialpool.spec.expression import read_common
 from partialpool.spec.terms import Group, expand_nesting
 
-__all__ = ["canonical_groups", "check_flag", "check_memberships", "check_names_apart", "check_no_effect_twice", "listed"]
+__all__ = [
+    "canonical_groups",
+    "check_flag",
+    "check_memberships",
+    "check_names_apart",
+    "check_no_effect_twice",
+    "listed",
+]
 
 
 def check_no_effect_twice(groups: tuple[Group, ...]) -> None:

@@ -83,29 +83,26 @@ def read_member_table(
 def _column(table: Any, name: str) -> list[Any]:
     try:
         column = table[name]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise _lacking(name) from error
-    except Exception as error:  # polars and pyarrow have errors of their own
-        raise _lacking(name) from error
-    values = next((getattr(column, how)() for how in ("to_pylist", "to_list", "tolist") if hasattr(column, how)), column)
+    except Exception as error:  # tables of polars and pyarrow raise errors of their own
+        raise SpecError(
+            f"a table of memberships has no column {name!r}",
+            got=f"a {type(table).__name__} without it",
+            allowed=_ALLOWED,
+            do="correct the name, or the table",
+        ) from error
+    values = next(
+        (getattr(column, how)() for how in ("to_pylist", "to_list", "tolist") if hasattr(column, how)), column
+    )
     listed = [value.item() if hasattr(value, "item") else value for value in values]
-    if any(value is None or value != value for value in listed):
+    missing = sum(value is None or (isinstance(value, float) and math.isnan(value)) for value in listed)
+    if missing:
         raise SpecError(
             f"column {name!r} of a table of memberships has missing values",
-            got=f"{sum(value is None or value != value for value in listed)} of {len(listed)} lines",
+            got=f"{missing} of {len(listed)} lines",
             allowed="complete lines",
             do="leave these lines out",
         )
     return _whole(listed)
-
-
-def _lacking(name: str) -> SpecError:
-    return SpecError(
-        f"a table of memberships has no column {name!r}",
-        got="a table without it",
-        allowed=_ALLOWED,
-        do="correct the name, or the table",
-    )
 
 
 def _whole(values: Sequence[Any]) -> list[Any]:

@@ -101,7 +101,11 @@ class Members:
     @property
     def factor(self) -> str:
         """The factor's name in the posterior: `mm(school1, school2)`."""
-        return f"mm({', '.join(self.columns)})" if self.table is None else f"mm({self.table.member}, row={self.columns[0]})"
+        return (
+            f"mm({', '.join(self.columns)})"
+            if self.table is None
+            else f"mm({self.table.member}, row={self.columns[0]})"
+        )
 
     @property
     def weight_of(self) -> Mapping[str, str]:
@@ -178,7 +182,8 @@ def read_members(text: str) -> Members:
                 "cannot read an argument of mm(...)",
                 got=argument.strip(),
                 allowed=f"{_WRITTEN}; scale=False for weights as they are",
-                do="give a table of memberships as pp.Group(pp.Members(table, row=..., member=...)); otherwise name columns only, and give weights as names of columns in parentheses",
+                do="name columns, and columns of weights in parentheses; a table of memberships is given by "
+                "pp.Group(pp.Members(table, row=..., member=...))",
             )
     return Members(*columns, **said)
 

@@ -15,14 +15,20 @@ from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
-from partialpool.spec.groupchecks import canonical_groups, check_flag, check_names_apart, check_memberships, check_no_effect_twice, listed
+from partialpool.spec.groupchecks import (
+    canonical_groups,
+    check_flag,
+    check_memberships,
+    check_names_apart,
+    check_no_effect_twice,
+    listed,
+)
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
-from partialpool.spec.members import Members
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.residual import Residual, residual_sentences
-from partialpool.spec.terms import Group, factor_columns
+from partialpool.spec.terms import Group, factor_columns, members_of
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
 from partialpool.spec.whitelist import quote_name
@@ -391,17 +397,8 @@ class ModelSpec:
         names += [column for name, column in self.columns_of_rows.items() if name != "frequency"]
         names += [*self.sigma, *(self.residual.columns if self.residual else ())]
         used = tuple(factors)
-        names += [column for f in used if (found := self.members_of(f)) for column in found.weights]
+        names += [column for f in used if (found := members_of(self.groups, f)) for column in found.weights]
         return tuple(dict.fromkeys([*names, *(c for f in used for c in factor_columns(f))]))
-
-    def members_of(self, factor: str) -> Members | None:
-        """The columns of members of a factor, of which a row has several; None for a factor of one level per row."""
-        return next((group.members for group in self.groups if group.factor == factor), None)
-
-    @property
-    def blank_where_zero(self) -> dict[str, str]:
-        """Columns of members that may be missing in some rows, by name: the column whose weight is then 0."""
-        return {name: w for group in self.groups if group.members for name, w in group.members.weight_of.items()}
 
     def __str__(self) -> str:
         """Write the formula with its family."""

@@ -10,7 +10,7 @@ from partialpool.spec.members import Members, is_membership, member_columns
 from partialpool.spec.relationship import Relationship, as_relationship
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["ORIGINS", "Group", "expand_nesting", "factor_columns"]
+__all__ = ["ORIGINS", "Group", "blank_where_zero", "expand_nesting", "factor_columns", "members_of"]
 
 ORIGINS: Final = ("means", "zero")
 """Origins at which the priors of a correlated group may be stated."""
@@ -161,6 +161,16 @@ def factor_columns(factor: str) -> tuple[str, ...]:
     if is_membership(factor):
         return member_columns(factor)
     return tuple(factor.split(":"))
+
+
+def members_of(groups: Iterable[Group], factor: str) -> Members | None:
+    """Return the members of a factor of which rows have several levels; None for one level per row."""
+    return next((group.members for group in groups if group.factor == factor), None)
+
+
+def blank_where_zero(groups: Iterable[Group]) -> dict[str, str]:
+    """Return the columns of members that may be missing in some rows, by name: the column whose weight is then 0."""
+    return {name: w for group in groups if group.members for name, w in group.members.weight_of.items()}
 
 
 def expand_nesting(factor: str) -> tuple[str, ...]:

@@ -289,7 +289,11 @@ def _member_table(table: Mapping[str, Any], scale: object) -> Members:
             do="write a row, its member and its weight on each line",
         )
     row, member = str(table.get("row", "")), str(table.get("member", ""))
-    columns = {row: [a for a, _, _ in lines], member: [b for _, b, _ in lines], f"{row} {member}": [c for *_, c in lines]}
+    columns = {
+        row: [a for a, _, _ in lines],
+        member: [b for _, b, _ in lines],
+        f"{row} {member}": [c for *_, c in lines],
+    }
     return Members(columns, row=row, member=member, weight=f"{row} {member}", scale=scale)  # type: ignore[arg-type]
 
 

@@ -15,6 +15,7 @@ from partialpool.marginal.gaussian.recover import recover
 from partialpool.marginal.gaussian.standardise import choose_units
 from partialpool.model.default_priors import resolve_priors
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.terms import members_of
 
 MEMBERS = "mm(a, b, weights=(u, v))"
 FORMULAS = [
@@ -67,7 +68,7 @@ def shares(frame, factor):
 
 
 def factor_weights(frame, factor):
-    return frame.attrs["spec"].members_of(factor.name).weights
+    return members_of(frame.attrs["spec"].groups, factor.name).weights
 
 
 def problem(formula, shape):
@@ -184,9 +185,9 @@ def test_moments_of_chunks_add_up():
     for one, other in zip([whole.own[f], whole.common], [parts.own[f], parts.common], strict=True):
         assert one == pytest.approx(other, rel=1e-12)
     one, other = whole.between_levels(f), parts.between_levels(f)
-    assert np.array_equal(one.first, other.first) and np.array_equal(one.second, other.second)
+    assert np.array_equal(one.first, other.first)
+    assert np.array_equal(one.second, other.second)
     assert one.values == pytest.approx(other.values, rel=1e-12, abs=1e-12)
-
 
 
 @pytest.mark.parametrize("reml", [False, True])

@@ -7,7 +7,7 @@ that share a row, and so is what Z_f'Z_f has between different levels of f.
 import numpy as np
 from scipy import sparse
 
-from partialpool.marginal.gaussian.crossproducts import Coupling, Moments
+from partialpool.marginal.gaussian.moments import Coupling, Moments
 
 __all__ = ["membership_moments"]
 
@@ -37,7 +37,9 @@ def membership_moments(
         own.append(blocks)
         between = Coupling(pairs.first[before], pairs.second[before], pairs.values[before])
         among.append(between if several[f] else None)
-    dense = tuple((one.T @ xy).reshape(w.shape[1], -1, xy.shape[1]) for one, w in zip(columns, memberships, strict=True))
+    dense = tuple(
+        (one.T @ xy).reshape(w.shape[1], -1, xy.shape[1]) for one, w in zip(columns, memberships, strict=True)
+    )
     couplings = tuple(
         tuple(_coupling(columns[f], columns[g], widths[f], widths[g]) for g in range(f + 1, len(z)))
         for f in range(len(z))
