@@ -118,11 +118,10 @@ def test_posteriors_agree_with_pymc(schools):
     fits = [pp.fit(WEIGHTED, table, seed=k, engine=e, progressbar=False) for k, e in ((1, "auto"), (2, "pymc"))]
     assert [one.run.engine for one in fits] == ["collapsed", "pymc"]
     for variable in ("sigma", "beta", f"sd_{MM}", f"b_{MM}"):
-        ours, theirs = (one.posterior[variable].to_numpy() for one in fits)
-        ours, theirs = (x.reshape(*x.shape[:2], -1) for x in (ours, theirs))
-        for k in range(ours.shape[2]):
-            error = np.hypot(*(float(mcse_mean(x[:, :, k])) for x in (ours, theirs)))
-            assert abs(ours[:, :, k].mean() - theirs[:, :, k].mean()) < 5 * error
+        draws = [one.posterior[variable].to_numpy().reshape(4, 1000, -1) for one in fits]
+        error = np.hypot(*([mcse_mean(one[..., k]) for k in range(one.shape[2])] for one in draws))
+        gap = draws[0].mean(axis=(0, 1)) - draws[1].mean(axis=(0, 1))
+        assert (np.abs(gap) <= 5 * error).all(), variable
 
 
 def test_predictions_are_weighted_sums(schools, fit):
@@ -134,7 +133,7 @@ def test_predictions_are_weighted_sums(schools, fit):
         x = rows["x"].iloc[i]
         eta = posterior["beta"][:, :, 0] + posterior["beta"][:, :, 1] * x
         for k in (1, 2):
-            b = posterior[f"b_{MM}"][:, :, labels.index(str(rows[f"school{k}"].iloc[i]))]
+            b = posterior[f"b_{MM}"][:, :, labels.index(rows[f"school{k}"].iloc[i])]
             eta = eta + share[i, k - 1] * (b[:, :, 0] + b[:, :, 1] * x)
         assert found[:, :, i] == pytest.approx(eta.to_numpy(), rel=1e-10, abs=1e-10)
 
@@ -184,7 +183,7 @@ def test_the_report_and_the_words_of_the_model(schools, fit, tmp_path):
     pp.report(fit, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert "a row has the weighted sum of the effects of its levels" in text
-    assert "30 levels, 1.97 of them in a row" in str(fit)
+    assert "30 levels, 1.96 of them in a row" in str(fit)
     assert "the mean sum of a row's squared weights" in str(fit.priors)
 
 
@@ -210,7 +209,7 @@ def test_default_priors_follow_the_scale_of_weights_that_are_not_scaled(schools)
     ]
     one, other = (f.posterior[f"sd_{MM}"].to_numpy() for f in fits)
     assert other * 10 == pytest.approx(one, rel=1e-5)
-    assert fits[0].log_evidence == pytest.approx(fits[1].log_evidence, abs=1e-6)
+    assert fits[0].run.log_evidence == pytest.approx(fits[1].run.log_evidence, abs=1e-6)
 
 
 def test_a_member_named_twice_has_its_weights_added(schools):
@@ -292,7 +291,9 @@ def test_wrong_tables_of_memberships_are_refused(schools):
     check_refused(pp.SpecError, lambda: members("school1"), "is given with the names of its columns")
     spec = by_table(schools)
     check_refused(pp.DataError, lambda: build_design(spec, data.head(300)), "rows that are not in the data", "300, 301")
-    check_refused(pp.DataError, lambda: build_design(spec, data.assign(pupil=data["pupil"] + 1)), "no member of")
+    check_refused(
+        pp.DataError, lambda: build_design(spec, pd.concat([data, data.head(1).assign(pupil=999)])), "no member of"
+    )
     text = spec.to_toml().replace("lines", "line")
     check_refused(pp.SpecError, lambda: pp.ModelSpec.from_toml_text(text), "unknown key in members")
 

@@ -10,14 +10,7 @@ from partialpool.names import INTERCEPT, names_of_factor
 from partialpool.spec.expression import read_common
 from partialpool.spec.terms import Group, expand_nesting
 
-__all__ = [
-    "canonical_groups",
-    "check_flag",
-    "check_memberships",
-    "check_names_apart",
-    "check_no_effect_twice",
-    "listed",
-]
+__all__ = ["canonical_groups", "check_flag", "check_names_apart", "check_no_effect_twice", "listed"]
 
 
 def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
@@ -32,28 +25,6 @@ def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
                 do=f"write 0 + in one of the terms to leave its {INTERCEPT} out"
                 if term == INTERCEPT
                 else "keep the effect in one of the terms",
-            )
-
-
-def check_memberships(groups: tuple[Group, ...], *, correlated_residuals: bool) -> None:
-    """Refuse members of one factor with different weights, and members beside residuals of several sds."""
-    for group in groups:
-        if group.members is None:
-            continue
-        others = {str(g.members) for g in groups if g.factor == group.factor}
-        if len(others) > 1:
-            raise SpecError(
-                f"two different weights of the members of {group.factor}",
-                got=" and ".join(sorted(others)),
-                allowed="the same weights in every term of a factor",
-                do="write the same mm(...) in each term",
-            )
-        if correlated_residuals:
-            raise SpecError(
-                "rows that belong to several levels cannot have residuals of several sds or correlations",
-                got=str(group),
-                allowed="mm(...) in a model with one residual sd, and residuals that are independent given the effects",
-                do="leave out ar, cosy, unstr and sigma ~ ..., or mm(...)",
             )
 
 

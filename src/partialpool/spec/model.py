@@ -15,16 +15,10 @@ from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
-from partialpool.spec.groupchecks import (
-    canonical_groups,
-    check_flag,
-    check_memberships,
-    check_names_apart,
-    check_no_effect_twice,
-    listed,
-)
+from partialpool.spec.groupchecks import canonical_groups, check_flag, check_names_apart, check_no_effect_twice, listed
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
+from partialpool.spec.memberchecks import check_memberships
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.residual import Residual, residual_sentences

@@ -78,7 +78,8 @@ class Group:
         members: Members | None = None,
     ) -> None:
         if isinstance(factor, Members):
-            factor, members = factor.factor, factor
+            members = factor
+            factor = factor.factor
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
         factor = _canonical_factor(factor) if members is None else members.factor
         if not slopes and not intercept:
