@@ -9,7 +9,7 @@ from partialpool.errors import SpecError
 
 __all__ = ["OUTSIDE", "MemberTable", "read_member_table"]
 
-OUTSIDE: Final = "()[]`,:/|~"
+OUTSIDE: Final = "()[]`,:/|~+="
 """Characters that the names of the columns in mm(...) must not have."""
 _ALLOWED: Final = "pp.Members(table, row='pupil', member='school', weight='share')"
 

@@ -100,12 +100,13 @@ class Members:
 
     @property
     def factor(self) -> str:
-        """The factor's name in the posterior: `mm(school1, school2)`."""
-        return (
-            f"mm({', '.join(self.columns)})"
-            if self.table is None
-            else f"mm({self.table.member}, row={self.columns[0]})"
-        )
+        """The factor's name in the posterior: `mm(school1+school2)`, or `mm(school row=pupil)` for a table.
+
+        It has no comma: nutpie separates the names of dimensions by commas.
+        """
+        if self.table is not None:
+            return f"mm({self.table.member} row={self.columns[0]})"
+        return f"mm({'+'.join(self.columns)})"
 
     @property
     def weight_of(self) -> Mapping[str, str]:
@@ -136,7 +137,7 @@ def is_membership(factor: str) -> bool:
 
     Examples
     --------
-    >>> is_membership("mm(school1, school2)"), is_membership("school")
+    >>> is_membership("mm(school1+school2)"), is_membership("school")
     (True, False)
     """
     return factor.startswith("mm(") and factor.endswith(")")
@@ -147,11 +148,11 @@ def member_columns(factor: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> member_columns("mm(school1, school2)"), member_columns("mm(school, row=pupil)")
+    >>> member_columns("mm(school1+school2)"), member_columns("mm(school row=pupil)")
     (('school1', 'school2'), ('pupil',))
     """
-    names = [name.strip() for name in factor[3:-1].split(",")]
-    return (names[1][4:],) if len(names) == 2 and names[1].startswith("row=") else tuple(names)
+    _, table, row = factor[3:-1].rpartition(" row=")
+    return (row,) if table else tuple(factor[3:-1].split("+"))
 
 
 def read_members(text: str) -> Members:

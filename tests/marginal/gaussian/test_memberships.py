@@ -54,7 +54,7 @@ def shares(frame, factor):
         if factor.name == "outer:g":
             labels = frame["outer"].astype(str) + ":" + frame["g"].astype(str)
         return np.array([[float(label == str(level)) for level in factor.levels.labels] for label in labels])
-    columns = factor.name[3:-1].split(", ")
+    columns = factor.name[3:-1].split("+")
     weights = np.ones((len(frame), 2))
     if "u" in factor_weights(frame, factor):
         weights = frame[["u", "v"]].to_numpy()
