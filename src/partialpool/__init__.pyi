@@ -96,6 +96,7 @@ from .reporting.page import report as report
 from .reporting.table import table as table
 from .reporting.tables.model_table import ModelTable as ModelTable
 from .spec.elicit import elicit as elicit
+from .spec.members import Members as Members
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
 from .spec.residual import Residual as Residual

@@ -40,6 +40,7 @@ __all__ = [
     "share_name",
     "tree_name",
     "values_name",
+    "weights_name",
     "z_name",
 ]
 
@@ -173,7 +174,8 @@ def names_of_factor(factor: str) -> tuple[str, ...]:
     variables = (sd_name, at_means_name, corr_name, b_name, z_name)
     own = [name(factor) for name in variables]
     scaled = f"{b_name(factor)}_scaled"
-    return (factor, effect_dim(factor), effect_bis_dim(factor), *own, scaled, codes_name(factor), values_name(factor))
+    data = (codes_name(factor), values_name(factor), *([weights_name(factor)] if factor.startswith("mm(") else []))
+    return (factor, effect_dim(factor), effect_bis_dim(factor), *own, scaled, *data)
 
 
 def codes_name(factor: str) -> str:
@@ -184,6 +186,11 @@ def codes_name(factor: str) -> str:
 def values_name(factor: str) -> str:
     """Columns of a factor's effects: data of PyMC models."""
     return f"values_{factor}"
+
+
+def weights_name(factor: str) -> str:
+    """Weights of the levels of each row, where it has several: data of PyMC models."""
+    return f"weights_{factor}"
 
 
 def answer_name(column: str, taken: Container[str]) -> str:

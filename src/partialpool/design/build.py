@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from partialpool.design.aliasing import find_aliases, find_empty
 from partialpool.design.checks import (
@@ -30,6 +31,8 @@ from partialpool.design.frequencies import repeat_rows
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
 from partialpool.design.left_out import count_left_out
+from partialpool.design.member_effects import MemberEffects
+from partialpool.design.memberships import learn_memberships
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
@@ -40,6 +43,7 @@ from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.terms import blank_where_zero, members_of
 from partialpool.workers import single_lapack
 
 __all__ = ["build_design"]
@@ -76,7 +80,14 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
 def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     # 1. The columns the model reads, complete rows only.
     predictors, computed = value_columns(spec), computed_columns(spec)
-    table = read_table(data, spec.columns, missing=missing, predictors=predictors, computed=computed)
+    table = read_table(
+        data,
+        spec.columns,
+        missing=missing,
+        predictors=predictors,
+        computed=computed,
+        blank=blank_where_zero(spec.groups),
+    )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
     frame = table.frame
@@ -109,17 +120,21 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
             do="leave out the 0, or add a term",
         )
     # 5. Group effects, one entry per factor.
-    factors = tuple(_factor_effects(spec, *learn_levels(factor, frame), columns.groups) for factor in spec.factors)
+    factors = tuple(
+        _factor_effects(spec, *_levels(spec, factor, frame, table.incomplete), columns.groups)
+        for factor in spec.factors
+    )
     for group in spec.groups:
         check_structure(group, next(factor for factor in factors if factor.name == group.factor), frame)
     for factor in factors:
         # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
         warn_dropped(f"effects over {factor.name}", factor.recipes)
-        check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
+        check_factor(factor.name, factor.values[:, 0], factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         check_digits(factor.name, factor.names, factor.values, factor.blocks)
-        warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
+        if not isinstance(factor, MemberEffects):
+            warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
         warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
     factors += tuple(smooth_effects(smooth, frame) for smooth in spec.smooths)
     design = Design(
@@ -167,8 +182,19 @@ def _common_effects(spec: ModelSpec, recipe: Recipe, values: np.ndarray) -> Comm
     return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)
 
 
+def _levels(
+    spec: ModelSpec, factor: str, frame: pd.DataFrame, left_out: pd.DataFrame
+) -> tuple[Levels, np.ndarray | sparse.csr_array]:
+    """Find a factor's levels, and the level of each row, or their weights where a row has several."""
+    members = members_of(spec.groups, factor)
+    return learn_levels(factor, frame) if members is None else learn_memberships(members, frame, left_out)
+
+
 def _factor_effects(
-    spec: ModelSpec, levels: Levels, codes: np.ndarray, evaluated: Sequence[tuple[Recipe, np.ndarray]]
+    spec: ModelSpec,
+    levels: Levels,
+    codes: np.ndarray | sparse.csr_array,
+    evaluated: Sequence[tuple[Recipe, np.ndarray]],
 ) -> FactorEffects:
     factor = levels.factor
     recipes, columns = [], []
@@ -200,6 +226,11 @@ def _factor_effects(
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
     kinship = None if known is None else match_levels(known, factor, levels.labels)
     structure = EffectStructure(structure_kind([group for group, *_ in terms]), tuple(sd_of))
-    own = kinship.own[codes] if kinship else None
-    basis = make_effect_basis(names, values, blocks, at_means=at_means, own=own).with_equal_sds(structure.sd_of)
+    if isinstance(codes, sparse.csr_array):
+        own = np.asarray(codes.power(2).sum(axis=1)).ravel()
+        basis = make_effect_basis(names, values, blocks, at_means=at_means, own=own)
+        return MemberEffects(levels, names, values, basis, tuple(blocks), tuple(recipes), structure, weights=codes)
+    of_relatives = kinship.own[codes] if kinship else None
+    basis = make_effect_basis(names, values, blocks, at_means=at_means, own=of_relatives)
+    basis = basis.with_equal_sds(structure.sd_of)
     return FactorEffects(levels, codes, names, values, basis, tuple(blocks), tuple(recipes), structure, kinship)

@@ -82,6 +82,16 @@ class FactorEffects:
         return np.ones(len(self.codes)) if self.kinship is None else self.kinship.own[self.codes]
 
     @property
+    def own_in_words(self) -> str:
+        """What `own` is of a row."""
+        return "diagonal entry of cov"
+
+    @property
+    def has_members(self) -> bool:
+        """Whether rows belong to several levels, with weights."""
+        return False
+
+    @property
     def mean_own(self) -> float:
         """Mean diagonal entry over the rows: sd sqrt(mean_own) is the average sd of a row's level."""
         return float(self.own.mean())
@@ -189,6 +199,12 @@ class FactorEffects:
         return self.values[rows] * (self.codes[rows] == level)[:, None]
 
     @property
+    def membership(self) -> sparse.csr_array:
+        """Weight of each level in each row, (rows, levels): 1 for the row's level."""
+        rows = len(self.codes)
+        return sparse.csr_array((np.ones(rows), self.codes, np.arange(rows + 1)), shape=(rows, self.n_levels))
+
+    @property
     def matrix(self) -> sparse.csr_array:
         """Z, with its dummy columns: one block of levels for each effect, (rows, effects x levels)."""
         places = np.arange(len(self.codes)), self.codes
@@ -197,6 +213,8 @@ class FactorEffects:
 
     def parent_levels(self, parent: "FactorEffects") -> np.ndarray | None:
         """Return the level of another factor that contains each level, (levels,); None where a level is in two."""
+        if parent.has_members:
+            return None
         parent_of = np.zeros(self.n_levels, dtype=np.int64)
         parent_of[self.codes] = parent.codes
         return parent_of if np.array_equal(self.of_rows(parent_of), parent.codes) else None

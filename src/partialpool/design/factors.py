@@ -38,7 +38,10 @@ class Levels:
         numpy.ndarray, tuple
             Codes, and the labels that are new, in order of appearance.
         """
-        labels = _row_labels(self.factor, frame)
+        return self.of_labels(_row_labels(self.factor, frame))
+
+    def of_labels(self, labels: np.ndarray) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
+        """Code labels, an array of objects, as `encode` codes rows."""
         index = pd.Index(self.labels, dtype=object)
         codes = index.get_indexer(pd.Index(labels))
         if (codes < 0).any() and self._has_mixed_ids:

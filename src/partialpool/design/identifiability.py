@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from partialpool.design.covariance_gram import Part, common_basis, gram_matrices, part_of, residual_part
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.member_effects import MemberEffects
 from partialpool.errors import DataWarning, warn
 from partialpool.tabulate import listed
 
@@ -65,7 +66,7 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
 
     A family's own dispersion counts as the residual (for a binary or ordinal response: the latent variable's arbitrary
     scale). The residual is known for counts, for successes of trials, and with known standard errors. Slopes that do
-    not vary within any level have a separate warning.
+    not vary within any level have a separate warning. Factors of which a row has several levels are not looked at.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
     >>> not_identified(build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), table))
     ()
     """
-    if not design.grouping:
+    if not design.grouping or any(isinstance(factor, MemberEffects) for factor in design.factors):
         return ()
     # Where sds or correlations depend on one another, Sigma is not linear in few parameters: not judged here.
     parts = [part_of(factor) for factor in design.grouping if not factor.structure.is_stated]

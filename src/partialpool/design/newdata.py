@@ -6,17 +6,21 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.design import Design
 from partialpool.design.evaluate import evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.member_effects import MemberEffects
+from partialpool.design.memberships import read_memberships
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.response import check_trials, read_positive
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
 from partialpool.spec.expression import columns_of
-from partialpool.spec.terms import factor_columns
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.terms import blank_where_zero, factor_columns, members_of
 
 __all__ = [
     "GroupRows",
@@ -39,8 +43,8 @@ class GroupRows:
     Attributes
     ----------
     codes
-        Level of each row, shape (rows,); from `n_levels` on for levels the model has not seen; None where levels are
-        not used.
+        Level of each row, shape (rows,), or the weights of the levels of each row, (rows, levels), where it has
+        several; from `n_levels` on for levels the model has not seen; None where levels are not used.
     values
         The effects' values, shape (rows, effects).
     new_labels
@@ -50,7 +54,7 @@ class GroupRows:
     """
 
     factor: str
-    codes: np.ndarray | None
+    codes: np.ndarray | sparse.csr_array | None
     values: np.ndarray
     new_labels: tuple[str | int | float | bool, ...] = ()
     is_smooth: bool = False
@@ -66,13 +70,19 @@ class GroupRows:
         Effects are added one at a time: all at once would multiply the memory needed.
         """
         out = np.zeros((len(b), len(self.values)))
-        if self.codes is not None:
+        if isinstance(self.codes, sparse.csr_array):
+            weights = self.codes[:, : b.shape[1]]
+            for effect in range(b.shape[2]):
+                out += (weights @ b[:, :, effect].T).T * self.values[:, effect]
+        elif self.codes is not None:
             for effect in range(b.shape[2]):
                 out += b[:, self.codes, effect] * self.values[:, effect]
         return out
 
     def restricted_to(self, levels: np.ndarray) -> "GroupRows":
         """Return the same rows, with values of 0 where the level is not selected; `levels` is boolean, (levels,)."""
+        if isinstance(self.codes, sparse.csr_array):
+            return replace(self, codes=sparse.csr_array(self.codes @ sparse.diags_array(levels.astype(float))))
         return replace(self, values=self.values * levels[self.codes][:, None])
 
 
@@ -142,7 +152,10 @@ class Rows:
 
 def own_rows(design: Design) -> Rows:
     """Return the rows the model was built on."""
-    groups = tuple(GroupRows(f.name, f.codes, f.values, is_smooth=f.is_smooth) for f in design.factors)
+    groups = tuple(
+        GroupRows(f.name, f.weights if isinstance(f, MemberEffects) else f.codes, f.values, is_smooth=f.is_smooth)
+        for f in design.factors
+    )
     trials = design.response.trials
     return Rows(
         common=design.common.values,
@@ -255,14 +268,24 @@ def new_rows(
     known = spec.factors if factors is None else factors
     columns = spec.predictor_columns_with(known)
     needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
+    needed |= {column for name in known if (found := members_of(spec.groups, name)) for column in found.weights}
     optional = () if responses else set(columns) - needed
     values, computed = value_columns(spec), computed_columns(spec)
-    table = read_table(data, columns, missing=missing, predictors=values, computed=computed, optional=optional)
+    table = read_table(
+        data,
+        columns,
+        missing=missing,
+        predictors=values,
+        computed=computed,
+        optional=optional,
+        blank=blank_where_zero(spec.groups),
+    )
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
     for factor in design.factors:
-        codes, unseen = factor.levels.encode(frame) if factor.name in known or factor.is_smooth else (None, ())
+        here = factor.name in known or factor.is_smooth
+        codes, unseen = _levels_of(spec, factor, frame) if here else (None, ())
         strangers = [] if factor.kinship is None else factor.kinship.without_relatives(unseen)
         if strangers:
             raise DataError(
@@ -287,6 +310,13 @@ def new_rows(
     return Rows(
         common, tuple(groups), offset, se, precision, residual, checked, table.rows, frame, new_levels, unobserved
     )
+
+
+def _levels_of(
+    spec: ModelSpec, factor: FactorEffects, frame: pd.DataFrame
+) -> tuple[np.ndarray | sparse.csr_array, tuple[str | int | float | bool, ...]]:
+    members = members_of(spec.groups, factor.name)
+    return factor.levels.encode(frame) if members is None else read_memberships(members, factor.levels, frame)
 
 
 def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:

@@ -7,6 +7,7 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels
+from partialpool.design.member_effects import MemberEffects, kept_members
 
 __all__ = ["keep_rows"]
 
@@ -44,6 +45,8 @@ def keep_rows(design: Design, keep: np.ndarray) -> Design:
 
 
 def _kept_factor(factor: FactorEffects, keep: np.ndarray) -> FactorEffects:
+    if isinstance(factor, MemberEffects):
+        return kept_members(factor, keep)
     alive, codes = np.unique(factor.codes[keep], return_inverse=True)
     labels = tuple(factor.levels.labels[i] for i in alive)
     kinship = None if factor.kinship is None else factor.kinship.kept(alive)

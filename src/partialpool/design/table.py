@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.columns import read_column, sort_undeclared, unused_categories
+from partialpool.design.memberships import fill_blank_members
 from partialpool.design.row_names import from_file, rows_in_words
 from partialpool.errors import DataError, DataWarning, nearest, warn
 
@@ -60,6 +61,7 @@ def read_table(
     predictors: Collection[str] = (),
     computed: Collection[str] = (),
     optional: Collection[str] = (),
+    blank: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
     """Select the columns a model reads from any data frame, and drop incomplete rows.
 
@@ -78,6 +80,8 @@ def read_table(
         Those of them that expressions compute with, which categories cannot be.
     optional
         Columns that are read only if the table has them.
+    blank
+        Columns of members that may be missing where their weight is 0, by name: the column of weights.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def read_table(
     if optional:
         there = column_names(data)
         columns = tuple(name for name in columns if name in there or name not in optional)
-    raw = _select(data, columns)
+    raw = fill_blank_members(_select(data, columns), dict(blank))
     if len(raw) == 0:
         raise DataError(
             "the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered"

@@ -363,7 +363,8 @@ def _check_same_coefficients(tree: xr.DataTree, design: Design) -> None:
 
 def _check_sds_of_cov(design: Design) -> None:
     """Refuse a file with a covariance as text: its sds were for the matrix divided by its mean diagonal entry."""
-    scaled = [factor for factor in design.factors if abs(factor.mean_own - 1) > 1e-9]
+    related = [factor for factor in design.factors if factor.kinship is not None]
+    scaled = [factor for factor in related if abs(factor.mean_own - 1) > 1e-9]
     if scaled:
         raise FileError(
             "this fit was saved by a version whose sds were for cov divided by its mean diagonal entry",

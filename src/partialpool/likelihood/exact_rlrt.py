@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy import sparse
 
 from partialpool.design.design import Design
 
@@ -102,11 +103,15 @@ def find_spectrum(full: Design, reduced: Design, *, reml: bool) -> Spectrum | No
     intercept = [np.ones((n, 1))] if full.common.intercept else []
     x = np.concatenate([*intercept, full.common.standardised], axis=1) * weight[:, None]
     z = factor.values[:, 0] / factor.basis.scale[0] * weight
-    # Z'PZ = Z'Z - (Q'Z)'(Q'Z), Q an orthonormal basis of X; levels share no rows, so that Z'Z is diagonal.
+    # Z'PZ = Z'Z - (Q'Z)'(Q'Z), Q an orthonormal basis of X; Z'Z is diagonal where levels share no rows.
     xi = factor.sum(z**2)
     basis = np.linalg.qr(x)[0]
     shared = np.stack([factor.sum(z * q) for q in basis.T] or [0 * xi])
     gram = np.diag(xi)
+    if factor.has_members:
+        columns = sparse.diags_array(z) @ factor.membership
+        gram = (columns.T @ columns).toarray()
+        xi = np.maximum(np.linalg.eigvalsh(gram), 0.0)
     if factor.root is not None:  # Z L in place of Z
         gram, shared = factor.root.T @ gram @ factor.root, shared @ factor.root
         xi = np.maximum(np.linalg.eigvalsh(gram), 0.0)

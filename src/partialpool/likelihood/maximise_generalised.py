@@ -12,7 +12,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.effect_basis import covariance_parts
-from partialpool.errors import EngineError
+from partialpool.errors import DataError, EngineError
 from partialpool.likelihood.boundary_optimizer import Deviance, Minimum, descend
 from partialpool.likelihood.check_peak import Peak, check_peak
 from partialpool.likelihood.covariance_factor import relative_diagonal
@@ -139,6 +139,17 @@ def _rule(design: Design) -> type[LevelQuadrature | NestedQuadrature] | None:
     return next((rule for rule in (LevelQuadrature, NestedQuadrature) if rule.applies(design)), None)
 
 
+def _check_one_level(design: Design) -> None:
+    """Refuse rows of several levels, of which the integrals are not available."""
+    if any(factor.has_members for factor in design.factors):
+        raise DataError(
+            "maximum likelihood of rows that belong to several levels is only for a normal response",
+            got=f"{design.spec}",
+            allowed="mm(...) with family='gaussian' or 'lognormal'",
+            do="use pp.fit, which samples this model by PyMC",
+        )
+
+
 def maximise_generalised(design: Design, method: str) -> Maximum:
     """Maximise the likelihood of a model whose response is not normal, or has another link.
 
@@ -151,9 +162,12 @@ def maximise_generalised(design: Design, method: str) -> Maximum:
 
     Raises
     ------
+    DataError
+        Rows that belong to several levels.
     EngineError
         No maximum at finite values.
     """
+    _check_one_level(design)
     with np.errstate(all="ignore"):  # the search may try parameters under which rows have no density
         likelihood = GeneralisedLikelihood.of(design, method)
         found = likelihood.maximised()

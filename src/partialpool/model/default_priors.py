@@ -329,7 +329,7 @@ def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPri
         constant = np.ptp(column) == 0 or abs(scale / math.sqrt(factor.mean_own) - 1) < 1e-12
         sizes = [] if constant else [(f"{what}(z)", f"{what}(z) = {scale / math.sqrt(factor.mean_own):.4g}")]
         if abs(factor.mean_own - 1) > 1e-9:
-            sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean diagonal entry of cov"))
+            sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean {factor.own_in_words}"))
         reason = ", ".join([" / ".join([scales.unit_reason, *(by for by, _ in sizes)]), *(said for _, said in sizes)])
         yield ResolvedPrior(
             f"{sd_name(factor.name)}[{name}]",

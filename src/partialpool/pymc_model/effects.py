@@ -8,6 +8,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.member_effects import MemberEffects
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import (
     OBS,
@@ -19,6 +20,7 @@ from partialpool.names import (
     effect_dim,
     sd_name,
     values_name,
+    weights_name,
     z_name,
 )
 from partialpool.pymc_model.covariance import block_cholesky
@@ -113,9 +115,28 @@ def _report_covariance(factor: FactorEffects, sd: pt.TensorVariable, cholesky: p
 
 def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVariable:
     """Sum a row's effects, z* b*[level] over effects, shape (rows,)."""
+    if isinstance(factor, MemberEffects):
+        return _weighted_predictor(factor, b)
     codes = pm.Data(codes_name(factor.name), factor.codes.astype("int64"), dims=OBS)
     if np.all(factor.values == 1.0):
         return b[codes, 0]
     columns = factor.freed_values
     values = pm.Data(values_name(factor.name), columns, dims=(OBS, effect_dim(factor.name)))
     return (values * b[codes]).sum(axis=-1)
+
+
+def _weighted_predictor(factor: MemberEffects, b: pt.TensorVariable) -> pt.TensorVariable:
+    """Sum a row's effects, z* sum_j w_j b*[j] over effects, its levels side by side: those it lacks have weight 0."""
+    starts = factor.weights.indptr
+    entries = np.diff(starts)
+    beside = np.arange(entries.max())
+    there = beside < entries[:, None]
+    levels, weights = np.zeros(there.shape, np.int64), np.zeros(there.shape)
+    levels[there], weights[there] = factor.weights.indices, factor.weights.data
+    codes = pm.Data(codes_name(factor.name), levels)
+    shares = pm.Data(weights_name(factor.name), weights)
+    own = (shares[:, :, None] * b[codes]).sum(axis=1)
+    if np.all(factor.values == 1.0):
+        return own[:, 0]
+    values = pm.Data(values_name(factor.name), factor.freed_values, dims=(OBS, effect_dim(factor.name)))
+    return (values * own).sum(axis=-1)

@@ -201,6 +201,8 @@ def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarra
     known: dict[str, np.ndarray] = {}
     for name, fit in named.items():
         for f in fit.design.factors:
+            if f.has_members:
+                continue
             codes = f.codes
             if not np.array_equal(known.setdefault(f.name, codes), codes):
                 raise DataError(

@@ -117,5 +117,4 @@ def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
 
 def _own(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
     """Sum z_i K_jj z_i' over observations, (effects, effects): each observation paired with itself."""
-    weight = counts if factor.root is None else counts * factor.of_rows((factor.root**2).sum(axis=1))
-    return (factor.values * weight[:, None]).T @ factor.values
+    return (factor.values * (counts * factor.own)[:, None]).T @ factor.values

@@ -93,6 +93,8 @@ def level_influence(
     check_asked(quantities, do="name the factor whose levels are left out by factor=")
     check_quantities(quantities)
     chosen = fit.design.factor_named(factor)
+    if chosen.has_members:
+        chosen.check_unrelated("leaving a level out")
     check_draws(fit)
     _check_population(fit, quantities, chosen.name)
     joint = joint_log_density(fit.design, chosen.codes, fit.stacked())

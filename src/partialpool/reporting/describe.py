@@ -125,13 +125,17 @@ def _words_of(factor: FactorEffects) -> str:
         correlated += f", with {factor.structure.in_words}" if len(names) > 1 and factor.structure.is_stated else ""
         correlated += ", with the given covariance between levels" if factor.kinship is not None else ""
         parts.append(f"{joined} {verb} over the {factor.n_levels} levels of {factor.name}{correlated}.")
-    independent = " The blocks are independent." if len(factor.blocks) > 1 else ""
+    independent = " A row has the weighted sum of the effects of its levels." if factor.has_members else ""
+    independent += " The blocks are independent." if len(factor.blocks) > 1 else ""
     if factor.structure.kind == "diag" and factor.structure.is_stated:
         independent += " They share one sd."
     return " ".join(parts) + independent
 
 
 def _predictor_terms(factor: FactorEffects) -> list[str]:
+    if factor.has_members:
+        own = [f"sum_g w[i, g] b_{factor.name}[g{'' if len(factor.names) == 1 else f', {e}'}]" for e in factor.names]
+        return [b if e == INTERCEPT else f"{b} {e}[i]" for b, e in zip(own, factor.names, strict=True)]
     if factor.names == (INTERCEPT,):
         return [f"b_{factor.name}[g(i)]"]
     return [

@@ -148,6 +148,12 @@ def _common(name: str) -> Element:
 
 
 def _varying(factor: FactorEffects, effect: str) -> Element:
+    if factor.has_members:
+        level = row(word(factor.name), operator("="), identifier("g"))
+        b = subscript(identifier("b"), level) if factor.names == (INTERCEPT,) else _b(level, effect)
+        share = subscript(identifier("w"), row(identifier("i"), operator(","), identifier("g")))
+        total = row(subscript(operator("∑"), identifier("g")), share, b)
+        return total if effect == INTERCEPT else row(total, _of_row(word(effect)))
     level = row(word(factor.name), operator("["), identifier("i"), operator("]"))
     if factor.names == (INTERCEPT,):
         return subscript(identifier("b"), level)

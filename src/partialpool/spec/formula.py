@@ -14,6 +14,7 @@ from formulae.expr import Call, QuotedName, Variable
 from partialpool.errors import FormulaError
 from partialpool.spec.additions import read_additions, trials_text
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
+from partialpool.spec.members import is_membership, read_members
 from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.smooth import Smooth, read_smooth
 from partialpool.spec.structured_group import read_by, read_structured
@@ -240,7 +241,8 @@ def _read_group(
     effects: str, factor: str, correlated: bool, covariance: str | None = None, hom: bool | None = None
 ) -> Iterator[Group]:
     factor, by = read_by(factor)
-    if not _FACTOR.fullmatch(factor):
+    members = read_members(factor) if is_membership(factor) else None
+    if members is None and not _FACTOR.fullmatch(factor):
         raise FormulaError(
             "cannot read the grouping factor",
             got=repr(factor),
@@ -255,6 +257,9 @@ def _read_group(
             allowed="effects only",
             do="move the offset out of the parentheses",
         )
+    if members is not None:
+        yield Group(members, slopes=common.terms, intercept=common.intercept, correlated=correlated)
+        return
     for name in expand_nesting(factor.replace("`", "")):
         yield Group(
             name,

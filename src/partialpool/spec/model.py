@@ -19,11 +19,12 @@ from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import canonical_groups, check_flag, check_names_apart, check_no_effect_twice, listed
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
+from partialpool.spec.memberchecks import check_memberships
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.residual import Residual, residual_sentences
 from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
-from partialpool.spec.terms import Group, factor_columns
+from partialpool.spec.terms import Group, factor_columns, members_of
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
 from partialpool.spec.whitelist import quote_name
@@ -164,6 +165,7 @@ class ModelSpec:
                 do="write bs(x, df=4) for a curve of fixed effects",
             )
         check_no_effect_twice(self.groups)
+        check_memberships(self.groups, correlated_residuals=bool(self.residual or self.sigma))
         check_names_apart(self.parts_with_sds, self.columns)
         one = tuple(group.factor for group in self.groups if group.covariance)
         check_stated_priors(
@@ -422,7 +424,9 @@ class ModelSpec:
         names = [*self.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
         names += [column for name, column in self.columns_of_rows.items() if name != "frequency"]
         names += [*self.sigma, *(self.residual.columns if self.residual else ())]
-        return tuple(dict.fromkeys([*names, *(c for f in factors for c in factor_columns(f))]))
+        used = tuple(factors)
+        names += [column for f in used if (found := members_of(self.groups, f)) for column in found.weights]
+        return tuple(dict.fromkeys([*names, *(c for f in used for c in factor_columns(f))]))
 
     def __str__(self) -> str:
         """Write the formula with its family."""

@@ -6,10 +6,19 @@ from typing import Final
 
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, OBS, RESERVED
+from partialpool.spec.members import Members, is_membership, member_columns
 from partialpool.spec.relationship import Relationship, as_relationship
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["COVARIANCES", "ORIGINS", "Group", "expand_nesting", "factor_columns"]
+__all__ = [
+    "COVARIANCES",
+    "ORIGINS",
+    "Group",
+    "blank_where_zero",
+    "expand_nesting",
+    "factor_columns",
+    "members_of",
+]
 
 ORIGINS: Final = ("means", "zero")
 """Origins at which the priors of a correlated group may be stated."""
@@ -30,7 +39,7 @@ class Group:
     ----------
     factor
         A column (`"Subject"`), an interaction (`"batch:cask"`) or nesting (`"batch/cask"`, which a
-        `ModelSpec` reads as two groups: `batch` and `batch:cask`).
+        `ModelSpec` reads as two groups: `batch` and `batch:cask`); `Members` for rows that belong to several levels.
     slopes
         Expressions whose coefficients vary, as in a formula: `"Days"`, `"I(Days**2)"`, a categorical column.
     intercept
@@ -78,10 +87,11 @@ class Group:
     covariance: str | None
     hom: bool
     by: str | None
+    members: Members | None
 
     def __init__(
         self,
-        factor: str,
+        factor: str | Members,
         *,
         slopes: Iterable[str] | str = (),
         intercept: bool = True,
@@ -91,9 +101,13 @@ class Group:
         covariance: str | None = None,
         hom: bool | None = None,
         by: str | None = None,
+        members: Members | None = None,
     ) -> None:
+        if isinstance(factor, Members):
+            members = factor
+            factor = factor.factor
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
-        factor = _canonical_factor(factor)
+        factor = _canonical_factor(factor) if members is None else members.factor
         if not slopes and not intercept:
             raise SpecError(
                 f"the group of {factor!r} has no effect",
@@ -121,6 +135,21 @@ class Group:
         object.__setattr__(self, "by", _checked_by(by))
         object.__setattr__(self, "cov", None if cov is None else as_relationship(cov))
         object.__setattr__(self, "origin", _checked_origin(origin))
+        object.__setattr__(self, "members", members)
+        if members is not None and (self.covariance or self.hom or self.by):
+            raise SpecError(
+                "covariances with a structure are not available for rows that belong to several levels",
+                got=f"covariance, hom or by of {members}",
+                allowed="unstructured covariances, and independent effects with an sd each",
+                do="leave out covariance, hom and by",
+            )
+        if cov is not None and members is not None:
+            raise SpecError(
+                "a covariance among levels is not available for rows that belong to several levels",
+                got=f"cov of {members}",
+                allowed="cov of a column or of a combination a:b",
+                do="leave out cov",
+            )
         if self.cov is not None and "/" in factor:
             raise SpecError(
                 "a covariance among levels can only be given for one factor",
@@ -135,6 +164,7 @@ class Group:
         known += "" if self.covariance is None else f", covariance={self.covariance!r}"
         known += f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
         known += "" if self.by is None else f", by={self.by!r}"
+        known += "" if self.members is None else f", members={self.members!r}"
         return (
             f"Group(factor={self.factor!r}, slopes={self.slopes!r}, intercept={self.intercept}, "
             f"correlated={self.correlated}{known})"
@@ -159,7 +189,8 @@ class Group:
         independent = not self.correlated
         function = self.covariance or ("diag" if independent and self.hom else "")
         bar = "||" if independent and not function else "|"
-        factor = _quoted(self.factor) if self.by is None else f"gr({_quoted(self.factor)}, by={quote_name(self.by)})"
+        factor = str(self.members or _quoted(self.factor))
+        factor = factor if self.by is None else f"gr({factor}, by={quote_name(self.by)})"
         hom = f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
         return f"{function}({'' if self.intercept else '0 + '}{head} {bar} {factor}{hom})"
 
@@ -218,7 +249,19 @@ def factor_columns(factor: str) -> tuple[str, ...]:
     >>> factor_columns("batch:cask")
     ('batch', 'cask')
     """
+    if is_membership(factor):
+        return member_columns(factor)
     return tuple(factor.split(":"))
+
+
+def members_of(groups: Iterable[Group], factor: str) -> Members | None:
+    """Return the members of a factor of which rows have several levels; None for one level per row."""
+    return next((group.members for group in groups if group.factor == factor), None)
+
+
+def blank_where_zero(groups: Iterable[Group]) -> dict[str, str]:
+    """Return the columns of members that may be missing in some rows, by name: the column whose weight is then 0."""
+    return {name: w for group in groups if group.members for name, w in group.members.weight_of.items()}
 
 
 def expand_nesting(factor: str) -> tuple[str, ...]:
@@ -229,6 +272,8 @@ def expand_nesting(factor: str) -> tuple[str, ...]:
     >>> expand_nesting("batch/cask")
     ('batch', 'batch:cask')
     """
+    if is_membership(factor):
+        return (factor,)
     parts = factor.split("/")
     return tuple(":".join(parts[: i + 1]) for i in range(len(parts)))
 
@@ -260,6 +305,13 @@ def _canonical_factor(factor: str) -> str:
             do="name the columns on both sides of ':' or '/'",
         )
     canonical = "/".join(":".join(nest) for nest in nests)
+    if is_membership(canonical):
+        raise SpecError(
+            "columns of members are not the name of a factor",
+            got=repr(canonical),
+            allowed="pp.Group(pp.Members('school1', 'school2')), or mm(school1, school2) in a formula",
+            do="write pp.Members(...), or rename the column",
+        )
     if "[" in canonical or "]" in canonical:  # sd_x[u] is the sd of effect u over x
         raise SpecError(
             "the name of a grouping factor must not have square brackets",

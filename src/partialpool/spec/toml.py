@@ -12,6 +12,7 @@ import tomli_w
 from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
 from partialpool.spec.additions import COLUMNS_OF_ROWS
+from partialpool.spec.members import Members
 from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.smooth import Smooth, read_smooth
 from partialpool.spec.terms import Group
@@ -43,7 +44,10 @@ SECTIONS: Final = (
     "sampling",
 )
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
-_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by")
+_GROUP_KEYS: Final = (
+    *("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by"),
+    *("members", "weights", "scale"),
+)
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ def write_spec_tables(
         | ({} if g.covariance is None else {"covariance": g.covariance})
         | ({"hom": g.hom} if g.hom != (g.covariance == "ar1") else {})
         | ({} if g.by is None else {"by": g.by})
+        | ({} if g.members is None else _member_keys(g.members))
         for g in groups
     ]
     if tables:
@@ -266,8 +271,68 @@ def _covariance(value: object, folder: Path | None) -> object:
     return folder / value if isinstance(value, str) and folder is not None else value
 
 
+def _member_keys(members: Members) -> dict[str, Any]:
+    if members.table is not None:
+        lines = zip(members.table.rows, members.table.members, members.table.weights, strict=True)
+        table = {"row": members.columns[0], "member": members.table.member, "lines": [list(line) for line in lines]}
+        return {"members": table, **({} if members.scale else {"scale": False})}
+    weights = {"weights": list(members.weights)} if members.weights else {}
+    return {"members": list(members.columns), **weights, **({} if members.scale else {"scale": False})}
+
+
+def _members(table: Mapping[str, Any]) -> Members:
+    if isinstance(table["members"], dict):
+        return _member_table(table["members"], table.get("scale", True))
+    for key in ("members", "weights"):
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(column, str) for column in value):
+            raise SpecError(
+                f"{key} in [[group]] must be a list of columns",
+                got=repr(value),
+                allowed=f"{key} = ['school1', 'school2']",
+                do="put them in [ ]",
+            )
+    members = Members(*table["members"], weights=table.get("weights", ()), scale=table.get("scale", True))
+    if table.get("factor", members.factor) != members.factor:
+        raise SpecError(
+            "a [[group]] names a factor and other members",
+            got=f"factor = {table['factor']!r}, members = {table['members']!r}",
+            allowed=f"factor = {members.factor!r}, or no factor",
+            do="leave out factor",
+        )
+    return members
+
+
+def _member_table(table: Mapping[str, Any], scale: object) -> Members:
+    check_keys("members", table, ("row", "member", "lines"))
+    lines = table.get("lines", [])
+    if not isinstance(lines, list) or not all(isinstance(line, list) and len(line) == 3 for line in lines):
+        raise SpecError(
+            "a table of memberships in [[group]] must be a list of lines",
+            got=repr(lines)[:80],
+            allowed="members = {row = 'pupil', member = 'school', lines = [['ann', 'north', 0.5], ...]}",
+            do="write a row, its member and its weight on each line",
+        )
+    row, member = str(table.get("row", "")), str(table.get("member", ""))
+    columns = {
+        row: [a for a, _, _ in lines],
+        member: [b for _, b, _ in lines],
+        f"{row} {member}": [c for *_, c in lines],
+    }
+    return Members(columns, row=row, member=member, weight=f"{row} {member}", scale=scale)  # type: ignore[arg-type]
+
+
 def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
     check_keys("[[group]]", table, _GROUP_KEYS)
+    if "members" in table:
+        table = {**table, "factor": _members(table)}
+    elif "weights" in table or "scale" in table:
+        raise SpecError(
+            "weights in a [[group]] without members",
+            got=", ".join(table),
+            allowed="members = ['school1', 'school2'], weights = ['w1', 'w2']",
+            do="name the columns of members, or leave out weights and scale",
+        )
     if "factor" not in table:
         raise SpecError(
             "a [[group]] names no factor",

@@ -5,117 +5,19 @@ storing only A = [Z X y]'[Z X y] is that of lme4 and MixedModels.jl (Bates et al
 section 3).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.errors import SpecError
+from partialpool.design.member_effects import MemberEffects
 from partialpool.kernels import kernel
+from partialpool.marginal.gaussian.membership_moments import membership_moments
+from partialpool.marginal.gaussian.moments import Coupling, Moments
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, working_response
 
 __all__ = ["Coupling", "Moments", "collect_moments", "moments_of", "weighted_columns", "weighted_moments"]
-
-
-@dataclass(frozen=True, eq=False)
-class Coupling:
-    """Z_f'Z_g of two factors, stored for the pairs of levels that share a row.
-
-    Attributes
-    ----------
-    first, second
-        Levels of f and g, sorted by f then g, shape (pairs,).
-    values
-        Shape (pairs, effects of f, effects of g).
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    values: np.ndarray
-
-    def __add__(self, other: "Coupling") -> "Coupling":
-        width = int(max(self.second.max(initial=0), other.second.max(initial=0))) + 1
-        keys = np.concatenate([self.first * width + self.second, other.first * width + other.second])
-        found, position = np.unique(keys, return_inverse=True)
-        values = np.zeros((len(found), *self.values.shape[1:]))
-        values[position[: len(self.first)]] += self.values
-        values[position[len(self.first) :]] += other.values
-        return Coupling(found // width, found % width, values)
-
-    @property
-    def transposed(self) -> "Coupling":
-        """The same pairs with the two factors exchanged."""
-        order = np.lexsort((self.first, self.second))
-        return Coupling(self.second[order], self.first[order], self.values[order].transpose(0, 2, 1))
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Cross-products of [Z X y] in `Units`, additive over rows.
-
-    Attributes
-    ----------
-    rows
-        Number of rows.
-    log_jacobian
-        Sum of log |d y* / d y| without the unit: from the weights unit / se, and from the logarithm of a lognormal y.
-    own
-        Z_f'Z_f per factor, which is block diagonal: shape (levels, effects, effects).
-    dense
-        Z_f'[X y] per factor, shape (levels, effects, columns + 1).
-    couplings
-        Z_f'Z_g for f < g.
-    common
-        [X y]'[X y], shape (columns + 1, columns + 1); X has its intercept first.
-    """
-
-    rows: int
-    log_jacobian: float
-    own: tuple[np.ndarray, ...]
-    dense: tuple[np.ndarray, ...]
-    couplings: tuple[tuple[Coupling, ...], ...]
-    common: np.ndarray
-
-    def __add__(self, other: "Moments") -> "Moments":
-        if [a.shape for a in self.dense] != [a.shape for a in other.dense] or self.common.shape != other.common.shape:
-            raise SpecError(
-                "moments of different designs do not add up",
-                got=f"{[a.shape for a in self.dense]} and {[a.shape for a in other.dense]}",
-                allowed="chunks of one table, with the same factors, levels and columns",
-                do="build one design, and collect its rows in chunks",
-            )
-        return Moments(
-            self.rows + other.rows,
-            self.log_jacobian + other.log_jacobian,
-            tuple(a + b for a, b in zip(self.own, other.own, strict=True)),
-            tuple(a + b for a, b in zip(self.dense, other.dense, strict=True)),
-            tuple(
-                tuple(a + b for a, b in zip(mine, theirs, strict=True))
-                for mine, theirs in zip(self.couplings, other.couplings, strict=True)
-            ),
-            self.common + other.common,
-        )
-
-    def less(self, coefficients: np.ndarray) -> "Moments":
-        """Return the moments of [Z X y - X m] for coefficients m (columns,) of the common columns, in `Units`."""
-        turn = np.eye(len(self.common))
-        turn[:-1, -1] = -coefficients
-        return self._turned(turn)
-
-    def turned(self, coordinates: np.ndarray) -> "Moments":
-        """Return the moments of [Z XC y] for coordinates C (columns, columns) of the common columns."""
-        turn = np.eye(len(self.common))
-        turn[:-1, :-1] = coordinates
-        return self._turned(turn)
-
-    def _turned(self, turn: np.ndarray) -> "Moments":
-        dense = tuple(values @ turn for values in self.dense)
-        return replace(self, dense=dense, common=turn.T @ self.common @ turn)
-
-    def coupling(self, f: int, g: int) -> Coupling:
-        """Return Z_f'Z_g of two different factors."""
-        return self.couplings[f][g - f - 1] if f < g else self.couplings[g][f - g - 1].transposed
 
 
 def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> Moments:
@@ -143,6 +45,10 @@ def weighted_moments(
 ) -> Moments:
     """Collect the moments of a response in `Units`, (rows,), every row multiplied by a weight, 1 / its sd, (rows,)."""
     z, xy = _weighted(design, units, y, weight, rows)
+    if any(isinstance(f, MemberEffects) for f in design.factors):
+        several = [isinstance(f, MemberEffects) for f in design.factors]
+        found = membership_moments([f.membership[rows] for f in design.factors], z, xy, several)
+        return replace(found, log_jacobian=float(np.log(weight).sum()))
     codes = [f.codes[rows] for f in design.factors]
     found = moments_of(codes, z, xy, [f.n_levels for f in design.factors])
     return replace(found, log_jacobian=float(np.log(weight).sum()))

@@ -83,12 +83,12 @@ def add_likelihood_gradient(
     """Add the gradient of the log likelihood, from second moments of the effects given theta."""
     moments = second_moments(system, scales, common, forward)
     factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
-    skip = 2 if layout.has_branch else 1
+    skip = factors - len(system.tail.levels)  # leaf and branch, where there are any
     excess = np.zeros((factors, most, most))  # M - J I
     integrated = float(system.tail.common)
     for f in range(factors):
         q = layout.effects[f]
-        if f == 0:
+        if f == 0 and skip > 0:
             levels = system.leaf.multiplicity.sum()
         elif f < skip:
             levels = float(system.branch.gram.shape[0])
@@ -97,7 +97,7 @@ def add_likelihood_gradient(
         integrated += levels * q
         for a in range(q):
             for b in range(q):
-                if f == 0:
+                if f == 0 and skip > 0:
                     excess[f, a, b] = moments.leaf[a, b]
                 elif f < skip:
                     excess[f, a, b] = moments.branch[a, b]

@@ -13,6 +13,9 @@ inherited (the permanent environment of a repeatability model). If all levels ha
 rotated together. With L = W diag(d) V', Z_f'Z_g = m P for a permutation P, and g rotated by Q = P'W, which is
 orthogonal and does not change its prior, V'L' m P Q = m diag(d): each pseudo-level of one shares rows with one of the
 other, and the cost is that of two nested factors.
+
+A factor of which rows have several levels, with one effect, is rotated too where no other factor has more columns: its
+Z'Z = V diag(s) V' is not diagonal, and w = V'b are independent N(0, sd^2).
 """
 
 from collections.abc import Sequence
@@ -71,6 +74,8 @@ def find_rotations(
     found: list[Rotation | None] = [None] * len(roots)
     for f, root in enumerate(roots):
         if root is None:
+            if _rotates_members(moments, f):
+                found[f] = _rotation_of_members(moments, f)
             continue
         free = [g for g in range(len(roots)) if jointly and roots[g] is None and found[g] is None]
         copy = next((g for g in free if _copies(moments, f, g)), None)
@@ -79,6 +84,22 @@ def find_rotations(
         else:
             found[f], found[copy] = _rotations_of_both(moments, f, copy, root)
     return tuple(found)
+
+
+def _rotates_members(moments: Moments, f: int) -> bool:
+    """Whether rows have several levels of f, which has one effect and more levels than any other factor has columns."""
+    if moments.between_levels(f) is None or moments.own[f].shape[1] > 1:
+        return False
+    sizes = [own.shape[0] * own.shape[1] for own in moments.own]
+    return all(sizes[f] > size for g, size in enumerate(sizes) if g != f)
+
+
+def _rotation_of_members(moments: Moments, f: int) -> Rotation:
+    gram, among = np.diag(moments.own[f][:, 0, 0]), moments.between_levels(f)
+    assert among is not None
+    gram[among.first, among.second] = gram[among.second, among.first] = among.values[:, 0, 0]
+    values, basis = np.linalg.eigh(gram)
+    return Rotation(basis, basis, np.maximum(values, 0.0))
 
 
 def _rotation(own: np.ndarray, root: np.ndarray) -> Rotation:
@@ -114,7 +135,9 @@ def rotate(moments: Moments, rotations: Sequence[Rotation | None]) -> Moments:
         own, dense = list(moments.own), list(moments.dense)
         own[f] = rotation.own[:, None, None]
         dense[f] = np.tensordot(rotation.effects, dense[f], axes=(0, 0))
-        moments = replace(moments, own=tuple(own), dense=tuple(dense), couplings=_turned(moments, f, rotation.effects))
+        among = tuple(None if g == f else pairs for g, pairs in enumerate(moments.among))
+        couplings = _turned(moments, f, rotation.effects)
+        moments = replace(moments, own=tuple(own), dense=tuple(dense), couplings=couplings, among=among)
     for g, rotation in enumerate(rotations):
         if rotation is not None and rotation.original is not None:
             moments = replace(moments, couplings=_paired(moments, rotation.original, g))

@@ -3,7 +3,7 @@
 The factor with most columns is the *leaf*: its levels share no rows, so that Z'Z is block diagonal and each
 level is eliminated separately. A factor in which the leaf is nested can be eliminated level by level after it (the
 *branch*). All other factors, the integrated common columns and the right-hand sides form the *tail*, whose
-Schur complement is dense.
+Schur complement is dense. A factor of which rows have several levels belongs to the tail, as its levels share rows.
 
 Levels with equal Z_j'Z_j have equal Cholesky factors, and enter the density only through sum_j E_j (x) E_j
 (E_j: cross-products of level j with the tail). If they are many, these sums are stored: one matrix of the tail's size
@@ -128,7 +128,7 @@ class Arrangement:
     levels
         The leaf with every level separate, for draws of the effects.
     order
-        Factors in elimination order; the first is the leaf.
+        Factors in elimination order; the first is the leaf, unless its levels share rows: then there is none.
     has_branch
         Whether the second is a branch.
     moments, columns
@@ -173,11 +173,12 @@ def arrange(
     columns = np.concatenate([np.flatnonzero(integrated), np.flatnonzero(~integrated), [len(integrated)]])
     order = _order(moments)
     has_branch = nested_in_order(moments, order) > 1 and moments.own[order[1]][:, :, 0].size >= branch_from
-    tail_factors = order[2:] if has_branch else order[1:]
+    has_leaf = bool(order) and moments.between_levels(order[0]) is None
+    tail_factors = order[has_leaf + has_branch :]
     tail = make_tail(moments, tail_factors, columns, int(integrated.sum()))
     branch = _branch(moments, order, has_branch, tail_factors, tail, columns)
-    leaf = _leaf(moments, order, has_branch, tail_factors, tail, branch, columns)
-    if merged and not has_branch and order and _tail_full(leaf, tail):
+    leaf = _leaf(moments, order if has_leaf else (), has_branch, tail_factors, tail, branch, columns)
+    if merged and not has_branch and has_leaf and _tail_full(leaf, tail):
         leaf = _by_pattern(leaf, tail)
     system = System(_merged(leaf, tail), branch, tail, moments.rows)
     return Arrangement(system, leaf, order, has_branch, moments, columns)
@@ -186,6 +187,7 @@ def arrange(
 def _order(moments: Moments) -> tuple[int, ...]:
     """Put the factor with most columns first, those that nest it next, larger ones first; then the others."""
     rest = sorted(range(len(moments.own)), key=lambda f: -moments.own[f].shape[0] * moments.own[f].shape[1])
+    rest.sort(key=lambda f: moments.between_levels(f) is not None)
     nested = rest[:1]
     for f in rest[1:]:
         if len(nested) < MOST_NESTED and _all_nest(moments, nested, f):
@@ -195,7 +197,9 @@ def _order(moments: Moments) -> tuple[int, ...]:
 
 def nested_in_order(moments: Moments, order: tuple[int, ...]) -> int:
     """Count the factors at the head of an order that are nested in all that follow them there, up to `MOST_NESTED`."""
-    depth = min(len(order), 1)
+    if not order or moments.between_levels(order[0]) is not None:
+        return 0
+    depth = 1
     while depth < min(len(order), MOST_NESTED) and _all_nest(moments, order[:depth], order[depth]):
         depth += 1
     return depth
@@ -203,6 +207,8 @@ def nested_in_order(moments: Moments, order: tuple[int, ...]) -> int:
 
 def _all_nest(moments: Moments, below: Sequence[int], f: int) -> bool:
     """Whether each level of the factors below shares rows with one level of f."""
+    if any(moments.between_levels(g) is not None for g in (*below, f)):
+        return False
     return all(len(moments.coupling(g, f).first) == len(moments.own[g]) for g in below)
 
 
@@ -223,6 +229,9 @@ def make_tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, c
     for n, f in enumerate(factors):
         places = first[n] + np.arange(levels[n] * effects[n]).reshape(levels[n], effects[n])
         gram[places[:, :, None], places[:, None, :]] = moments.own[f]
+        among = moments.between_levels(f)
+        if among is not None:
+            gram[places[among.first][:, :, None], places[among.second][:, None, :]] = among.values
         gram[first[n] : first[n + 1], k:] = moments.dense[f][:, :, columns].reshape(-1, len(columns))
         for m in range(n):
             pairs = moments.coupling(factors[m], f)

@@ -47,7 +47,8 @@ def write_script(design: Design, priors: PriorSet) -> str:
     Raises
     ------
     EngineError
-        Residuals with several sds, or correlated; group effects whose covariance has a structure.
+        Residuals with several sds, or correlated; group effects whose covariance has a structure; rows that belong to
+        several levels.
     """
     for group in design.spec.groups:
         if group.covariance or group.hom or group.by:
@@ -62,6 +63,13 @@ def write_script(design: Design, priors: PriorSet) -> str:
             "there is no script of a model whose residuals have several sds or correlations",
             got=f"{design.spec}",
             allowed="a model with one residual sd, and residuals that are independent given the effects",
+            do="use pp.build_model, which returns the PyMC model itself",
+        )
+    if any(factor.has_members for factor in design.factors):
+        raise EngineError(
+            "there is no script of a model whose rows belong to several levels",
+            got=f"{design.spec}",
+            allowed="factors without mm(...)",
             do="use pp.build_model, which returns the PyMC model itself",
         )
     names = names_of_factors([factor.name for factor in design.factors])

@@ -33,7 +33,8 @@ __all__ = ["level_predictions_section"]
 
 def level_predictions_section(reported: Reported) -> Section | None:
     """Draw and tabulate the predicted mean of each level, all of them at the same values of the predictors."""
-    factors = reported.fit.design.factors
+    # A row of the level alone does not exist where rows belong to several levels.
+    factors = [factor for factor in reported.fit.design.factors if not factor.has_members]
     if not factors:
         return None
     drawn, left_out = factors[:MOST_FACTORS], _named(reported, [f.name for f in factors[MOST_FACTORS:]])

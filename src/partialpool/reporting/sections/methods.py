@@ -76,6 +76,7 @@ def _model(reported: Reported) -> Iterator[str]:
         joined = ", with correlated effects" if factor.correlated else ""
         related = ", with a known covariance between levels" if factor.kinship is not None else ""
         what = "intercepts" if only else "effects"
+        related += "; a row has the weighted sum of the effects of its levels" if factor.has_members else ""
         yield f"{random} {what} of {names.factor(factor.name)} ({factor.n_levels} levels){effects}{joined}{related}."
     yield f"In formula notation the model is {spec.to_formula()}."
 
