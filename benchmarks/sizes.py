@@ -19,10 +19,9 @@ from benchmarks.machine import peak_gigabytes
 
 import partialpool as pp
 from partialpool.design.build import build_design
-from partialpool.marginal.gaussian.crossproducts import collect_moments
+from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.recover import recover
-from partialpool.marginal.gaussian.standardise import choose_units
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.mode import find_peaks
 from partialpool.sampling.starts import starts
@@ -62,7 +61,7 @@ def steps(rows: int, levels: int, batches: int, *, fit: bool) -> dict[str, float
     design = build_design(pp.ModelSpec.from_formula(FORMULA), data)
     priors = resolve_priors(design)
     t1 = clock()
-    moments = collect_moments(design, choose_units(design))
+    moments = Accumulated.of(design)
     t2 = clock()
     marginal = build_marginal(design, priors, moments)
     t3 = clock()

@@ -16,8 +16,8 @@ from .errors import SpecError as SpecError
 from .explorer.page import explore as explore
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
-from .fitting.fit import load_fit as load_fit
 from .fitting.fit import priors as priors
+from .fitting.load_fit import load_fit as load_fit
 from .fitting.model_files import fit_file as fit_file
 from .likelihood.maximum_likelihood import LikelihoodFit as LikelihoodFit
 from .likelihood.maximum_likelihood import maximum_likelihood as maximum_likelihood

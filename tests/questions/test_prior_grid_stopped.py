@@ -10,7 +10,7 @@ import time
 import pytest
 
 import partialpool as pp
-from partialpool.fitting.fit import load_fit
+from partialpool.fitting.load_fit import load_fit
 from partialpool.questions import prior_grid as grid
 from partialpool.questions.prior_grid import prior_grid
 

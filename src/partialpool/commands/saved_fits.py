@@ -17,7 +17,7 @@ def read_fit(path: Path) -> Any:
     FileError
         The path is not a file, or not one that `fit.save()` wrote.
     """
-    from partialpool.fitting.fit import load_fit  # noqa: PLC0415 - keeps `--help` fast
+    from partialpool.fitting.load_fit import load_fit  # noqa: PLC0415 - keeps `--help` fast
 
     if path.exists() and not path.is_file():
         raise FileError(

@@ -28,7 +28,7 @@ from partialpool.spec.model import ModelSpec
 from partialpool.spec.uses import Use, column_uses
 from partialpool.spec.whitelist import CODING
 
-__all__ = ["ModelColumns", "evaluate", "evaluate_model", "evaluate_trials", "learn_columns"]
+__all__ = ["ModelColumns", "evaluate", "evaluate_model", "evaluate_response", "evaluate_trials", "learn_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +65,20 @@ def evaluate_model(spec: ModelSpec, frame: pd.DataFrame) -> ModelColumns:
         As `learn_columns`; an offset is not one column of numbers.
     """
     term = spec.response_term
-    column = frame.get(term.name)
-    labels = None if column is None or pd.api.types.is_numeric_dtype(column) else column
     return ModelColumns(
-        response=evaluate(term.expression, frame) if labels is None else labels,
+        response=evaluate_response(term, frame),
         trials=evaluate_trials(term, frame),
         offsets=tuple(_learn_expression(expression, frame) for expression in spec.offsets),
         common=learn_columns(spec.common, frame, intercept=spec.intercept),
         groups=tuple(learn_columns(group.columns_of[0], frame, intercept=group.columns_of[1]) for group in spec.groups),
     )
+
+
+def evaluate_response(term: ResponseTerm, frame: pd.DataFrame) -> pd.Series:
+    """Return the response of each row: numbers, or the column of categories that it is."""
+    column = frame.get(term.name)
+    labels = None if column is None or pd.api.types.is_numeric_dtype(column) else column
+    return evaluate(term.expression, frame) if labels is None else labels
 
 
 def evaluate_trials(term: ResponseTerm, frame: pd.DataFrame) -> pd.Series | None:

@@ -34,6 +34,22 @@ class LeftOut:
         """Return the counts as JSON, for a file."""
         return json.dumps(asdict(self))
 
+    def with_those_of(self, other: "LeftOut") -> "LeftOut":
+        """Return the counts of two tables added up; a level that lost rows in both counts twice.
+
+        Examples
+        --------
+        >>> one = LeftOut({"y": 1}, 1, 0, {"g": 1})
+        >>> one.with_those_of(LeftOut({"x": 2}, 0, 2, {"g": 2}))
+        LeftOut(columns={'y': 1, 'x': 2}, without_response=1, without_predictor=2, levels={'g': 3})
+        """
+        return LeftOut(
+            _added(self.columns, other.columns),
+            self.without_response + other.without_response,
+            self.without_predictor + other.without_predictor,
+            _added(self.levels, other.levels),
+        )
+
     @classmethod
     def from_text(cls, text: str) -> "LeftOut":
         """Restore the counts from `as_text`."""
@@ -72,3 +88,7 @@ def count_left_out(incomplete: pd.DataFrame, response: Collection[str], factors:
         int(lacking.drop(columns=own).any(axis=1).sum()),
         levels,
     )
+
+
+def _added(some: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
+    return {name: some.get(name, 0) + others.get(name, 0) for name in {**some, **others}}

@@ -1,9 +1,7 @@
-"""The `Fit` object (specification, design, priors, draws), and functions to create, save and load one."""
+"""The `Fit` object (specification, design, priors, draws), and functions to create, update and save one."""
 
-import json
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -12,21 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
-from partialpool.design.left_out import LeftOut
 from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
-from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, warn
+from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.files import whole_file
 from partialpool.fitting.convergence import alarm
 from partialpool.fitting.summary import Digest
+from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.model.default_priors import PriorSet, resolve_priors
-from partialpool.names import COEF, OBS
 from partialpool.sampling.choose import choose_engine, weigh_engines
-from partialpool.sampling.pack import COVARIANCES, FORMAT, pack, prior_texts, unit_attrs
+from partialpool.sampling.pack import pack, unit_attrs
 from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
 from partialpool.spec.keywords import explains_keywords
@@ -35,7 +31,7 @@ from partialpool.spec.options import as_spec
 from partialpool.spec.unit_table import UnitTable
 from partialpool.workers import single_lapack
 
-__all__ = ["Fit", "fit", "load_fit", "priors"]
+__all__ = ["Fit", "fit", "priors"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,12 +49,15 @@ class Fit:
     tree
         The draws, as a DataTree for ArviZ: posterior, sample_stats, observed_data (codes of categories with their
         labels in `attrs["categories"]`), constant_data; formula, engine, seed, priors and versions are in its attrs.
+    accumulated
+        Moments of the rows, to which `update` adds those of new rows; None for other engines, and for a loaded fit.
     """
 
     spec: ModelSpec
     design: Design
     priors: PriorSet
     tree: xr.DataTree
+    accumulated: Accumulated | None = None
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -121,7 +120,54 @@ class Fit:
         design = self.design.with_units(spec, units)
         tree = self.tree.copy(deep=False)
         tree.attrs = {**self.tree.attrs, **unit_attrs(design)}
-        return Fit(spec, design, self.priors, tree)
+        return Fit(spec, design, self.priors, tree, self.accumulated)
+
+    def update(
+        self, new_rows: Any, *, seed: int | None = None, missing: Missing = "drop", progressbar: bool = True
+    ) -> "Fit":
+        """Return the fit of the rows so far and new ones, under the priors of this fit.
+
+        Priors that were scaled to the data keep their numbers, and so do codings, learned means and knots: the density
+        is that of a fit of all rows with these priors. Levels that are new come after the others. The collapsed engine
+        reads only the new rows, and adds their moments to those of the rows so far; it reads the old rows again after
+        `load_fit`, since a file has no moments, and where residuals are correlated or have several sds. Other engines
+        sample all rows again.
+
+        Parameters
+        ----------
+        new_rows
+            A table with all columns of the model.
+        seed
+            Seed of the draws; other settings are those of this fit.
+        missing
+            `drop` new rows with missing values (with a warning), or `error`.
+        progressbar
+            Whether to show progress in a terminal or a notebook.
+
+        Returns
+        -------
+        Fit
+            A new fit; this one stays as it is. Its summary says how many rows scaled the priors.
+
+        Raises
+        ------
+        DataError
+            A column that is missing; a category of a predictor or of the response that is new; responses that the
+            family cannot have made; rows that identify a column that was left out; new levels with a known covariance;
+            rows that change the strata, visits or unit of time of the residuals; priors of the icc with precisions.
+
+        Examples
+        --------
+        >>> import partialpool as pp
+        >>> table = pp.load_dataset("dyestuff")
+        >>> first = pp.fit("Yield ~ 1 + (1 | Batch)", table.iloc[:20], seed=1, progressbar=False)
+        >>> both = first.update(table.iloc[20:], seed=1, progressbar=False)
+        >>> both.run.prior_rows, both.design.n_rows
+        ('priors were scaled to the first 20 rows', 30)
+        """
+        from partialpool.fitting.update import updated  # noqa: PLC0415 - which itself makes fits
+
+        return updated(self, new_rows, seed=seed, missing=missing, progressbar=progressbar)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to a netCDF file; the file appears under its name only when it is complete.
@@ -145,7 +191,9 @@ class Fit:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle only the tree, as a file does, so that a worker process can return a fit."""
-        return _fit_of, (self.tree,)
+        from partialpool.fitting.load_fit import fit_of_tree  # noqa: PLC0415 - which itself makes fits
+
+        return fit_of_tree, (self.tree,)
 
     def __repr__(self) -> str:
         return str(self.digest)
@@ -250,7 +298,7 @@ def fit(
         trouble = alarm(tree, one_sided=one_sided_in_words(design))
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
-    return Fit(design.spec, design, resolved, tree)
+    return Fit(design.spec, design, resolved, tree, raw.accumulated)
 
 
 @explains_keywords
@@ -286,89 +334,3 @@ def priors(
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     return resolve_priors(build_design(spec, data, missing=missing))
-
-
-@explains_keywords
-def load_fit(path: str | Path) -> Fit:
-    """Read a fit that `Fit.save` wrote.
-
-    Raises
-    ------
-    FileError
-        The file does not exist, is incomplete, or is not a fit.
-    """
-    path = Path(path)
-    try:
-        tree = xr.load_datatree(path, engine="h5netcdf")
-    except FileNotFoundError as error:
-        raise FileError(
-            "no such file", got=str(path), allowed="a file written by fit.save()", do="check the path"
-        ) from error
-    except Exception as error:
-        raise FileError(
-            "cannot read this file as a fit",
-            got=f"{path}: not a complete netCDF file",
-            allowed="a complete netCDF file written by fit.save()",
-            do="save the fit again; the file is incomplete or not a fit",
-        ) from error
-    if tree.attrs.get("format") != FORMAT:
-        raise FileError(
-            "this netCDF file is not a partialpool fit",
-            got=f"{path}, format {tree.attrs.get('format', 'unknown')!r}",
-            allowed=f"format {FORMAT!r}, written by fit.save()",
-            do="open it with arviz.from_netcdf instead",
-        )
-    return _fit_of(tree)
-
-
-def _fit_of(tree: xr.DataTree) -> Fit:
-    """Rebuild a fit from its tree, which contains the rows and columns that the model used."""
-    stored = tree[COVARIANCES].to_dataset() if COVARIANCES in tree.children else None
-    spec = ModelSpec.from_toml_text(tree.attrs["spec"], cov={} if stored is None else dataset_to_covariances(stored))
-    spec = spec.with_units(spec.units)  # the stored table has the model's columns only
-    table = tree["model_table"].to_dataset()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # already given when the model was fitted
-        design = build_design(spec, dataset_to_frame(table))
-    _check_same_coefficients(tree, design)
-    if stored is None:
-        _check_sds_of_cov(design)
-    design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
-    if "left_out" in tree.attrs:
-        design = replace(design, left_out=LeftOut.from_text(tree.attrs["left_out"]))
-    resolved = resolve_priors(design)
-    if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
-        warn(
-            "this fit was drawn with other priors than the same model has now: its draws are unchanged, but answers "
-            "that use priors (pp.power_scale, pp.singularity, pp.log_prior) use the present ones; drawn with "
-            f"{tree.attrs['priors']}; fit again, or state these priors",
-            DataWarning,
-        )
-    return Fit(spec, design, resolved, tree)
-
-
-def _check_same_coefficients(tree: xr.DataTree, design: Design) -> None:
-    """Refuse draws whose columns differ from the model's: earlier versions read booleans and orders differently."""
-    if "posterior" not in tree.children or COEF not in tree["posterior"].coords:
-        return
-    stored = tuple(str(coef) for coef in tree["posterior"][COEF].to_numpy())
-    if stored != design.common.coefs:
-        raise FileError(
-            "this fit was saved by a version that coded its columns differently",
-            got=f"draws of {', '.join(stored)}",
-            allowed=f"draws of {', '.join(design.common.coefs)}",
-            do="fit the model again; arviz.from_netcdf still reads the draws of the old file",
-        )
-
-
-def _check_sds_of_cov(design: Design) -> None:
-    """Refuse a file with a covariance as text: its sds were for the matrix divided by its mean diagonal entry."""
-    related = [factor for factor in design.factors if factor.kinship is not None]
-    scaled = [factor for factor in related if abs(factor.mean_own - 1) > 1e-9]
-    if scaled:
-        raise FileError(
-            "this fit was saved by a version whose sds were for cov divided by its mean diagonal entry",
-            got=", ".join(f"sd_{factor.name} with a mean diagonal entry of {factor.mean_own:.4g}" for factor in scaled),
-            allowed="sds for cov as it is given",
-            do="fit the model again; arviz.from_netcdf still reads the draws of the old file",
-        )

@@ -151,6 +151,7 @@ class Digest:
         found = {
             "Model": f"{design.spec}",
             "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
+            "Updated": run.prior_rows,
             "Modelled": design.response.success,
             "Reference categories": design.references,
             "Left out": ", ".join(design.dropped),

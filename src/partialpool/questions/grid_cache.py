@@ -8,7 +8,8 @@ from typing import Final
 
 import pandas as pd
 
-from partialpool.fitting.fit import Fit, load_fit
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.load_fit import load_fit
 from partialpool.sampling.pack import FORMAT
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec

@@ -11,6 +11,7 @@ import numpy as np
 from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.kernels import awaits_compilation
+from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
@@ -51,13 +52,20 @@ class CollapsedEngine:
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior."""
+        return self.run_on(design, priors, settings, None)
+
+    def run_on(self, design: Design, priors: PriorSet, settings: Settings, known: Accumulated | None) -> RawDraws:
+        """Draw from the posterior, given the moments of all rows where they are known: then no row is read."""
         check_room_for_effects(design, settings)
         clock = _Clock()
         streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
-            build = build_marginal if design.residual is None else build_residual_marginal
-            marginal = build(design, priors)
+            if design.residual is None:
+                known = Accumulated.of(design) if known is None else known
+                marginal = build_marginal(design, priors, known)
+            else:  # its moments depend on the series, which new rows make longer
+                known, marginal = None, build_residual_marginal(design, priors)
             clock.lap("moments")
             warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
@@ -75,7 +83,7 @@ class CollapsedEngine:
             clock.lap("draws")
         facts = {**found.facts, "seconds": clock.total, "stages": clock.laps}
         posterior = posterior_variables(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
-        return RawDraws(posterior, found.stats, facts)
+        return RawDraws(posterior, found.stats, facts, known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.memory import check_fits
 from partialpool.model.default_priors import PriorSet
 from partialpool.sampling.settings import Settings
@@ -28,11 +29,14 @@ class RawDraws:
         `diverging`, `energy`, ... each of shape (chains, draws).
     facts
         Facts of the run to store with the draws: sampler, seconds, whether it was interrupted.
+    accumulated
+        Moments of the rows, to which those of new rows can be added; None where the engine has none.
     """
 
     posterior: Mapping[str, np.ndarray]
     sample_stats: Mapping[str, np.ndarray]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    accumulated: Accumulated | None = None
 
 
 class Engine(Protocol):

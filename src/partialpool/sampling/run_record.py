@@ -1,7 +1,7 @@
 """The record of the run that made a fit, read from the attributes of its tree."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ class RunRecord:
         Pareto k of the importance weights, the largest weight as a multiple of the mean, and importance ESS per draw.
     rounds
         Rounds of adaptation of the proposal.
+    batches
+        Rows of the first fit and of every update, and how many rows each table had; empty for a fit of one table.
     """
 
     engine: str = ""
@@ -53,6 +55,7 @@ class RunRecord:
     importance_largest: float = np.inf
     importance_efficiency: float | None = None
     rounds: int | None = None
+    batches: Sequence[Sequence[int]] = ()
 
     @classmethod
     def of(cls, tree: xr.DataTree) -> "RunRecord":
@@ -81,6 +84,13 @@ class RunRecord:
     def has_weights(self) -> bool:
         """Whether the evidence is from importance weights, or known without any error."""
         return self.importance_khat is not None or self.log_evidence_se == 0
+
+    @property
+    def prior_rows(self) -> str:
+        """Which rows scaled the priors of an updated fit, in words; empty for a fit of one table."""
+        if not self.batches:
+            return ""
+        return f"priors were scaled to the first {self.batches[0][0]} rows"
 
     @property
     def evidence(self) -> tuple[float, float] | None:

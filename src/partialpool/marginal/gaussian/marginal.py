@@ -10,7 +10,8 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import LOG, PART_OF_JOINT, encode, encode_partial
 from partialpool.distributions.prior import Prior
-from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments
+from partialpool.marginal.gaussian.accumulated import Accumulated
+from partialpool.marginal.gaussian.crossproducts import Moments
 from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.effects_given_theta import draw_effects_by_level, draw_effects_nested
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
@@ -200,7 +201,7 @@ class Marginal:
 
 
 def build_marginal(
-    design: Design, priors: PriorSet, moments: Moments | None = None, *, branch_from: int = BRANCH_FROM
+    design: Design, priors: PriorSet, known: Accumulated | None = None, *, branch_from: int = BRANCH_FROM
 ) -> Marginal:
     """Build the marginal of a design: common columns with a normal prior are integrated out, the others stay in theta.
 
@@ -208,17 +209,17 @@ def build_marginal(
     ----------
     design, priors
         From `build_design` and `resolve_priors`.
-    moments
-        Moments of the design's rows in `choose_units(design)`, if they are known already.
+    known
+        Moments of the design's rows, if they are known already.
     branch_from
         See `arrange`.
     """
-    units = choose_units(design)
-    moments = collect_moments(design, units) if moments is None else moments
+    rows = Accumulated.of(design) if known is None else known
+    units, moments = rows.units, rows.moments
     columns = _columns(coefficient_prior(design, priors), units)
-    integrated, known = _integrated(columns, moments)
+    integrated, means = _integrated(columns, moments)
     residual = design.se is None
-    return _assemble(design, priors, units, moments, columns, integrated, known, branch_from, residual=residual)
+    return _assemble(design, priors, units, moments, columns, integrated, means, branch_from, residual=residual)
 
 
 def build_weighted(

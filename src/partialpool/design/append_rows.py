@@ -1,0 +1,280 @@
+"""Add rows to a design, which keeps everything that it learned from its first rows."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.column_types import computed_columns, value_columns
+from partialpool.design.columns import label_text
+from partialpool.design.design import Design
+from partialpool.design.evaluate import evaluate_response, evaluate_trials
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.factors import Levels
+from partialpool.design.frequencies import repeat_rows
+from partialpool.design.left_out import count_left_out
+from partialpool.design.newdata import GroupRows, Rows, new_rows
+from partialpool.design.residual_rows import ResidualRows, read_residual_rows
+from partialpool.design.response import Response, read_response_values
+from partialpool.design.table import Missing, Table, read_table
+from partialpool.errors import DataError, DataWarning, nearest
+from partialpool.spec.expression import columns_of
+
+__all__ = ["FIT_TOGETHER", "Appended", "append_rows"]
+
+FIT_TOGETHER: Final = "fit all rows together with pp.fit"
+"""Advice where rows cannot be added to a design."""
+
+
+@dataclass(frozen=True, eq=False)
+class Appended:
+    """A design with more rows, and the design of the added rows alone.
+
+    Attributes
+    ----------
+    whole
+        All rows; levels that are new come after the others, in order of appearance.
+    added
+        The added rows, with the levels of `whole`.
+    """
+
+    whole: Design
+    added: Design
+
+
+def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appended:
+    """Add the rows of a table to a design.
+
+    Only the added rows are evaluated. Codings, learned means and knots, the predictors' centres and the basis of the
+    effects stay those of the first rows, and with them the resolved priors.
+
+    Parameters
+    ----------
+    design
+        The model's design.
+    data
+        A table with all columns of the model.
+    missing
+        What to do with incomplete rows: `drop` them with a warning, or raise an `error`.
+
+    Raises
+    ------
+    DataError
+        The rows do not fit the design, or need what it cannot add: see `Fit.update`.
+    """
+    spec = design.spec
+    table = read_table(
+        data, spec.columns, missing=missing, predictors=value_columns(spec), computed=computed_columns(spec)
+    )
+    if spec.frequency is not None:
+        table = repeat_rows(table, spec.frequency)
+    frame = _aligned(design.frame, table.frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # of cells without rows, which are refused below
+        rows = new_rows(design, frame, new_levels="sample")
+    _check_columns_kept(design, rows)
+    for factor, group in zip(design.factors, rows.groups, strict=True):
+        _check_unrelated(factor, group)
+    response = _read_response(design, frame)
+    added = _added(design, table, frame, rows, response)
+    return Appended(_joined(design, added), added)
+
+
+def _aligned(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return the new rows with the types of the old columns; categories that are new come after the others."""
+    return pd.DataFrame({name: _aligned_column(old[name], new[name]) for name in old.columns}, index=new.index)
+
+
+def _aligned_column(old: pd.Series, new: pd.Series) -> pd.Series:
+    if isinstance(old.dtype, pd.CategoricalDtype):
+        known = old.cat.categories
+        values = new.astype(object)
+        if all(isinstance(label, str) for label in known):
+            values = values.map(label_text)
+        extra = [label for label in pd.unique(values) if label not in set(known)]
+        every = [*known, *extra]
+        return pd.Series(pd.Categorical(values, categories=every, ordered=old.cat.ordered), new.index, name=new.name)
+    if isinstance(new.dtype, pd.CategoricalDtype):
+        raise DataError(
+            f"column {new.name!r} has text, and it had numbers in the first rows",
+            got=f"{new.iloc[0]!r}",
+            allowed=f"numbers, such as {old.iloc[0]!r}",
+            do="convert the column",
+        )
+    if pd.api.types.is_bool_dtype(old.dtype) and new.isin([0, 1]).all():
+        return new.astype(bool)
+    return new
+
+
+def _check_columns_kept(design: Design, rows: Rows) -> None:
+    """Refuse rows that would identify a column that the first rows do not, and which was left out."""
+    if rows.unobserved is None or not rows.unobserved.any():
+        return
+    raise DataError(
+        "the new rows identify columns that were left out",
+        got=f"{int(rows.unobserved.sum())} rows that inform {', '.join(design.dropped[:3])}",
+        allowed="rows of the cells of categories that the first rows have",
+        do=FIT_TOGETHER,
+    )
+
+
+def _check_unrelated(factor: FactorEffects, group: GroupRows) -> None:
+    if factor.kinship is not None and group.new_labels:
+        raise DataError(
+            f"related levels of {factor.name!r} cannot be added to a fit",
+            got=", ".join(map(repr, group.new_labels[:5])),
+            allowed="new rows of the levels that the fit has, since the levels of this factor have a known covariance",
+            do=FIT_TOGETHER,
+        )
+
+
+def _read_response(design: Design, frame: pd.DataFrame) -> Response:
+    """Read the response of new rows, with the categories of the first rows."""
+    term, known = design.spec.response_term, design.response
+    column, trials = evaluate_response(term, frame), evaluate_trials(term, frame)
+    if not term.is_column:
+        _check_row_by_row(design)
+    if not known.categories:
+        # Two old rows are read with the new ones: a batch may be constant, or have no trials, if the whole does not.
+        old = [int(np.argmin(known.values)), int(np.argmax(known.values)), int(np.argmax(known.n_trials))]
+        index = frame.index[[-1] * len(old)]
+        column = pd.concat([column.astype(float), pd.Series(known.values[old], index)])
+        if trials is not None:
+            trials = pd.concat([trials.astype(float), pd.Series(known.n_trials[old], index)])
+        read = read_response_values(term, design.spec.family_record, column, trials)
+        of = None if read.trials is None else read.trials[: -len(old)]
+        return replace(known, values=read.values[: -len(old)], trials=of)
+    numeric = not isinstance(column.dtype, pd.CategoricalDtype)
+    labels = column.astype(float).map("{:g}".format) if numeric else column.astype(str)
+    unseen = sorted(set(labels) - set(known.categories))
+    if unseen:
+        raise DataError(
+            f"the response {term.text!r} has categories that the first rows do not have",
+            got=", ".join(map(repr, unseen[:5])),
+            allowed=nearest(unseen[0], known.categories),
+            do=f"correct them; or {FIT_TOGETHER}",
+        )
+    return replace(known, values=pd.Index(known.categories).get_indexer(pd.Index(labels)).astype(float))
+
+
+def _check_row_by_row(design: Design) -> None:
+    """Refuse an expression of the response whose value in a row depends on the other rows, such as scale(y)."""
+    some = design.frame.iloc[: max(2, len(design.frame) // 2)]
+    column = evaluate_response(design.spec.response_term, some)
+    if design.response.categories or np.allclose(column.to_numpy(float), design.response.values[: len(some)]):
+        return
+    raise DataError(
+        f"the response {design.spec.response_term.text!r} cannot be computed for new rows alone",
+        got="an expression whose value in a row depends on the other rows",
+        allowed="a column, or an expression that is computed row by row, such as log(y)",
+        do="compute it as a column of the table, with the numbers of the first rows",
+    )
+
+
+def _added(design: Design, table: Table, frame: pd.DataFrame, rows: Rows, response: Response) -> Design:
+    """Return the design of the new rows alone."""
+    numbers = design.n_given + table.rows
+    factors = tuple(_added_factor(f, group) for f, group in zip(design.factors, rows.groups, strict=True))
+    return replace(
+        design,
+        response=response,
+        common=replace(design.common, values=rows.common),
+        factors=factors,
+        offset=rows.offset,
+        se=rows.se,
+        precision=rows.precision,
+        residual=rows.residual,
+        rows=numbers,
+        n_given=table.n_given,
+        frame=frame.set_axis(numbers),
+        left_out=count_left_out(
+            table.incomplete, columns_of(design.spec.response_term.expression), design.spec.factors
+        ),
+    )
+
+
+def _added_factor(factor: FactorEffects, group: GroupRows) -> FactorEffects:
+    if group.codes is None:
+        raise AssertionError("new_rows reads the levels of all factors")
+    levels = Levels(factor.name, (*factor.levels.labels, *group.new_labels))
+    return replace(factor, levels=levels, codes=group.codes, values=group.values)
+
+
+def _joined(design: Design, added: Design) -> Design:
+    """Return all rows; the added rows have the levels of both."""
+    response = replace(
+        design.response,
+        values=_stacked(design.response.values, added.response.values),
+        trials=_both(design.response.trials, added.response.trials),
+    )
+    factors = tuple(
+        replace(new, codes=_stacked(old.codes, new.codes), values=_stacked(old.values, new.values))
+        for old, new in zip(design.factors, added.factors, strict=True)
+    )
+    frame = _joined_frame(design.frame.set_axis(design.rows), added.frame)
+    left_out = design.left_out
+    if added.left_out is not None:
+        left_out = added.left_out if left_out is None else left_out.with_those_of(added.left_out)
+    return replace(
+        design,
+        response=response,
+        common=replace(design.common, values=_stacked(design.common.values, added.common.values)),
+        factors=factors,
+        offset=_both(design.offset, added.offset),
+        se=_both(design.se, added.se),
+        precision=_both(design.precision, added.precision),
+        residual=None if design.residual is None else _joined_residual(design, design.residual, frame),
+        rows=_stacked(design.rows, added.rows),
+        n_given=design.n_given + added.n_given,
+        frame=frame,
+        left_out=left_out,
+    )
+
+
+def _stacked(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    return np.concatenate([old, new])
+
+
+def _both(old: np.ndarray | None, new: np.ndarray | None) -> np.ndarray | None:
+    return None if old is None or new is None else _stacked(old, new)
+
+
+def _joined_frame(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Put the new rows below the old ones; `new` has the old categories first."""
+    wider = {
+        name: old[name].cat.set_categories(new[name].cat.categories)
+        for name in old.columns
+        if isinstance(old[name].dtype, pd.CategoricalDtype)
+    }
+    return pd.concat([pd.DataFrame({name: wider.get(name, old[name]) for name in old.columns}), new])
+
+
+def _joined_residual(design: Design, old: ResidualRows, frame: pd.DataFrame) -> ResidualRows | None:
+    """Read the series of all rows together; their strata, visits and unit of time must stay as they were."""
+    found = read_residual_rows(frame, design.spec.residual, design.spec.sigma)
+    changed = None if found is None else _changed_meaning(old, found)
+    if changed is None:
+        return found
+    raise DataError(
+        "the new rows change what a parameter of the residuals means",
+        got=changed,
+        allowed="rows with the strata, visits and unit of time of the first rows",
+        do=FIT_TOGETHER,
+    )
+
+
+def _changed_meaning(old: ResidualRows, new: ResidualRows) -> str | None:
+    """Say which stated property differs; None where none does."""
+    if old.strata != new.strata:
+        return f"strata {', '.join(new.strata)}, not {', '.join(old.strata)}"
+    if old.series is None or new.series is None:
+        return None
+    if old.series.visits != new.series.visits:
+        return f"visits {', '.join(map(str, new.series.visits))}, not {', '.join(map(str, old.series.visits))}"
+    if (old.series.step, old.series.is_discrete) != (new.series.step, new.series.is_discrete):
+        return f"a smallest distance in time of {new.series.step:g}, not {old.series.step:g}"
+    if old.series.kind != "unstr" and old.series.bounds != new.series.bounds:
+        return f"series of up to {int(new.series.sizes.max())} rows, not {int(old.series.sizes.max())}"
+    return None
