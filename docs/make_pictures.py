@@ -23,7 +23,7 @@ EXAMPLE = re.compile(
 UNITS = {"Intercept": "ms", "Days": "ms/day"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WINDOW = (1100, 1122)
-"""Width and height, in pixels, of the part of the explorer's page that the picture shows: both columns down to the first row of the table."""
+"""Width and height, in pixels, of what the explorer\'s picture shows: both columns, to the first row of the table."""
 TABLE = (790, 1400)
 """The same for the picture of a table; the white below its last note is cut off."""
 MARGIN = 16

@@ -1,5 +1,7 @@
 """Pictures of studies over priors: rows, panels by family from narrow to wide, fits that failed or are doubtful."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -115,7 +117,7 @@ def test_rows_of_several_priors_show_each_of_them_whole(study):
     assert rows(figure.axes[0]) == [f"{first}\n{second}", "short ~ Normal(mu=0, sigma=1); beta ~ Flat()", "one"]
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
-    assert all(upper.y0 > lower.y1 for upper, lower in zip(boxes, boxes[1:], strict=False))
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
     assert min(box.x0 for box in boxes) >= 0
 
 
