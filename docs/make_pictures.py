@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 import partialpool as pp
 from partialpool.plots.style import save_figure
@@ -22,10 +22,12 @@ EXAMPLE = re.compile(
 )
 UNITS = {"Intercept": "ms", "Days": "ms/day"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WINDOW = (1100, 890)
-"""Width and height, in pixels, of the part of the explorer's page that the picture shows: all interactive elements."""
-TABLE = (790, 700)
-"""The same for the picture of a table."""
+WINDOW = (1100, 1122)
+"""Width and height, in pixels, of what the explorer\'s picture shows: both columns, to the first row of the table."""
+TABLE = (790, 1400)
+"""The same for the picture of a table; the white below its last note is cut off."""
+MARGIN = 16
+"""Pixels that are left below the last note."""
 COLORS = 128
 
 
@@ -46,6 +48,10 @@ def photograph_table(fit: pp.Fit, picture: Path) -> None:
         fits = {"Slopes": fit, "Intercepts": other}
         page = pp.table(fits, Path(folder) / "table.html", labels=labels, title=title)
         photograph(page, picture, TABLE)
+    with Image.open(picture) as image:
+        used = ImageOps.invert(image.convert("L")).getbbox()
+        cut = image.crop((0, 0, image.width, min(image.height, used[3] + MARGIN)))
+    cut.save(picture, optimize=True)
 
 
 def photograph_explorer(fit: pp.Fit, picture: Path) -> None:

@@ -1,5 +1,7 @@
 """Pictures of studies over priors: rows, panels by family from narrow to wide, fits that failed or are doubtful."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -102,6 +104,21 @@ def test_crossed_priors_say_both_and_are_no_course(families):
     assert (
         len([line for line in figure.axes[0].lines if line.get_linestyle() == "-" and line.get_marker() == "None"]) == 0
     )
+
+
+def test_rows_of_several_priors_show_each_of_them_whole(study):
+    """Nine combinations of two priors would otherwise differ in what is left out."""
+    first, second = (
+        "beta[a_long_predictor] ~ Normal(mu=0, sigma=0.5)",
+        "sd_school[a_long_predictor] ~ HalfNormal(sigma=2)",
+    )
+    both = study.assign_coords(prior=[f"{first}; {second}", "short ~ Normal(mu=0, sigma=1); beta ~ Flat()", "one"])
+    figure = pp.plot_prior_grid(both, "icc[school]")
+    assert rows(figure.axes[0]) == [f"{first}\n{second}", "short ~ Normal(mu=0, sigma=1); beta ~ Flat()", "one"]
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
+    assert min(box.x0 for box in boxes) >= 0
 
 
 def test_failed_and_doubtful_fits_are_marked(families):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Unpack
 
 import matplotlib.pyplot as plt
@@ -23,6 +24,10 @@ from partialpool.tabulate import number
 __all__ = ["plot_prior_grid"]
 
 _MOST_ROWS = 60
+_LETTERS = 60
+"""Most characters of a line of a row's label."""
+_LINE = 0.17
+"""Height of a line of a row's label, in inches."""
 _WIDEST = 5
 """Most times that the axis may be as wide as it is for the posteriors alone, in order to show a whole prior."""
 _SHOWN = 0.96
@@ -104,11 +109,12 @@ def plot_prior_grid(
         )
     panels = _panels(study, quantity)
     labels = [label for panel in panels for label in panel.labels]
-    pitch = 0.34 if len(panels) == 1 else 0.25
+    lines = [label.split("\n") for label in labels]
+    pitch = max(0.34 if len(panels) == 1 else 0.25, _LINE * max(map(len, lines)) + 0.06)
     height = 1.4 + pitch * len(labels) + sum(0.3 for panel in panels if panel.title)
     with house_style():
         figure, grid = plt.subplots(
-            len(panels), 1, sharex=True, squeeze=False, figsize=(6.4 + room(labels), height),
+            len(panels), 1, sharex=True, squeeze=False, figsize=(6.4 + room(chain.from_iterable(lines)), height),
             height_ratios=[len(panel.rows) + 0.2 for panel in panels],
         )  # fmt: skip
         for axes, panel in zip(grid[:, 0], panels, strict=True):
@@ -130,7 +136,7 @@ def _panels(study: xr.Dataset, quantity: str) -> list[_Panel]:
     for row in range(study.sizes["prior"]):
         families.setdefault(tuple(text[row].partition("(")[0] for text in stated.values()), []).append(row)
     if not 1 < len(families) < study.sizes["prior"]:
-        labels = [short(label, most=60) for label in study["prior"].to_numpy()]
+        labels = [_on_lines(str(label)) for label in study["prior"].to_numpy()]
         return [_Panel("", np.arange(len(labels)), labels, joined=False)]
     medians = [_prior_medians(study, parameter) for parameter in stated]
     shown = _telling(stated, families.values(), quantity)
@@ -141,6 +147,12 @@ def _panels(study: xr.Dataset, quantity: str) -> list[_Panel]:
         title = short(family[0] if len(set(family)) == 1 else ", ".join(several), most=70)
         panels.append(_Panel(title, np.array(ordered), [_arguments(shown, row) for row in ordered], len(shown) == 1))
     return panels
+
+
+def _on_lines(label: str) -> str:
+    """Return a label with each of its priors whole: on one line where they fit, else on a line each."""
+    parts = [label] if len(label) <= _LETTERS else label.split("; ")
+    return "\n".join(short(part, most=_LETTERS) for part in parts)
 
 
 def _stated(study: xr.Dataset) -> dict[str, list[str]]:
@@ -164,8 +176,8 @@ def _arguments(shown: dict[str, list[str]], row: int) -> str:
     """Return the arguments that distinguish a prior from others of its family: `sigma=5`."""
     said = {parameter: text[row].partition("(")[2].removesuffix(")") for parameter, text in shown.items()}
     if len(said) == 1:
-        return short(next(iter(said.values())), most=60)
-    return short("; ".join(f"{parameter}: {arguments}" for parameter, arguments in said.items()), most=60)
+        return short(next(iter(said.values())), most=_LETTERS)
+    return _on_lines("; ".join(f"{parameter}: {arguments}" for parameter, arguments in said.items()))
 
 
 def _prior_medians(study: xr.Dataset, parameter: str) -> np.ndarray:
