@@ -15,11 +15,24 @@ from benchmarks.machine import cores, describe
 from benchmarks.processes import HERE, ask_python, say
 from benchmarks.report import write_report
 from benchmarks.section import Section, Settings
-from benchmarks.sections import bambi, call, choices, engine_choice, glmer, growth, insteval, levels, lme4, rows, stan
+from benchmarks.sections import (
+    bambi,
+    call,
+    choices,
+    engine_choice,
+    glmer,
+    growth,
+    insteval,
+    levels,
+    lme4,
+    rows,
+    stan,
+    visits,
+)
 
 SECTIONS: list[Section] = [
     module.SECTION
-    for module in (bambi, lme4, glmer, stan, choices, growth, call, engine_choice, insteval, rows, levels)
+    for module in (bambi, lme4, glmer, stan, choices, visits, growth, call, engine_choice, insteval, rows, levels)
 ]
 NAMES = [section.name for section in SECTIONS]
 

@@ -14,6 +14,11 @@ def nlme():
     return json.loads((REFERENCE / "residuals.json").read_text(encoding="utf-8"))
 
 
+def glmm_tmb():
+    """Log likelihoods by glmmTMB: see `reference/residuals_glmmTMB.R`."""
+    return json.loads((REFERENCE / "residuals_glmmTMB.json").read_text(encoding="utf-8"))
+
+
 def reference_table(name):
     return pd.read_csv(REFERENCE / f"{name}.csv")
 

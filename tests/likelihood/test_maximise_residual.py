@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import partialpool as pp
-from checks.residuals import nlme, reference_table
+from checks.residuals import glmm_tmb, nlme, reference_table
 
 CASES = {
     "cosy": ("weight ~ time * diet + cosy(gr=rat)", "bodyweight", False),
@@ -44,6 +44,15 @@ def test_log_likelihoods_and_estimates_are_those_of_nlme(case, reference):
         np.testing.assert_allclose(pairs, expected["rho"], atol=2e-3)
     if "sd" in expected:
         assert found.maximum.sd[0][0] == pytest.approx(expected["sd"], rel=2e-3)
+
+
+@pytest.mark.parametrize("case", ["ar", "cosy_by_visit", "strata", "unstr"])
+def test_log_likelihoods_are_those_of_glmmtmb(case):
+    """There the residual structure is a random effect of each row: `ar1`, `cs`, `us`; strata by `dispformula`."""
+    by_visit = ("weight ~ time * diet + cosy(gr=rat), sigma ~ 0 + time", "bodyweight", False)
+    formula, table, reml = CASES.get(case, by_visit)
+    found = pp.maximum_likelihood(formula, reference_table(table), reml=reml)
+    assert found.log_likelihood == pytest.approx(glmm_tmb()[case], abs=1e-5)
 
 
 def test_the_number_of_parameters_is_that_of_nlme():
