@@ -65,6 +65,7 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
         The rows do not fit the design, or need what it cannot add: see `Fit.update`.
     """
     spec = design.spec
+    _check_one_level(design)
     table = read_table(
         data, spec.columns, missing=missing, predictors=value_columns(spec), computed=computed_columns(spec)
     )
@@ -118,6 +119,18 @@ def _check_columns_kept(design: Design, rows: Rows) -> None:
         allowed="rows of the cells of categories that the first rows have",
         do=FIT_TOGETHER,
     )
+
+
+def _check_one_level(design: Design) -> None:
+    """Refuse models whose effects depend on all rows together, or whose rows have several levels."""
+    for factor in design.factors:
+        if factor.is_smooth or factor.has_members:
+            raise DataError(
+                f"rows cannot be added to a fit with {factor.name}",
+                got="a smooth, whose basis depends on all rows" if factor.is_smooth else "rows with several levels",
+                allowed="models without smooths and without multi-membership",
+                do=FIT_TOGETHER,
+            )
 
 
 def _check_unrelated(factor: FactorEffects, group: GroupRows) -> None:

@@ -124,18 +124,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         _factor_effects(spec, *_levels(spec, factor, frame, table.incomplete), columns.groups)
         for factor in spec.factors
     )
-    for group in spec.groups:
-        check_structure(group, next(factor for factor in factors if factor.name == group.factor), frame)
-    for factor in factors:
-        # Relatives separate a level's effect from the residual, even where each level has one row.
-        alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
-        warn_dropped(f"effects over {factor.name}", factor.recipes)
-        check_factor(factor.name, factor.values[:, 0], factor.n_levels, factor.names, residual_free=alone)
-        check_effects_vary(factor.name, factor.names, factor.values)
-        check_digits(factor.name, factor.names, factor.values, factor.blocks)
-        if not isinstance(factor, MemberEffects):
-            warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
-        warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
+    _check_factors(spec, factors, frame)
     factors += tuple(smooth_effects(smooth, frame) for smooth in spec.smooths)
     design = Design(
         spec=spec,
@@ -157,6 +146,22 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     # 6. Covariance parameters that the data do not identify.
     warn_not_identified(design)
     return design
+
+
+def _check_factors(spec: ModelSpec, factors: Sequence[FactorEffects], frame: pd.DataFrame) -> None:
+    """Refuse group effects that the rows cannot inform, and warn of those that they hardly inform."""
+    for group in spec.groups:
+        check_structure(group, next(factor for factor in factors if factor.name == group.factor), frame)
+    for factor in factors:
+        # Relatives separate a level's effect from the residual, even where each level has one row.
+        alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
+        warn_dropped(f"effects over {factor.name}", factor.recipes)
+        check_factor(factor.name, factor.values[:, 0], factor.n_levels, factor.names, residual_free=alone)
+        check_effects_vary(factor.name, factor.names, factor.values)
+        check_digits(factor.name, factor.names, factor.values, factor.blocks)
+        if not isinstance(factor, MemberEffects):
+            warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
+        warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
 
 
 def _units_of(data: Any) -> dict[str, str]:

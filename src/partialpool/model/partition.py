@@ -111,10 +111,9 @@ def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
         slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
         columns, coefficients = [design.common.values], [slopes]
     for smooth in (factor for factor in design.factors if factor.is_smooth):
-        dummies = smooth.codes[:, None] == np.arange(smooth.n_levels)
-        columns.append((dummies[:, :, None] * smooth.values[:, None, :]).reshape(design.n_rows, -1))
+        columns.append(smooth.matrix.toarray())
         b = posterior[b_name(smooth.name)].transpose("chain", "draw", ...).to_numpy()
-        coefficients.append(b.reshape(*lead, -1))
+        coefficients.append(np.swapaxes(b, -1, -2).reshape(*lead, -1))
     if not columns:
         return np.zeros(lead)
     spread = np.atleast_2d(np.cov(np.concatenate(columns, axis=1).T))

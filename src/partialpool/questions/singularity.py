@@ -315,8 +315,7 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
         draws[..., k] = corr[..., pair.first, pair.second]
         stated = fit.priors[corr_name(pair.factor.name)]
         if pair.factor.structure.has_one_correlation:
-            rho = frozen(stated)
-            prior[k] = rho.cdf(-EXTREME) + rho.sf(EXTREME)
+            prior[k] = frozen(stated).cdf(-EXTREME) + frozen(stated).sf(EXTREME)
             continue
         a = stated.arguments["eta"] + pair.size / 2 - 1
         prior[k] = 2 * scipy.stats.beta(a, a).cdf((1 - EXTREME) / 2)

@@ -7,12 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from partialpool.distributions.prior import Prior
-from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
+from partialpool.spec.columns_read import expression_columns, predictor_columns
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
@@ -23,11 +23,11 @@ from partialpool.spec.memberchecks import check_memberships
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.residual import Residual, residual_sentences
-from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
-from partialpool.spec.terms import Group, factor_columns, members_of
+from partialpool.spec.smooth import Smooth, check_normal, checked_smooths, with_lines
+from partialpool.spec.terms import Group
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
-from partialpool.spec.whitelist import quote_name
+from partialpool.spec.written_formula import write_formula
 
 __all__ = ["ModelSpec"]
 
@@ -143,13 +143,7 @@ class ModelSpec:
             "link": chosen,
             "priors": PriorTable(priors),
             **checked_rows(
-                known,
-                chosen,
-                se=se,
-                precision=precision,
-                frequency=frequency,
-                residual=residual,
-                sigma=sigma,
+                known, chosen, se=se, precision=precision, frequency=frequency, residual=residual, sigma=sigma
             ),
             "smooths": smooths,
             "offsets": terms.offsets,
@@ -157,13 +151,7 @@ class ModelSpec:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        if smooths and not self.is_normal:
-            raise SpecError(
-                "smooths are available for normal responses",
-                got=f"family {self.family} with link {self.link}",
-                allowed="family 'gaussian' or 'lognormal' with the identity link",
-                do="write bs(x, df=4) for a curve of fixed effects",
-            )
+        check_normal(smooths, normal=self.is_normal, got=f"family {self.family} with link {self.link}")
         check_no_effect_twice(self.groups)
         check_memberships(self.groups, correlated_residuals=bool(self.residual or self.sigma))
         check_names_apart(self.parts_with_sds, self.columns)
@@ -268,19 +256,7 @@ class ModelSpec:
 
     def to_formula(self) -> str:
         """Write the formula, without family, link, priors, covariances and origins."""
-        said = " + ".join(f"{name}({quote_name(column)})" for name, column in self.columns_of_rows.items())
-        left = f"{self.response} | {said}" if said else self.response
-        right = ([] if self.intercept else ["0"]) + [*self.common]
-        right += [f"offset({o})" for o in self.offsets]
-        if not right or (self.offsets and not self.common and self.intercept):
-            right.insert(0, "1")
-        right += (
-            [str(s) for s in self.smooths]
-            + [str(g) for g in self.groups]
-            + ([str(self.residual)] if self.residual else [])
-        )
-        strata = f", sigma ~ 0 + {':'.join(map(quote_name, self.sigma))}" if self.sigma else ""
-        return f"{left} ~ {' + '.join(right)}{strata}"
+        return write_formula(self)
 
     def with_terms(self, *, common: Iterable[str] | None = None, groups: Iterable[Group] | None = None) -> "ModelSpec":
         """Return a model of the same response with other fixed terms or groups, and default priors.
@@ -306,9 +282,8 @@ class ModelSpec:
         >>> dict(ModelSpec.from_formula("y ~ x + (1 | g)").with_priors({"sigma": half}).priors)
         {'sigma': Prior('HalfNormal', sigma=2)}
         """
-        kept = {
-            name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.parts_with_sds)
-        }
+        parts, own = self.parts_with_sds, self.priors.items()
+        kept = {name: prior for name, prior in own if not replaced_by(name, priors, parts)}
         return self._changed(self.common, self.groups, {**kept, **priors})
 
     def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
@@ -402,10 +377,7 @@ class ModelSpec:
     @property
     def expression_columns(self) -> tuple[str, ...]:
         """Columns that terms, offsets and slopes read, each once; columns that are only factors are not included."""
-        texts = (*self.common, *self.offsets, *(slope for group in self.groups for slope in group.slopes))
-        by = [group.by for group in self.groups if group.by]
-        by += [column for smooth in self.smooths for column in smooth.columns]
-        return tuple(dict.fromkeys([*(name for text in texts for name in columns_of(text)), *by]))
+        return expression_columns(self)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -420,13 +392,7 @@ class ModelSpec:
 
     def predictor_columns_with(self, factors: Iterable[str]) -> tuple[str, ...]:
         """Columns that new data must have where only the levels of these factors are used."""
-        trials = self.response_term.trials
-        names = [*self.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
-        names += [column for name, column in self.columns_of_rows.items() if name != "frequency"]
-        names += [*self.sigma, *(self.residual.columns if self.residual else ())]
-        used = tuple(factors)
-        names += [column for f in used if (found := members_of(self.groups, f)) for column in found.weights]
-        return tuple(dict.fromkeys([*names, *(c for f in used for c in factor_columns(f))]))
+        return predictor_columns(self, factors)
 
     def __str__(self) -> str:
         """Write the formula with its family."""

@@ -8,7 +8,7 @@ import numba as nb
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.distributions.density_kernel import LOG, PART_OF_JOINT, encode, encode_partial
+from partialpool.distributions.density_kernel import LOG
 from partialpool.distributions.prior import Prior
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.crossproducts import Moments
@@ -20,22 +20,18 @@ from partialpool.marginal.gaussian.nest import Nest
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
-from partialpool.marginal.gaussian.partial_correlation import AUTOREGRESSIVE, COMPOUND, FREE
-from partialpool.marginal.gaussian.residual_elements import residual_elements
+from partialpool.marginal.gaussian.partial_correlation import FREE
 from partialpool.marginal.gaussian.standardise import Units, choose_units
-from partialpool.marginal.gaussian.variance_prior import joint_of, no_joint
+from partialpool.marginal.gaussian.theta_layout import lay_out_theta
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
 from partialpool.model.default_priors import PriorSet
-from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import BETA, SIGMA, corr_name, sd_name
+from partialpool.names import SIGMA
 from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["SLOPES_FROM", "Marginal", "build_flat", "build_marginal", "build_weighted"]
 
 SLOPES_FROM: Final = 6
 """Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
-_PARTIALS: Final = {"unstructured": FREE, "diag": FREE, "cs": COMPOUND, "ar1": AUTOREGRESSIVE}
-"""How partial correlations depend on theta, by the structure of the correlations."""
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
@@ -306,7 +302,16 @@ def _assemble(
     if not np.array_equal(columns.turn, np.eye(len(columns.turn))):
         moments = moments.turned(columns.turn)
     arrangement = arrange(rotate(moments.less(known), rotations), integrated, branch_from=branch_from)
-    layout, elements = _layout(design, priors, units, arrangement, columns, integrated, residual=residual)
+    layout, elements = lay_out_theta(
+        design,
+        priors,
+        units,
+        arrangement,
+        coefficients=columns.priors,
+        taken_off=columns.taken_off,
+        integrated=integrated,
+        residual=residual,
+    )
     return Marginal(
         design,
         units,
@@ -327,84 +332,3 @@ def _normals(columns: _Columns, integrated: np.ndarray, known: np.ndarray) -> No
     inside = [(columns.priors[i].arguments, taken_off[i]) for i in np.flatnonzero(integrated)]
     mu, sd = np.array([(a["mu"] - t, a["sigma"]) for a, t in inside], float).reshape(-1, 2).T
     return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
-
-
-def _layout(
-    design: Design,
-    priors: PriorSet,
-    units: Units,
-    arrangement: Arrangement,
-    columns: _Columns,
-    integrated: np.ndarray,
-    *,
-    residual: bool,
-) -> tuple[Layout, tuple[str, ...]]:
-    order = arrangement.order
-    most = max((len(f.names) for f in design.factors), default=1)
-    shifts = np.zeros((len(order), most, most))
-    elements: list[str] = []
-    codes: list[tuple[int, int, np.ndarray]] = []
-    sd_at = np.zeros((len(order), most), np.int64)
-    partials: list[tuple[int, int, int, int, int, int]] = []
-    whole = is_decomposed(priors)
-    for place, f in enumerate(order):
-        factor, unit = design.factors[f], units.factors[f]
-        q = len(factor.names)
-        shifts[place, :q, :q] = unit.shift
-        for a, shares in enumerate(factor.structure.sd_of):
-            if shares == a:
-                name = f"{sd_name(factor.name)}[{factor.names[a]}]"
-                sd_at[place, a] = len(elements)
-                elements.append(name)
-                scaled = priors[name].in_units_of(units.unit / float(unit.scale[a])) if not whole else None
-                codes.append(PART_OF_JOINT if scaled is None else encode(scaled))
-            sd_at[place, a] = sd_at[place, shares]
-    sds = len(elements)
-    for place, f in enumerate(order):
-        factor = design.factors[f]
-        for block in (b for b in factor.blocks if len(b) > 1):
-            prior, kind = priors[corr_name(factor.name)], _PARTIALS[factor.structure.kind]
-            for i in range(1, len(block)):
-                for j in range(i):
-                    if kind == FREE or i == 1:
-                        first, second = factor.names[block[j]], factor.names[block[i]]
-                        elements.append(f"{corr_name(factor.name)}[{first}, {second}]")
-                        eta = prior.arguments.get("eta", 1.0)
-                        codes.append(encode_partial(eta + (len(block) - 2 - j) / 2) if kind == FREE else encode(prior))
-                    partials.append((place, block[i], block[j], len(elements) - 1, kind, i))
-    sigma = -1
-    if residual and design.residual is None:
-        sigma = len(elements)
-        elements.append(SIGMA)
-        codes.append(PART_OF_JOINT if whole else encode(priors[SIGMA].in_units_of(units.residual)))
-    elif residual and design.residual is not None:
-        for name, code in residual_elements(design.residual, priors, units):
-            elements.append(name)
-            codes.append(code)
-    kept = len(elements)
-    for coef, prior, inside in zip(design.common.coefs, columns.priors, integrated, strict=True):
-        if not inside:
-            elements.append(f"{BETA}[{coef}]")
-            codes.append(encode(prior))
-    where = np.ascontiguousarray(np.array(partials, np.int64).reshape(-1, 6).T)
-    layout = Layout(
-        effects=np.array([len(design.factors[f].names) for f in order], np.int64),
-        sd_at=sd_at,
-        partial_factor=where[0],
-        partial_row=where[1],
-        partial_column=where[2],
-        partial_at=where[3],
-        partial_kind=where[4],
-        partial_order=where[5],
-        sds=sds,
-        sigma=sigma,
-        kept=kept,
-        kept_shift=np.ascontiguousarray(columns.taken_off[~integrated]),
-        shifts=shifts,
-        has_branch=arrangement.has_branch,
-        kinds=np.array([c[0] for c in codes], np.int64),
-        coordinates=np.array([c[1] for c in codes], np.int64),
-        arguments=np.array([c[2] for c in codes], float).reshape(-1, 4),
-        joint=joint_of(design, priors, units, elements) if whole else no_joint(),
-    )
-    return layout, tuple(elements)

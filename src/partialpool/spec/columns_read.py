@@ -1,0 +1,31 @@
+"""The columns of a table that a model reads."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from partialpool.spec.expression import columns_of
+from partialpool.spec.terms import factor_columns, members_of
+
+if TYPE_CHECKING:
+    from partialpool.spec.model import ModelSpec
+
+__all__ = ["expression_columns", "predictor_columns"]
+
+
+def expression_columns(spec: "ModelSpec") -> tuple[str, ...]:
+    """Return the columns that terms, offsets, slopes and smooths read, each once; not those that are only factors."""
+    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
+    by = [group.by for group in spec.groups if group.by]
+    by += [column for smooth in spec.smooths for column in smooth.columns]
+    return tuple(dict.fromkeys([*(name for text in texts for name in columns_of(text)), *by]))
+
+
+def predictor_columns(spec: "ModelSpec", factors: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns that new data must have where only the levels of these factors are used."""
+    trials = spec.response_term.trials
+    names = [*spec.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
+    names += [column for name, column in spec.columns_of_rows.items() if name != "frequency"]
+    names += [*spec.sigma, *(spec.residual.columns if spec.residual else ())]
+    used = tuple(factors)
+    names += [column for f in used if (found := members_of(spec.groups, f)) for column in found.weights]
+    return tuple(dict.fromkeys([*names, *(c for f in used for c in factor_columns(f))]))
