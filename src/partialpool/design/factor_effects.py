@@ -101,6 +101,10 @@ class FactorEffects:
         """The parameter that is each effect's sd, without the factor: `Days`; effects may share one."""
         return tuple(self.names[first] for first in self.structure.sd_of)
 
+    def sharing(self, effect: int) -> list[int]:
+        """Positions of the effects that share the sd of an effect, that effect among them."""
+        return [at for at, first in enumerate(self.structure.sd_of) if first == self.structure.sd_of[effect]]
+
     @property
     def parameter_pairs(self) -> list[tuple[int, int]]:
         """Pairs of effects whose correlations are parameters."""

@@ -30,7 +30,7 @@ def without_effects(
         Pairs of effects to make independent: factor and positions.
     """
     groups: list[Group] = []
-    for factor in design.factors:
+    for factor in design.grouping:
         own = [group for group in design.spec.groups if group.factor == factor.name]
         alive = [e for e in range(len(factor.names)) if (factor.name, e) not in weak]
         at = 0

@@ -47,7 +47,7 @@ def simulate_null(
     if not simulations:
         return "", np.zeros(0), 0
     source = seed_sequence(seed)
-    plain = full.design.spec.is_normal and full.design.residual is None
+    plain = full.design.spec.is_normal and not _is_searched(full.design)
     spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if plain else None
     if spectrum is not None:
         return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
@@ -86,8 +86,8 @@ def _bootstrap(
 def _refits(full: LikelihoodFit, reduced: LikelihoodFit) -> list[Callable[[Design], float]]:
     """Return functions of a design with a simulated response: the least deviance of each model."""
     fits = full, reduced
-    if full.design.residual is not None:
-        return [partial(_residual_deviance, reml=fit.reml) for fit in fits]
+    if _is_searched(full.design):
+        return [partial(_searched_deviance, reml=fit.reml) for fit in fits]
     if not full.design.spec.is_normal:
         return [GeneralisedReplicates(fit.design, full.maximum.method).deviance for fit in fits]
     models = [Replicates(fit.design, reml=fit.reml) for fit in fits]
@@ -95,7 +95,12 @@ def _refits(full: LikelihoodFit, reduced: LikelihoodFit) -> list[Callable[[Desig
     return [partial(model.deviance, start=start) for model, start in zip(models, starts, strict=True)]
 
 
-def _residual_deviance(design: Design, *, reml: bool) -> float:
+def _is_searched(design: Design) -> bool:
+    """Whether every refit is a whole search: residuals or group effects have a covariance with a structure."""
+    return design.residual is not None or any(factor.structure.is_stated for factor in design.factors)
+
+
+def _searched_deviance(design: Design, *, reml: bool) -> float:
     return likelihood_fit(design, reml=reml).deviance
 
 

@@ -45,7 +45,8 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         name = sd_name(factor.name)
         if not whole:
             own = list(factor.structure.own_sds)
-            out[name] = _elementwise(priors, name, tuple(factor.names[i] for i in own), draws[name][:, own])
+            out[name] = np.zeros(draws[name].shape)  # an sd that effects share counts once, at the first of them
+            out[name][:, own] = _elementwise(priors, name, tuple(factor.names[i] for i in own), draws[name][:, own])
         if factor.correlated:
             prior, corr = priors[corr_name(factor.name)], draws[corr_name(factor.name)]
             out[corr_name(factor.name)] = correlation_log_density(factor, prior, corr)

@@ -29,7 +29,6 @@ def log_prior(fit: Fit) -> xr.Dataset:
         as `together`, that of the coefficients with a joint prior; `sd_<f>` (chain, draw, effect); `corr_<f>`
         (chain, draw), of the whole matrix; family parameters (chain, draw).
     """
-    fit.design.check_no_smooths("log_prior")
     posterior = fit.posterior
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     dims: dict[str, tuple[str, ...]] = {BETA: (_BETA_PRIOR,)}

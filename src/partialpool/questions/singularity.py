@@ -130,7 +130,6 @@ def singularity(fit: Fit) -> xr.Dataset:
     >>> bool(pp.singularity(fit)["supported"].sel(term="Batch: Intercept"))
     False
     """
-    fit.design.check_no_smooths("singularity")
     design, posterior = fit.design, fit.posterior
     if not design.factors:
         raise DataError(
@@ -139,7 +138,7 @@ def singularity(fit: Fit) -> xr.Dataset:
             allowed="a model with a grouping term",
             do="add one",
         )
-    terms = [(factor, e) for factor in design.factors for e in range(len(factor.names))]
+    terms = [(factor, e) for factor in design.factors for e in factor.structure.own_sds]
     pairs = _pairs_of(design)
     mass = _mass_near_zero(fit, terms)
     near, near_prior, small = mass.near, mass.near_prior, mass.small
@@ -176,7 +175,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     coords = {
         "chain": posterior["chain"],
         "draw": posterior["draw"],
-        "term": [f"{f.name}: {f.names[e]}" for f, e in terms],
+        "term": [f"{f.name}: {'departures' if f.is_smooth else f.names[e]}" for f, e in terms],
         "pair": [pair.label for pair in pairs],
         "factor": [f.name for f in design.factors],
         "grid": grid,
@@ -238,7 +237,7 @@ class _NearZero:
 def _mass_near_zero(fit: Fit, terms: list[tuple[FactorEffects, int]]) -> _NearZero:
     design = fit.design
     sizes = {f.name: _column_sizes(design, f) for f in design.factors}
-    scales = [float(sizes[f.name][e]) for f, e in terms]
+    scales = [float(np.sqrt(np.square(sizes[f.name][f.sharing(e)]).sum())) for f, e in terms]
     at_means = {f.name: effects_at_means(fit.posterior, f) for f in design.factors}
     contribution = np.stack(
         [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
@@ -353,7 +352,7 @@ class _Likelihood:
 
     @classmethod
     def of(cls, fit: Fit) -> "_Likelihood":
-        nothing = np.full(sum(len(f.names) for f in fit.design.factors), np.nan)
+        nothing = np.full(sum(len(f.structure.own_sds) for f in fit.design.factors), np.nan)
         reason = why_no_likelihood(fit.spec)
         if reason:
             return cls(None, f"no likelihood: {reason}", f"no REML: {reason}", nothing)
@@ -361,8 +360,9 @@ class _Likelihood:
             found = likelihood_fit(fit.design)
         except EngineError as error:
             return cls(None, error.wrong, error.wrong, nothing)
-        singular = "yes" if found.singular else "no"
-        return cls(found, singular, _singular_by_reml(fit.design), np.concatenate(found.maximum.relative))
+        factors = zip(fit.design.factors, found.maximum.relative, strict=True)
+        relative = np.concatenate([own[list(f.structure.own_sds)] for f, own in factors])
+        return cls(found, "yes" if found.singular else "no", _singular_by_reml(fit.design), relative)
 
 
 def _singular_by_reml(design: Design) -> str:
