@@ -133,14 +133,30 @@ def test_draws_predictions_and_a_file_follow_the_curve(table, tmp_path):
     assert str(fit).count("departures") == 1
 
 
-def test_a_prior_of_the_sd_and_the_questions_that_refuse(table):
+def test_a_prior_of_the_sd_and_the_questions_that_refuse(table, tmp_path):
     prior = pp.Prior("HalfNormal", sigma=2)
     fit = pp.fit("y ~ f + s(x, k=6)", table, priors={"sd_s(x)": prior}, seed=1, progressbar=False, draws=400, tune=200)
     assert prior in fit.priors.values()
-    for question in (pp.check, pp.singularity, pp.design_effect, pp.naive_errors, pp.log_prior):
+    for question in (pp.design_effect, pp.naive_errors):
         with pytest.raises(pp.DataError, match="is not available for models with smooths"):
             question(fit)
+    for write in (pp.report, pp.explore):
+        with pytest.raises(pp.DataError, match="is not available for models with smooths"):
+            write(fit, tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+    assert pp.log_prior(fit)["sd_s(x)"].sizes["s(x)_effect"] == 4
+    with pytest.raises(pp.DataError, match="only effects that vary"):
+        pp.singularity(fit)
+    assert pp.check(fit) is not None
     with pytest.raises(pp.DataError, match="no groups"):
         pp.shrinkage(fit)
     with pytest.raises(pp.DataError, match="needs groups"):
         pp.icc(fit)
+
+
+def test_a_straight_line_is_seen_to_do(table):
+    """Where it is the truth, the maximum of the likelihood is that of the line; where it is not, it is far above."""
+    noise = np.random.default_rng(4).normal(0, 0.5, len(table))
+    for y, curved in ((2 * table["x"], False), (np.sin(3 * table["x"]), True)):
+        found = pp.lrt("y ~ s(x, k=6)", "y ~ x", table.assign(y=y + noise), seed=1)
+        assert (found.p_simulated < 0.05) == curved

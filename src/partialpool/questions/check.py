@@ -135,7 +135,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     """
     findings = list(fit.digest.verdict.findings)
     findings += [Finding("identified", False, f"{d.wrong}: {d.got}", d.do) for d in not_identified(fit.design)]
-    if fit.design.factors:
+    if fit.design.grouping:
         findings.append(_effects(fit))
     findings += _categories(fit.design)
     draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
@@ -145,7 +145,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
         )
         return Checklist(tuple(findings), fit.design.response.success)
     findings += judge_response(response_checks(fit, seed=seed))
-    for factor, own in zip(fit.design.factors, seed_sequence(seed).spawn(len(fit.design.factors)), strict=True):
+    for factor, own in zip(fit.design.grouping, seed_sequence(seed).spawn(len(fit.design.grouping)), strict=True):
         findings += _of_levels(fit, factor, [int(s) for s in own.generate_state(3)])
     return Checklist(tuple(_after_dispersion(findings)), fit.design.response.success)
 

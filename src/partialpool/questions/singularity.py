@@ -131,14 +131,14 @@ def singularity(fit: Fit) -> xr.Dataset:
     False
     """
     design, posterior = fit.design, fit.posterior
-    if not design.factors:
+    if not design.grouping:
         raise DataError(
             "only effects that vary can be singular",
             got=f"{fit.spec}",
             allowed="a model with a grouping term",
             do="add one",
         )
-    terms = [(factor, e) for factor in design.factors for e in factor.structure.own_sds]
+    terms = [(factor, e) for factor in design.grouping for e in factor.structure.own_sds]
     pairs = _pairs_of(design)
     mass = _mass_near_zero(fit, terms)
     near, near_prior, small = mass.near, mass.near_prior, mass.small
@@ -168,16 +168,16 @@ def singularity(fit: Fit) -> xr.Dataset:
         "piled": (("pair",), piled),
         "good": ((), bool(supported[is_slope].all()) and not bool(piled.any()) and not confounded),
         "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
-        "effects": (("factor",), [len(f.names) for f in design.factors]),
+        "effects": (("factor",), [len(f.names) for f in design.grouping]),
         "small": (per_term, small),
         "prior_density": (("term", "grid"), mass.prior_density(grid)),
     }
     coords = {
         "chain": posterior["chain"],
         "draw": posterior["draw"],
-        "term": [f"{f.name}: {'departures' if f.is_smooth else f.names[e]}" for f, e in terms],
+        "term": [f"{f.name}: {f.names[e]}" for f, e in terms],
         "pair": [pair.label for pair in pairs],
-        "factor": [f.name for f in design.factors],
+        "factor": [f.name for f in design.grouping],
         "grid": grid,
     }
     found = Answer(variables, coords=coords)
@@ -202,8 +202,8 @@ def singularity(fit: Fit) -> xr.Dataset:
 
 def _pairs_of(design: Design) -> list["_Pair"]:
     """Return every pair of effects whose correlation is a parameter."""
-    sizes = {(f.name, e): len(block) for f in design.factors for block in f.blocks for e in block}
-    return [_Pair(f, i, j, sizes[f.name, i]) for f in design.factors for i, j in f.parameter_pairs]
+    sizes = {(f.name, e): len(block) for f in design.grouping for block in f.blocks for e in block}
+    return [_Pair(f, i, j, sizes[f.name, i]) for f in design.grouping for i, j in f.parameter_pairs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,9 +236,9 @@ class _NearZero:
 
 def _mass_near_zero(fit: Fit, terms: list[tuple[FactorEffects, int]]) -> _NearZero:
     design = fit.design
-    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
+    sizes = {f.name: _column_sizes(design, f) for f in design.grouping}
     scales = [float(np.sqrt(np.square(sizes[f.name][f.sharing(e)]).sum())) for f, e in terms]
-    at_means = {f.name: effects_at_means(fit.posterior, f) for f in design.factors}
+    at_means = {f.name: effects_at_means(fit.posterior, f) for f in design.grouping}
     contribution = np.stack(
         [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
     )
@@ -327,7 +327,7 @@ def _ranks(fit: Fit) -> np.ndarray:
     Its shape is (chains, draws, factors).
     """
     ranks = []
-    for factor in fit.design.factors:
+    for factor in fit.design.grouping:
         sd, corr = effects_at_means(fit.posterior, factor)
         sd = sd * factor.basis.scale
         sigma = sd[..., :, None] * corr * sd[..., None, :]
@@ -352,7 +352,7 @@ class _Likelihood:
 
     @classmethod
     def of(cls, fit: Fit) -> "_Likelihood":
-        nothing = np.full(sum(len(f.structure.own_sds) for f in fit.design.factors), np.nan)
+        nothing = np.full(sum(len(f.structure.own_sds) for f in fit.design.grouping), np.nan)
         reason = why_no_likelihood(fit.spec)
         if reason:
             return cls(None, f"no likelihood: {reason}", f"no REML: {reason}", nothing)
@@ -360,8 +360,8 @@ class _Likelihood:
             found = likelihood_fit(fit.design)
         except EngineError as error:
             return cls(None, error.wrong, error.wrong, nothing)
-        factors = zip(fit.design.factors, found.maximum.relative, strict=True)
-        relative = np.concatenate([own[list(f.structure.own_sds)] for f, own in factors])
+        own = zip(fit.design.factors, found.maximum.relative, strict=True)
+        relative = np.concatenate([at[list(f.structure.own_sds)] for f, at in own if not f.is_smooth])
         return cls(found, "yes" if found.singular else "no", _singular_by_reml(fit.design), relative)
 
 

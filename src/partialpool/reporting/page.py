@@ -92,6 +92,7 @@ def report(
     >>> report(fit, Path(tempfile.mkdtemp()) / "report.html", sections=["Summary", "Estimates"]).name
     'report.html'
     """
+    fit.design.check_no_smooths("the report")
     chapters = None if sections is None else _chosen(sections)
     shown = None if labels is None else checked_labels([fit], labels)
     write = partial(render, Reported(fit, prob, shown), title=title, author=author, chapters=chapters)
