@@ -189,6 +189,9 @@ def _check_effects(larger: FactorEffects, smaller: FactorEffects, full: Design, 
             raise _not_nested(f"the effect {effect} over {smaller.name}", full, reduced)
         if not np.array_equal(column, larger.values[:, larger.names.index(effect)]):
             raise _different_columns(f"effect {effect} over {smaller.name}")
+    stated = larger.structure.is_stated or smaller.structure.is_stated
+    if stated and larger.structure != smaller.structure:
+        raise _not_nested(f"another structure of the covariance over {smaller.name}", full, reduced)
     lost = sorted(_pairs(smaller) - _pairs(larger))
     if lost:
         raise _not_nested(f"the correlation of {lost[0][0]} and {lost[0][1]} over {smaller.name}", full, reduced)
@@ -196,6 +199,10 @@ def _check_effects(larger: FactorEffects, smaller: FactorEffects, full: Design, 
 
 def _added_effects(larger: FactorEffects, smaller: FactorEffects | None) -> Iterator[AddedEffects]:
     old = () if smaller is None else smaller.names
+    if smaller is None and larger.structure.kind == "diag" and larger.structure.is_stated:
+        for first in larger.structure.own_sds:  # effects that share an sd are one variance
+            yield AddedEffects(larger.name, ("departures" if larger.is_smooth else larger.names[first],), ())
+        return
     for block in larger.blocks:
         names = [larger.names[i] for i in block]
         new = tuple(n for n in names if n not in old)
