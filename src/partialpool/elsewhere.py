@@ -123,7 +123,6 @@ OF_FITS: Final[Mapping[str, str]] = MappingProxyType(
         **_each("family", "fit.spec.family"),
         **_each("data model_frame frame", "fit.design.frame has the rows and columns that the model read"),
         **_each("model", "fit.spec is the specification; " + _SCRIPT),
-        **_each("update", "pp.fit(fit.spec, data) fits to another table; fit.spec.with_terms changes the terms"),
         **_each("icc", _ICC),
         **_each(
             "to_dataframe to_frame to_df", "pp.draws_frame(fit) is a table of draws, pp.to_frame(fit) of estimates"

@@ -79,7 +79,8 @@ def test_ctrl_c_stops_a_study_at_once(tmp_path, everybody):
     sent = time.monotonic()
     _, said = running.communicate(timeout=120)
     assert time.monotonic() - sent < 30  # 2000 cells take minutes
-    assert said.strip().endswith("KeyboardInterrupt")
+    # Where the semaphores' tracker is interrupted too, it may say after it that one was removed already.
+    assert "KeyboardInterrupt" in said.splitlines()
     left = len(_whole(folder))
     time.sleep(1.0)  # nobody goes on
     assert 3 <= len(_whole(folder)) == left < 1000
