@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from partialpool.spec.columns_read import evaluated_texts
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.uses import column_uses
 
@@ -20,13 +21,13 @@ def first_category(values: pd.Series) -> str | bool:
 
 def value_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Name the columns whose values terms read: not those that only name categories (`C(x)`) or groups."""
-    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.columns_of[0]))
+    texts = evaluated_texts(spec)
     named = [name for name, uses in column_uses(texts).items() if uses & {"term", "number"}]
     return tuple(dict.fromkeys([*named, *(smooth.x for smooth in spec.smooths)]))
 
 
 def computed_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Name the columns that predictors or offsets compute with, such as x in `log(x)`: they must be numbers."""
-    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.columns_of[0]))
+    texts = evaluated_texts(spec)
     uses = column_uses(texts)
     return tuple(name for name in uses if "number" in uses[name] or name in spec.offsets)

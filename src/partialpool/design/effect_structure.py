@@ -30,11 +30,6 @@ class EffectStructure:
     kind: str
     sd_of: tuple[int, ...]
 
-    @classmethod
-    def plain(cls, effects: int) -> "EffectStructure":
-        """Return that of effects with an sd each and unstructured correlations."""
-        return cls("unstructured", tuple(range(effects)))
-
     @property
     def own_sds(self) -> tuple[int, ...]:
         """Positions of the effects whose sds are parameters."""

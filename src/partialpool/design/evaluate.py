@@ -70,7 +70,7 @@ def evaluate_model(spec: ModelSpec, frame: pd.DataFrame) -> ModelColumns:
         trials=evaluate_trials(term, frame),
         offsets=tuple(_learn_expression(expression, frame) for expression in spec.offsets),
         common=learn_columns(spec.common, frame, intercept=spec.intercept),
-        groups=tuple(learn_columns(group.columns_of[0], frame, intercept=group.columns_of[1]) for group in spec.groups),
+        groups=tuple(learn_columns(g.evaluated_terms, frame, intercept=g.evaluates_intercept) for g in spec.groups),
     )
 
 

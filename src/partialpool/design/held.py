@@ -17,6 +17,7 @@ from partialpool.design.column_types import is_quantity
 from partialpool.design.design import Design
 from partialpool.design.units import Units
 from partialpool.errors import DataError
+from partialpool.spec.columns_read import evaluated_texts
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.uses import calls_around
@@ -169,7 +170,7 @@ def hold(design: Design, column: str, rows: pd.DataFrame | None = None) -> Held:
 def columns_compared_by(spec: ModelSpec) -> list[tuple[str, str]]:
     """Return the terms that compare rows within or between the levels of a column, each with that column."""
     found = re.compile(r"\b(?:within|between)\([^,]+,\s*`?([^`)]+?)`?\s*\)")
-    return [(text, by) for text in _terms(spec) for by in found.findall(text)]
+    return [(text, by) for text in evaluated_texts(spec) for by in found.findall(text)]
 
 
 def means_held(design: Design, column: str) -> str:
@@ -178,19 +179,17 @@ def means_held(design: Design, column: str) -> str:
     `within(x, g)` and `between(x, g)` use the means of x over g that were learned from the rows of the fit: a change
     of x in every row is therefore a change within the levels.
     """
-    compared = [by for function, by in calls_around(_terms(design.spec), column) if function in ("within", "between")]
+    compared = [
+        by for function, by in calls_around(evaluated_texts(design.spec), column) if function in ("within", "between")
+    ]
     return " and ".join(f"means of {column} by {by} (effect within {by})" for by in dict.fromkeys(compared))
 
 
 def spline_range(design: Design, column: str) -> tuple[float, float] | None:
     """Return the range of values that a spline of a predictor was fitted to; None where no spline reads it."""
-    if not any(function == "bs" for function, _ in calls_around(_terms(design.spec), column)):
+    if not any(function == "bs" for function, _ in calls_around(evaluated_texts(design.spec), column)):
         return None
     return float(design.frame[column].min()), float(design.frame[column].max())
-
-
-def _terms(spec: ModelSpec) -> tuple[str, ...]:
-    return (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.columns_of[0]))
 
 
 def read_columns(design: Design, *, common: bool = True, offset: bool = False) -> list[str]:

@@ -143,7 +143,7 @@ class LevelPlaces:
         common = self._averaged(self.design.common.recipe, spec.common, frame, averaged)
         out.common[some] = common[:, 1 if spec.intercept else 0 :]
         parts = [
-            self._averaged(recipe, group.columns_of[0], frame, averaged)
+            self._averaged(recipe, group.evaluated_terms, frame, averaged)
             for recipe, group in zip(factor.recipes, own_groups, strict=True)
         ]
         out.effects[some] = np.concatenate(parts, axis=1)
@@ -231,7 +231,7 @@ def _of_factor(design: Design, factor: FactorEffects) -> Iterable[str]:
 def _sharing_a_term(design: Design, factor: FactorEffects, moving: Sequence[str]) -> set[str]:
     """Return the columns that share a term with a moving one."""
     spec = design.spec
-    slopes = [slope for group in spec.groups if group.factor == factor.name for slope in group.columns_of[0]]
+    slopes = [slope for group in spec.groups if group.factor == factor.name for slope in group.evaluated_terms]
     together = [set(columns_of(text)) for text in (*spec.common, *slopes, *spec.offsets)]
     return {column for columns in together if columns & set(moving) for column in columns}
 

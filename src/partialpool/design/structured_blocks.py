@@ -95,14 +95,13 @@ def _check_by(by: str, factor: FactorEffects, frame: pd.DataFrame) -> None:
             allowed="a column of text, of booleans or of the type category",
             do=f"convert it: table[{by!r}] = table[{by!r}].astype(str)",
         )
-    codes = pd.factorize(column)[0]
-    mixed = factor.is_split_by(codes)
-    if mixed.any():
-        level = factor.levels.labels[int(np.flatnonzero(mixed)[0])]
-        found = ", ".join(map(str, pd.unique(column[factor.in_levels([int(np.flatnonzero(mixed)[0])])])))
+    mixed = np.flatnonzero(factor.is_split_by(pd.factorize(column)[0]))
+    if len(mixed):
+        level = factor.levels.labels[mixed[0]]
+        found = ", ".join(map(str, pd.unique(column[factor.in_levels(mixed[:1])])))
         raise DataError(
             f"by={by} varies within levels of {factor.name}",
-            got=f"{int(mixed.sum())} of {factor.n_levels} levels; {level} has {found}",
+            got=f"{len(mixed)} of {factor.n_levels} levels; {level} has {found}",
             allowed=f"one value of {by} per level of {factor.name}",
             do=f"write (0 + {by} | {factor.name}) for effects that differ within a level",
         )

@@ -9,15 +9,19 @@ from partialpool.spec.terms import factor_columns, members_of
 if TYPE_CHECKING:
     from partialpool.spec.model import ModelSpec
 
-__all__ = ["expression_columns", "predictor_columns"]
+__all__ = ["evaluated_texts", "expression_columns", "predictor_columns"]
+
+
+def evaluated_texts(spec: "ModelSpec") -> tuple[str, ...]:
+    """Return the terms, offsets and slopes that are evaluated on a table, as text."""
+    return (*spec.common, *spec.offsets, *(term for group in spec.groups for term in group.evaluated_terms))
 
 
 def expression_columns(spec: "ModelSpec") -> tuple[str, ...]:
     """Return the columns that terms, offsets, slopes and smooths read, each once; not those that are only factors."""
-    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
-    by = [group.by for group in spec.groups if group.by]
-    by += [column for smooth in spec.smooths for column in smooth.columns]
-    return tuple(dict.fromkeys([*(name for text in texts for name in columns_of(text)), *by]))
+    in_terms = (name for text in evaluated_texts(spec) for name in columns_of(text))
+    in_smooths = (column for smooth in spec.smooths for column in smooth.columns)
+    return tuple(dict.fromkeys([*in_terms, *in_smooths]))
 
 
 def predictor_columns(spec: "ModelSpec", factors: Iterable[str]) -> tuple[str, ...]:

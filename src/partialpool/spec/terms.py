@@ -176,12 +176,17 @@ class Group:
         return ((INTERCEPT,) if self.intercept else ()) + self.slopes
 
     @property
-    def columns_of(self) -> tuple[tuple[str, ...], bool]:
-        """The terms that are evaluated, and whether the intercept is one: with `by`, an indicator per category."""
+    def evaluated_terms(self) -> tuple[str, ...]:
+        """The terms that are evaluated beside an intercept: with `by`, each is split by its categories."""
         if self.by is None:
-            return self.slopes, self.intercept
+            return self.slopes
         by = quote_name(self.by)
-        return ((by,) if self.intercept else ()) + tuple(f"{by}:{slope}" for slope in self.slopes), False
+        return ((by,) if self.intercept else ()) + tuple(f"{by}:{slope}" for slope in self.slopes)
+
+    @property
+    def evaluates_intercept(self) -> bool:
+        """Whether an intercept is evaluated: with `by`, its place is taken by an indicator of each category."""
+        return self.intercept and self.by is None
 
     def __str__(self) -> str:
         """Write as in a formula: `(Days | Subject)`, `(0 + Days || Subject)`."""
