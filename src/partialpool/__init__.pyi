@@ -17,6 +17,8 @@ from .explorer.page import explore as explore
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
 from .fitting.fit import priors as priors
+from .fitting.imputed import ImputedFit as ImputedFit
+from .fitting.imputed import fit_imputed as fit_imputed
 from .fitting.load_fit import load_fit as load_fit
 from .fitting.model_files import fit_file as fit_file
 from .likelihood.maximum_likelihood import LikelihoodFit as LikelihoodFit
@@ -70,6 +72,7 @@ from .questions.log_likelihood import log_likelihood as log_likelihood
 from .questions.log_prior import log_prior as log_prior
 from .questions.lrt import LikelihoodRatioTest as LikelihoodRatioTest
 from .questions.lrt import lrt as lrt
+from .questions.missing_information import missing_information as missing_information
 from .questions.naive_errors import naive_errors as naive_errors
 from .questions.posterior_checks import posterior_checks as posterior_checks
 from .questions.posterior_predictive import posterior_predictive as posterior_predictive

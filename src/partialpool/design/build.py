@@ -1,6 +1,7 @@
 """Build the `Design`: the named arrays of a specification and a table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -46,7 +47,7 @@ from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import blank_where_zero, members_of
 from partialpool.workers import single_lapack
 
-__all__ = ["build_design"]
+__all__ = ["build_design", "build_design_of_means"]
 
 
 def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
@@ -74,10 +75,19 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     [('batch', 10), ('batch:cask', 30)]
     """
     with single_lapack():  # a design does not depend on the number of threads, to the last digit
-        return _build(spec, data, missing)
+        means = build_design_of_means(spec, data, missing=missing)
+        # 6. Rows whose residuals have sds of their own or are correlated.
+        design = replace(means, residual=read_residual_rows(means.frame, spec.residual, spec.sigma))
+        # 7. Covariance parameters that the data do not identify.
+        warn_not_identified(design)
+        return design
 
 
-def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
+def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
+    """Build the arrays of a model except those of correlated residuals, which several tables may not share.
+
+    Parameters and errors are those of `build_design`.
+    """
     # 1. The columns the model reads, complete rows only.
     predictors, computed = value_columns(spec), computed_columns(spec)
     table = read_table(
@@ -135,7 +145,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         offset_recipes=tuple(recipe for recipe, _ in columns.offsets),
         se=se,
         precision=precision,
-        residual=read_residual_rows(frame, spec.residual, spec.sigma),
+        residual=None,
         rows=table.rows,
         n_given=table.n_given,
         frame=frame,
@@ -143,8 +153,6 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
-    # 6. Covariance parameters that the data do not identify.
-    warn_not_identified(design)
     return design
 
 

@@ -14,7 +14,7 @@ from partialpool.design.memberships import fill_blank_members
 from partialpool.design.row_names import from_file, rows_in_words
 from partialpool.errors import DataError, DataWarning, nearest, warn
 
-__all__ = ["Missing", "Table", "column_names", "read_table"]
+__all__ = ["Missing", "Table", "column_names", "read_table", "select_columns"]
 
 Missing = Literal["drop", "error"]
 _SEPARATED: Final = MappingProxyType({";": 'sep=";", decimal=","', "\t": 'sep="\\t"', "|": 'sep="|"', ",": 'sep=","'})
@@ -96,7 +96,7 @@ def read_table(
     if optional:
         there = column_names(data)
         columns = tuple(name for name in columns if name in there or name not in optional)
-    raw = fill_blank_members(_select(data, columns), dict(blank))
+    raw = fill_blank_members(select_columns(data, columns), dict(blank))
     if len(raw) == 0:
         raise DataError(
             "the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered"
@@ -126,7 +126,14 @@ def read_table(
     return Table(frame, rows, len(keep), text, MappingProxyType(unused), raw[~keep])
 
 
-def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
+def select_columns(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return some columns of anything that is a table, as pandas, with missing values.
+
+    Raises
+    ------
+    DataError
+        Not a table; duplicate names; a column that does not exist.
+    """
     if isinstance(data, Mapping):
         try:
             data = pd.DataFrame(dict(data))
@@ -150,7 +157,7 @@ def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def column_names(data: Any) -> list[str]:
-    """Return the column names of anything that may be a table; `_select` refuses other objects."""
+    """Return the column names of anything that may be a table; `select_columns` refuses other objects."""
     if isinstance(data, Mapping):
         return [str(name) for name in data]
     listed = getattr(data, "column_names", None)  # pyarrow's own columns are arrays

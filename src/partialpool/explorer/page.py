@@ -35,6 +35,7 @@ from partialpool.explorer.studies import FAMILIES, OWN, PriorChoice, PriorScales
 from partialpool.explorer.words import Words, words_of
 from partialpool.families.link import ProbabilityLink
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
@@ -50,6 +51,7 @@ _EVERY: Final = PriorChoice()
 
 
 @explains_keywords
+@of_first_table
 def explore(
     fit: Fit,
     path: str | Path,

@@ -65,7 +65,7 @@ class Verdict:
 
 
 def judge(tree: xr.DataTree, *, one_sided: str = "") -> Verdict:
-    """Check a fit's draws.
+    """Check a fit's draws; those of several completed tables within each table.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def judge(tree: xr.DataTree, *, one_sided: str = "") -> Verdict:
     if not columns:
         cure = "check whether the response varies, and whether a prior leaves nothing to be estimated"
         return Verdict((*findings, Finding("draws", False, "no parameter varies from draw to draw", cure)))
-    found = mixing([column.draws for column in columns], workers=Settings().threads)
+    found = mixing([column.draws for column in columns], tables=run.tables, workers=Settings().threads)
     findings.append(_rhat(columns, found.rhat, chains, warms_up=warms_up))
     findings.append(_ess(columns, found.bulk_ess, chains, "bulk", warms_up=warms_up))
     findings.append(_ess(columns, found.tail_ess, chains, "tail", warms_up=warms_up))
@@ -111,7 +111,7 @@ def alarm(tree: xr.DataTree, *, one_sided: str = "") -> str:
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
-        values = mixing([column.draws for column in columns]).rhat
+        values = mixing([column.draws for column in columns], tables=run.tables).rhat
         if not (values < ALARMING_RHAT).all():
             findings.append(_rhat(columns, values, posterior.sizes["chain"], warms_up=run.card.warms_up))
     return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)
@@ -120,7 +120,7 @@ def alarm(tree: xr.DataTree, *, one_sided: str = "") -> str:
 def _importance(run: RunRecord) -> list[Finding]:
     """Check importance-weighted chains by their largest weights, and by the Pareto k of the weights."""
     khat = run.importance_khat
-    if run.evidence is None or khat is None:
+    if khat is None or not run.is_weighted:
         return []
     cure = "raise draws, or use engine='nuts'"
     even = khat >= MAX_KHAT and run.weights_can_be_trusted

@@ -11,9 +11,11 @@ from partialpool.design.append_rows import append_rows
 from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
+from partialpool.design.imputed_tables import build_imputed_designs
 from partialpool.design.left_out import LeftOut
 from partialpool.errors import DataWarning, FileError, warn
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.imputed import TABLES, ImputedFit
 from partialpool.model.default_priors import PriorSet, resolve_priors
 from partialpool.names import COEF, OBS
 from partialpool.sampling.pack import COVARIANCES, FORMAT, prior_texts
@@ -62,16 +64,42 @@ def fit_of_tree(tree: xr.DataTree) -> Fit:
     stored = tree[COVARIANCES].to_dataset() if COVARIANCES in tree.children else None
     spec = ModelSpec.from_toml_text(tree.attrs["spec"], cov={} if stored is None else dataset_to_covariances(stored))
     spec = spec.with_units(spec.units)  # the stored table has the model's columns only
+    if TABLES in tree.children:
+        return _imputed_fit(spec, tree)
     table = tree["model_table"].to_dataset()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # already given when the model was fitted
         design, resolved = _rebuilt(spec, tree, table)
-    _check_same_coefficients(tree, design)
     if stored is None:
         _check_sds_of_cov(design)
+    design = _with_origin(design, tree, table)
+    _check_same_model(tree, design, resolved)
+    return Fit(spec, design, resolved, tree)
+
+
+def _imputed_fit(spec: ModelSpec, tree: xr.DataTree) -> ImputedFit:
+    """Rebuild the fit of several completed tables, each of which the tree contains."""
+    tables = [tree[f"{TABLES}/{k}/model_table"].to_dataset() for k in range(RunRecord.of(tree).tables)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # already given when the model was fitted
+        rebuilt = build_imputed_designs(spec, [dataset_to_frame(table) for table in tables])
+        resolved = resolve_priors(rebuilt.whole)
+    designs = tuple(_with_origin(design, tree, table) for design, table in zip(rebuilt.each, tables, strict=True))
+    _check_same_model(tree, designs[0], resolved)
+    return ImputedFit(spec, designs[0], resolved, tree, designs=designs)
+
+
+def _with_origin(design: Design, tree: xr.DataTree, table: xr.Dataset) -> Design:
+    """Return the design with the row numbers, units and rows left out of the table that was fitted."""
     design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
     if "left_out" in tree.attrs:
         design = replace(design, left_out=LeftOut.from_text(tree.attrs["left_out"]))
+    return design
+
+
+def _check_same_model(tree: xr.DataTree, design: Design, resolved: PriorSet) -> None:
+    """Refuse draws of other coefficients, and warn of other priors."""
+    _check_same_coefficients(tree, design)
     if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
         warn(
             "this fit was drawn with other priors than the same model has now: its draws are unchanged, but answers "
@@ -79,7 +107,6 @@ def fit_of_tree(tree: xr.DataTree) -> Fit:
             f"{tree.attrs['priors']}; fit again, or state these priors",
             DataWarning,
         )
-    return Fit(spec, design, resolved, tree)
 
 
 def _rebuilt(spec: ModelSpec, tree: xr.DataTree, table: xr.Dataset) -> tuple[Design, PriorSet]:

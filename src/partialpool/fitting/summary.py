@@ -16,6 +16,7 @@ from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
+from partialpool.fitting.rubin import pool
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
 from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
@@ -25,9 +26,12 @@ from partialpool.tabulate import TextTable, estimate_cells, fixed
 
 __all__ = ["Digest"]
 
+_TOO_NARROW = 0.02
+"""Share by which intervals of mixed draws may be narrower than Rubin's without a line that says so."""
 _CORRELATION_DIGIT = 0.1
 """Least sd of a correlation for the choice of digits."""
 _LINES = {
+    "Completed tables": "completed tables: {}; their draws are mixed",
     "Modelled": "modelled: {}",
     "Reference categories": "reference categories: {}",
     "Left out": "left out, not identified by the rows: {}",
@@ -45,6 +49,8 @@ class _Line:
     labels: tuple[str, ...]
     key: str
     draws: np.ndarray
+    tables: int = 1
+    """Number of completed tables whose chains follow one another."""
 
     @property
     def at_means(self) -> "_Line":
@@ -83,8 +89,8 @@ class _Line:
         """Monte Carlo standard error, ESS and R-hat, computed once for the tables and the frame."""
         found = dict.fromkeys(("mcse_mean", "ess_bulk", "ess_tail", "r_hat"), np.nan)
         if self.draws.shape[1] >= 4 and np.ptp(self.draws) > 0:  # constants have no convergence to check
-            mixed = mixing([self.draws])
-            chains = (mcse_mean(self.draws), mixed.bulk_ess[0], mixed.tail_ess[0], mixed.rhat[0])
+            mixed = mixing([self.draws], tables=self.tables)
+            chains = (mcse_mean(self.draws, tables=self.tables), mixed.bulk_ess[0], mixed.tail_ess[0], mixed.rhat[0])
             found = dict(zip(found, map(float, chains), strict=True))
         return found
 
@@ -101,12 +107,15 @@ class Digest:
         Probability of the intervals.
     shown
         What the tables write in their first two columns, by the row's name in the frame; other rows have their own.
+    designs
+        The designs of several completed tables, whose chains follow one another; empty for a fit of one table.
     """
 
     design: Design
     tree: xr.DataTree
     prob: float = DEFAULT_PROB
     shown: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    designs: tuple[Design, ...] = ()
 
     def with_prob(self, prob: float) -> "Digest":
         """Return the same summary with intervals of another probability.
@@ -152,6 +161,7 @@ class Digest:
             "Model": f"{design.spec}",
             "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
             "Updated": run.prior_rows,
+            "Completed tables": f"{run.tables}, which differ in {', '.join(run.imputed)}" if run.tables > 1 else "",
             "Modelled": design.response.success,
             "Reference categories": design.references,
             "Left out": ", ".join(design.dropped),
@@ -189,19 +199,35 @@ class Digest:
         return {line.key: line.draws for line in self._lines}
 
     @cached_property
+    def missing_in_words(self) -> str:
+        """How much information is missing, and whether there are enough tables; empty for a fit of one table."""
+        tables = RunRecord.of(self.tree).tables
+        if tables == 1:
+            return ""
+        names, draws = list(self.draws), np.stack(list(self.draws.values()), axis=-1)
+        pooled = pool(draws, tables)
+        worst, narrow = int(np.argmax(pooled.missing_information)), float(pooled.too_narrow.max())
+        found = f"Missing information: up to {pooled.missing_information[worst]:.0%} ({names[worst]})"
+        if narrow < _TOO_NARROW:
+            return found
+        return f"{found}; intervals are up to {narrow:.0%} too narrow with {tables} tables: use more"
+
+    @cached_property
     def means_not_known(self) -> tuple[str, ...]:
         """Rows of the frame whose mean is decided by a few draws, so that the median should be used."""
         return tuple(line.key for line in self._lines if not line.mean_is_known)
 
     def __str__(self) -> str:
-        return "\n".join([*self._heading_lines, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])
+        below = [str(self.verdict), *filter(None, [self.missing_in_words])]
+        return "\n".join([*self._heading_lines, *("\n" + str(table) for table in self.tables), "", *below])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         heading = "<br>".join(_escape(line) for line in self._heading_lines)
         body = "".join(table._repr_html_() for table in self.tables)
-        return f"<div><p>{heading}</p>{body}<pre>{_escape(str(self.verdict))}</pre></div>"
+        below = "\n".join([str(self.verdict), *filter(None, [self.missing_in_words])])
+        return f"<div><p>{heading}</p>{body}<pre>{_escape(below)}</pre></div>"
 
     def _table(self, title: str, heads: tuple[str, str], lines: list[_Line]) -> TextTable:
         rows, above, names = [], "", ("mean", "median", "sd", *end_names(self.prob), "ESS", "R-hat")
@@ -230,7 +256,7 @@ class Digest:
             elif name in self._posterior:
                 label = "residual" if name == "sigma" else "family"
                 lines.append(_Line((label, name), name, self._posterior[name].to_numpy()))
-        return lines
+        return self._within_tables(lines)
 
     def _factor_lines(self, factor: FactorEffects) -> list[_Line]:
         sd = self._posterior[sd_name(factor.name)].to_numpy()
@@ -258,11 +284,18 @@ class Digest:
             beta = self._posterior[BETA].to_numpy()
             coefs = self.design.common.coefs
             lines += [_Line((without_reference(c), ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(coefs)]
-        return lines
+        return self._within_tables(lines)
 
     @cached_property
     def _icc(self) -> tuple[dict[str, np.ndarray], str] | None:
-        return intraclass_correlation(self._posterior, self.design)
+        designs = self.designs or (self.design,)
+        each = self._posterior.sizes["chain"] // len(designs)
+        parts = [self._posterior.isel(chain=slice(k * each, (k + 1) * each)) for k in range(len(designs))]
+        found = [intraclass_correlation(part, design) for part, design in zip(parts, designs, strict=True)]
+        known = [one for one in found if one is not None]
+        if not known:
+            return None
+        return {name: np.concatenate([shares[name] for shares, _ in known]) for name in known[0][0]}, known[0][1]
 
     @property
     def _icc_title(self) -> str:
@@ -272,11 +305,13 @@ class Digest:
 
     @cached_property
     def _icc_lines(self) -> list[_Line]:
-        return (
-            []
-            if self._icc is None
-            else [_Line((name, ""), f"icc[{name}]", draws) for name, draws in self._icc[0].items()]
-        )
+        shares = {} if self._icc is None else self._icc[0]
+        return self._within_tables([_Line((name, ""), f"icc[{name}]", draws) for name, draws in shares.items()])
+
+    def _within_tables(self, lines: list[_Line]) -> list[_Line]:
+        """Let the chains of each completed table be judged by themselves."""
+        tables = RunRecord.of(self.tree).tables
+        return lines if tables == 1 else [replace(line, tables=tables) for line in lines]
 
 
 def _residual_lines(residual: ResidualRows, posterior: xr.Dataset) -> list[_Line]:

@@ -19,6 +19,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.predictor import linear_predictor
@@ -33,6 +34,7 @@ _TAKEN: Final = ("chain", "draw", "category", "population_average", "subject_spe
 
 
 @explains_keywords
+@over_tables
 def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingProxyType({})) -> xr.Dataset:
     """Return the mean response at the values of one or more predictors, averaged over those of the other predictors.
 

@@ -25,6 +25,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
@@ -53,6 +54,7 @@ _DIMENSIONS: Final = ("chain", "draw", "contrast", "category")
 
 
 @explains_keywords
+@over_tables
 def average_effect(
     fit: Fit,
     predictor: str,

@@ -16,6 +16,7 @@ from partialpool.design.odd_labels import find_odd_labels
 from partialpool.errors import PartialPoolError
 from partialpool.fitting.convergence import Finding
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.questions.check_advice import advice_for, advice_for_spreads, finding_in_words
 from partialpool.questions.level_statistics import level_statistics
 from partialpool.questions.posterior_checks import posterior_checks
@@ -92,6 +93,7 @@ def _verdict(finding: Finding) -> str:
 
 
 @explains_keywords
+@of_first_table
 def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     """Check draws, effects and fit to the data, level by level.
 

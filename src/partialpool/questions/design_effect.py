@@ -8,6 +8,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import partition_over_rows
 from partialpool.names import ALL_FACTORS
@@ -17,6 +18,7 @@ __all__ = ["design_effect"]
 
 
 @explains_keywords
+@over_tables
 def design_effect(fit: Fit) -> xr.Dataset:
     """Return the design effect of each factor on the mean of the response, and the effective sample size.
 

@@ -12,6 +12,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import needs_mean
 from partialpool.model.partition import Partition, common_variance, partition_at, partition_over_rows
@@ -26,6 +27,7 @@ _Shares = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @explains_keywords
+@over_tables
 def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale = "latent") -> xr.Dataset:
     """Return the intraclass correlation (ICC): each factor's share of the variance, and what correlation it implies.
 

@@ -12,6 +12,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.varying_effect import varying_effect
 from partialpool.spec.keywords import explains_keywords
 
@@ -19,6 +20,7 @@ __all__ = ["level_effects"]
 
 
 @explains_keywords
+@over_tables
 def level_effects(
     fit: Fit,
     effect: str,

@@ -12,6 +12,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import EngineError, PartialPoolError, SpecError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.model.distribution import needs_mean
 from partialpool.model.group_log_density import joint_log_density
 from partialpool.progress import progress_line
@@ -35,6 +36,7 @@ _WEIGHTS: Final = "weights"
 
 
 @explains_keywords
+@of_first_table
 def level_influence(
     fit: Fit,
     quantities: Mapping[str, Quantity] = NOTHING_MORE,

@@ -19,6 +19,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
 from partialpool.model.no_pooling import mean_beta, mean_effects
@@ -32,6 +33,7 @@ _NOWHERE: Mapping[str, Any] = MappingProxyType({})
 
 
 @explains_keywords
+@of_first_table
 def level_lines(
     fit: Fit,
     over: str,

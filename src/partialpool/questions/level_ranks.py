@@ -11,6 +11,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.model.varying_effect import varying_effect
 from partialpool.spec.keywords import explains_keywords
@@ -22,6 +23,7 @@ _SIGN: Final[Mapping[str, int]] = MappingProxyType({"highest": -1, "lowest": 1})
 
 
 @explains_keywords
+@over_tables
 def level_ranks(
     fit: Fit,
     effect: str,

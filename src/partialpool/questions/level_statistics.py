@@ -14,6 +14,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import AnswerTree
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
@@ -58,6 +59,7 @@ class LevelStatistics(AnswerTree):
 
 
 @explains_keywords
+@of_first_table
 def level_statistics(
     fit: Fit, factor: str | None = None, *, levels: Levels = "new", seed: int | None = None
 ) -> xr.DataTree:

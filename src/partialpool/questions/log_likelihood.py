@@ -6,6 +6,7 @@ from partialpool.design.labels import observed_name
 from partialpool.design.newdata import own_rows
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.sampling.pack import label_rows
@@ -15,6 +16,7 @@ __all__ = ["log_likelihood"]
 
 
 @explains_keywords
+@over_tables
 def log_likelihood(fit: Fit) -> xr.Dataset:
     """Evaluate log p(y_i | beta, b, ...) of every row, given each level's own effects.
 

@@ -8,6 +8,7 @@ from partialpool.errors import DataError
 from partialpool.families.registry import FAMILIES
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.fitting.pooling_ends import complete_pooling
 from partialpool.model.pooled_regression import Ungrouped
 from partialpool.names import BETA, COEF
@@ -17,6 +18,7 @@ __all__ = ["naive_errors"]
 
 
 @explains_keywords
+@of_first_table
 def naive_errors(fit: Fit) -> xr.Dataset:
     """Return the standard error of each fixed effect without and with the grouping.
 

@@ -13,6 +13,7 @@ from partialpool.design.newdata import own_rows
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import AnswerTree
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import given_of, replicate
@@ -147,6 +148,7 @@ class ResponseChecks(AnswerTree):
 
 
 @explains_keywords
+@of_first_table
 def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     """Compare the response with new responses of the same rows, by statistics that models of its family often miss.
 

@@ -8,6 +8,7 @@ import xarray as xr
 from partialpool.design.newdata import NewLevels, check_new_levels, new_rows, own_rows
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
@@ -20,6 +21,7 @@ __all__ = ["posterior_predictive"]
 
 
 @explains_keywords
+@over_tables
 def posterior_predictive(
     fit: Fit, data: Any = None, *, new_levels: NewLevels = "error", seed: int | None = None
 ) -> xr.Dataset:

@@ -14,6 +14,7 @@ from partialpool.design.newdata import own_rows
 from partialpool.distributions.power import power_prior
 from partialpool.errors import PriorError, SpecError
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.fitting.refit import repeat_fit
 from partialpool.model.chunks import pieces_of
 from partialpool.model.default_priors import PriorSet
@@ -121,6 +122,7 @@ class PowerScaling:
 
 
 @explains_keywords
+@of_first_table
 def power_scale(
     fit: Fit,
     quantities: Mapping[str, Quantity] = NOTHING_MORE,

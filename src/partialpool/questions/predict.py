@@ -17,6 +17,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
 from partialpool.model.expectation import expectation
@@ -126,7 +127,11 @@ def predict(
     """
     check_new_levels(new_levels)
     kinds = _kinds(fit.design, _kinds_of_table(fit.design, data) if kind is None else kind)
-    fit = fit if draws is None else _thinned(fit, draws)
+    return _of_rows(fit if draws is None else _thinned(fit, draws), data, kinds, new_levels, seed)
+
+
+@over_tables
+def _of_rows(fit: Fit, data: Any, kinds: Mapping[str, Kind], new_levels: NewLevels, seed: int | None) -> xr.Dataset:
     known = [name for name, how in kinds.items() if how == "conditional"]
     rows = (
         own_rows(fit.design).with_levels_of(known)

@@ -16,6 +16,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.model.chunks import pieces_of
 from partialpool.model.expectation import expectation
 from partialpool.model.predictor import linear_predictor
@@ -36,6 +37,7 @@ _SMALLEST = np.finfo(float).tiny
 
 
 @explains_keywords
+@of_first_table
 def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", seed: int | None = None) -> xr.Dataset:
     """Compute each row's quantile in its own predictive distribution, uniform if the model is right.
 

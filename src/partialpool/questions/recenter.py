@@ -11,6 +11,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import effect_covariance, effects_at_means
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of
@@ -21,6 +22,7 @@ __all__ = ["recenter"]
 
 
 @explains_keywords
+@over_tables
 def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | None = None, **origin: Any) -> xr.Dataset:
     """Return the covariance of a factor's effects with the origin of a predictor moved.
 

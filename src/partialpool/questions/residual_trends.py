@@ -18,6 +18,7 @@ from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import given_of, replicate
@@ -37,6 +38,7 @@ DOUBTFUL = 0.05
 
 
 @explains_keywords
+@of_first_table
 def residual_trends(
     fit: Fit, over: str, *, factor: str | None = None, data: Any = None, seed: int | None = None
 ) -> xr.Dataset:

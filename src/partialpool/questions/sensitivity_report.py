@@ -11,6 +11,7 @@ import xarray as xr
 from partialpool.distributions.prior import Prior
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.model.default_priors import default_priors
 from partialpool.model.variance_prior import decompose, is_decomposed
 from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, sd_name
@@ -72,6 +73,7 @@ class SensitivityVerdict:
 
 
 @explains_keywords
+@of_first_table
 def sensitivity_report(
     fit: Fit,
     quantities: Mapping[str, Quantity] = NOTHING_MORE,

@@ -13,6 +13,7 @@ from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
 from partialpool.spec.keywords import explains_keywords
@@ -28,6 +29,7 @@ _APPROXIMATION: Final = (
 
 
 @explains_keywords
+@over_tables
 def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = MappingProxyType({})) -> xr.Dataset:
     """Return each level's estimates with no, complete and partial pooling, and the weights of the level's own data.
 

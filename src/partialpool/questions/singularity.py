@@ -20,6 +20,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import of_first_table
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
@@ -67,6 +68,7 @@ class _Pair:
 
 
 @explains_keywords
+@of_first_table
 def singularity(fit: Fit) -> xr.Dataset:
     """Determine which varying effects and correlations the data support, and advise a simpler model if there is one.
 

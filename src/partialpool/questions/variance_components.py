@@ -6,6 +6,7 @@ import xarray as xr
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import common_variance, partition_over_rows
 from partialpool.names import FIXED, RESIDUAL, part_names
@@ -15,6 +16,7 @@ __all__ = ["variance_components"]
 
 
 @explains_keywords
+@over_tables
 def variance_components(fit: Fit) -> xr.Dataset:
     """Return standard deviations, variances, shares, covariances, correlations and R2, per draw.
 

@@ -8,6 +8,7 @@ from partialpool.design.held import offset_in_words
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import level_covariance
 from partialpool.model.partition import partition_at, typical_predictor
 from partialpool.names import RESIDUAL, part_names
@@ -17,6 +18,7 @@ __all__ = ["variance_function"]
 
 
 @explains_keywords
+@over_tables
 def variance_function(fit: Fit, at: At) -> xr.Dataset:
     """Return Var(y | x) over a grid, its parts, and the covariance of two responses of one group at two places.
 

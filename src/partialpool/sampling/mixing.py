@@ -45,8 +45,26 @@ class Mixing:
     tail_ess: np.ndarray
 
 
-def mixing(columns: Sequence[np.ndarray], *, workers: int = 1) -> Mixing:
-    """Compute the diagnostics of each column, (chains, draws); NaN for fewer than four draws or values not finite."""
+def mixing(columns: Sequence[np.ndarray], *, tables: int = 1, workers: int = 1) -> Mixing:
+    """Compute the diagnostics of each column, (chains, draws); NaN for fewer than four draws or values not finite.
+
+    Parameters
+    ----------
+    columns
+        Draws of each quantity.
+    tables
+        Number of completed tables, whose chains follow one another, as many of each. Their posteriors differ, so that
+        R-hat is the largest within a table, and the ESS the sum over tables.
+    workers
+        Number of threads.
+    """
+    if tables > 1:
+        within = [mixing([_chains_of(c, k, tables) for c in columns], workers=workers) for k in range(tables)]
+        return Mixing(
+            np.max([one.rhat for one in within], axis=0),
+            np.sum([one.bulk_ess for one in within], axis=0),
+            np.sum([one.tail_ess for one in within], axis=0),
+        )
     found = np.full((3, len(columns)), np.nan)
     pieces = [slice(at, at + _AT_ONCE) for at in range(0, len(columns), _AT_ONCE)]
 
@@ -67,8 +85,17 @@ def rhat(draws: np.ndarray) -> float:
     return float(mixing([draws]).rhat[0])
 
 
-def mcse_mean(draws: np.ndarray) -> float:
-    """Monte Carlo standard error of the mean of draws of shape (chains, draws)."""
+def _chains_of(column: np.ndarray, number: int, tables: int) -> np.ndarray:
+    """Return the draws of one table, by its number from 0."""
+    each = len(column) // tables
+    return column[number * each : (number + 1) * each]
+
+
+def mcse_mean(draws: np.ndarray, *, tables: int = 1) -> float:
+    """Monte Carlo standard error of the mean of draws of shape (chains, draws), of several tables as for `mixing`."""
+    if tables > 1:
+        each = [mcse_mean(_chains_of(draws, k, tables)) for k in range(tables)]
+        return float(np.linalg.norm(each) / tables)
     return float(np.std(draws, ddof=1) / np.sqrt(mean_ess(draws)))
 
 

@@ -41,6 +41,8 @@ class RunRecord:
         Rounds of adaptation of the proposal.
     batches
         Rows of the first fit and of every update, and how many rows each table had; empty for a fit of one table.
+    tables, imputed
+        Number of completed tables whose chains follow one another, and the columns in which they differ.
     """
 
     engine: str = ""
@@ -56,6 +58,8 @@ class RunRecord:
     importance_efficiency: float | None = None
     rounds: int | None = None
     batches: Sequence[Sequence[int]] = ()
+    tables: int = 1
+    imputed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, tree: xr.DataTree) -> "RunRecord":
@@ -63,6 +67,7 @@ class RunRecord:
         attrs = tree.attrs
         facts = json.loads(attrs.get("run", "{}"))
         known = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        known["imputed"] = tuple(known.get("imputed", ()))
         return cls(
             engine=attrs.get("engine", ""),
             reason=attrs.get("engine_reason", ""),
@@ -84,6 +89,11 @@ class RunRecord:
     def has_weights(self) -> bool:
         """Whether the evidence is from importance weights, or known without any error."""
         return self.importance_khat is not None or self.log_evidence_se == 0
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether the draws are from importance weights; of several tables, those of one at least."""
+        return self.importance_khat is not None and (self.evidence is not None or self.tables > 1)
 
     @property
     def prior_rows(self) -> str:

@@ -1,0 +1,96 @@
+"""Ask a question of every completed table of an imputed fit, or of the first one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Final, cast
+
+import numpy as np
+import xarray as xr
+
+from partialpool.errors import DataWarning, warn
+from partialpool.fitting.answer import Answer
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.imputed import ImputedFit, joined_chains
+
+__all__ = ["of_first_table", "over_tables"]
+
+_ERROR_OF: Final = "{}_se"
+"""Name of the standard error of an estimate that has no draws."""
+
+
+def over_tables[Question: Callable[..., xr.Dataset]](question: Question) -> Question:
+    """Let a question about a fit be asked of each completed table with its own draws; the draws are mixed.
+
+    Estimates without draws are averaged over tables, and their standard errors (`<name>_se`) follow Rubin's rules
+    (1987, Multiple Imputation for Nonresponse in Surveys, section 3.3): the square root of
+
+        mean over tables of se^2  +  (1 + 1/m) variance over tables of the estimate.
+
+    Texts, and categories of imputed columns beside the rows, are those of the first table.
+    """
+
+    @wraps(question)
+    def asked(fit: Fit, *args: Any, **kwargs: Any) -> xr.Dataset:
+        if not isinstance(fit, ImputedFit):
+            return question(fit, *args, **kwargs)
+        return joined_answers([question(own, *args, **kwargs) for own in fit.of_tables])
+
+    return cast("Question", asked)
+
+
+def of_first_table[Question: Callable[..., Any]](question: Question) -> Question:
+    """Let a question that compares a model with its rows be asked of the first completed table, which is said."""
+
+    @wraps(question)
+    def asked(fit: Fit, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(fit, ImputedFit):
+            return question(fit, *args, **kwargs)
+        name = question.__name__
+        warn(
+            f"{name} looks at the first of {fit.n_tables} completed tables, and at its draws; "
+            f"pp.{name}(fit.of_tables[1]) looks at the second",
+            DataWarning,
+        )
+        return question(fit.of_tables[0], *args, **kwargs)
+
+    return cast("Question", asked)
+
+
+def joined_answers(answers: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Mix the draws of the answers of all tables, and average what has no draws.
+
+    Parameters
+    ----------
+    answers
+        One for each table, with the same variables and dimensions.
+    """
+    first = answers[0]
+    joined = joined_chains(answers)
+    means = {str(name): _mean([answer[name] for answer in answers]) for name in _fixed(first.data_vars)}
+    for name in means:
+        error = _ERROR_OF.format(name)
+        if error in means:
+            means[error] = _rubin([answer[name] for answer in answers], [answer[error] for answer in answers])
+    joined = joined.assign(means)
+    along = {str(name): _mean([answer.coords[name] for answer in answers]) for name in _fixed(first.coords)}
+    joined = joined.assign_coords({name: values for name, values in along.items() if name not in first.dims})
+    return Answer.of(joined[list(first.data_vars)].assign_attrs(first.attrs))
+
+
+def _fixed(variables: Mapping[Any, xr.DataArray]) -> list[Any]:
+    """Name the variables without draws."""
+    return [name for name, values in variables.items() if "chain" not in values.dims and "draw" not in values.dims]
+
+
+def _mean(each: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Return the mean of numbers that differ between tables; others are those of the first."""
+    first = each[0]
+    if first.dtype.kind not in "fiu" or all(first.equals(own) for own in each[1:]):
+        return first
+    return first.copy(data=np.mean([own.to_numpy() for own in each], axis=0))
+
+
+def _rubin(estimates: Sequence[xr.DataArray], errors: Sequence[xr.DataArray]) -> xr.DataArray:
+    within = np.mean(np.square([own.to_numpy() for own in errors]), axis=0)
+    between = np.var([own.to_numpy() for own in estimates], axis=0, ddof=1)
+    return errors[0].copy(data=np.sqrt(within + (1 + 1 / len(errors)) * between))
