@@ -61,21 +61,30 @@ def build_imputed_designs(spec: ModelSpec, tables: Iterable[Any], *, missing: Mi
     """
     given = _listed(tables)
     first = build_design(spec, given[0], missing=missing)
+    frames = [select_columns(table, spec.columns) for table in given]
+    _check_categories(frames)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # given for the first table
-        alone = (first, *(build_design(spec, table, missing=missing) for table in given[1:]))
+        alone = (first, *(_build_alone(spec, table, k, missing) for k, table in enumerate(given[1:], start=2)))
         _check_rows(alone)
         imputed = _imputed_columns([design.frame for design in alone])
-        whole = _build_whole([select_columns(table, spec.columns) for table in given], alone)
+        whole = _build_whole(frames, alone)
     each = tuple(_part_of(whole, k, own) for k, own in enumerate(alone))
     for k, (part, own) in enumerate(zip(each, alone, strict=True)):
         _check_same_model(k, part, own, whole)
     return ImputedTables(whole, each, imputed)
 
 
+def _build_alone(spec: ModelSpec, table: Any, number: int, missing: Missing) -> Design:
+    """Build the design of one table, and say in errors which one it is."""
+    try:
+        return build_design(spec, table, missing=missing)
+    except DataError as error:
+        raise DataError(f"table {number}: {error.wrong}", got=error.got, allowed=error.allowed, do=error.do) from error
+
+
 def _build_whole(frames: Sequence[pd.DataFrame], alone: Sequence[Design]) -> Design:
     """Build the design of all tables, with the series and strata of each table's residuals."""
-    _check_categories(frames)
     whole = build_design_of_means(alone[0].spec, pd.concat(frames, ignore_index=True))
     # A series of residuals is in every table: it is not read from all rows, where its times would occur repeatedly.
     residual = alone[0].residual
@@ -146,14 +155,18 @@ def _check_categories(frames: Sequence[pd.DataFrame]) -> None:
     """Refuse declared categories that differ between tables: their order would be lost."""
     for k, frame in enumerate(frames[1:], start=2):
         for name in frame.columns:
-            first, own = frames[0][name].dtype, frame[name].dtype
-            if isinstance(first, pd.CategoricalDtype) and own != first:
+            first, own = _declared(frames[0][name]), _declared(frame[name])
+            if first != own:
                 raise DataError(
-                    f"the categories of {name!r} differ between tables",
-                    got=f"{own} in table {k}",
-                    allowed=f"{first}, as in table 1",
+                    f"the declared categories of {name!r} differ between tables",
+                    got=f"{', '.join(own) or 'none'} in table {k}",
+                    allowed=f"{', '.join(first) or 'none'}, as in table 1",
                     do=f"declare the same categories of {name!r} in every table, in the same order",
                 )
+
+
+def _declared(column: pd.Series) -> list[str]:
+    return list(map(str, column.cat.categories)) if isinstance(column.dtype, pd.CategoricalDtype) else []
 
 
 def _imputed_columns(frames: Sequence[pd.DataFrame]) -> tuple[str, ...]:

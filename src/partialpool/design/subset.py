@@ -6,7 +6,6 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.factors import Levels
 from partialpool.design.member_effects import MemberEffects, kept_members
 
 __all__ = ["keep_rows"]
@@ -50,5 +49,5 @@ def _kept_factor(factor: FactorEffects, keep: np.ndarray) -> FactorEffects:
     alive, codes = np.unique(factor.codes[keep], return_inverse=True)
     labels = tuple(factor.levels.labels[i] for i in alive)
     kinship = None if factor.kinship is None else factor.kinship.kept(alive)
-    levels = Levels(factor.name, labels)
+    levels = replace(factor.levels, labels=labels)
     return replace(factor, levels=levels, codes=codes, values=factor.values[keep], kinship=kinship)

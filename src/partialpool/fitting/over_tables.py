@@ -1,6 +1,8 @@
 """Ask a question of every completed table of an imputed fit, or of the first one."""
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, cast
 
@@ -12,8 +14,9 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.imputed import ImputedFit, joined_chains
 
-__all__ = ["of_first_table", "over_tables"]
+__all__ = ["first_table", "first_table_is_said", "joined_answers", "of_first_table", "over_tables"]
 
+_LOOKS: Final = "looks at the first of"
 _ERROR_OF: Final = "{}_se"
 """Name of the standard error of an estimate that has no draws."""
 
@@ -43,17 +46,29 @@ def of_first_table[Question: Callable[..., Any]](question: Question) -> Question
 
     @wraps(question)
     def asked(fit: Fit, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(fit, ImputedFit):
-            return question(fit, *args, **kwargs)
-        name = question.__name__
-        warn(
-            f"{name} looks at the first of {fit.n_tables} completed tables, and at its draws; "
-            f"pp.{name}(fit.of_tables[1]) looks at the second",
-            DataWarning,
-        )
-        return question(fit.of_tables[0], *args, **kwargs)
+        return question(first_table(fit, question.__name__), *args, **kwargs)
 
     return cast("Question", asked)
+
+
+def first_table(fit: Fit, question: str) -> Fit:
+    """Return the fit of the first completed table, and warn that a question looks at it only; other fits unchanged."""
+    if not isinstance(fit, ImputedFit):
+        return fit
+    warn(
+        f"{question} {_LOOKS} {fit.n_tables} completed tables, and at its draws; fit.of_tables[1] is the fit of the "
+        "second",
+        DataWarning,
+    )
+    return fit.of_tables[0]
+
+
+@contextmanager
+def first_table_is_said() -> Iterator[None]:
+    """Leave out the warnings of `first_table`, where something else says the same once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=f".*{_LOOKS}", category=DataWarning)
+        yield
 
 
 def joined_answers(answers: Sequence[xr.Dataset]) -> xr.Dataset:

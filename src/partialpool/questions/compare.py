@@ -10,6 +10,7 @@ import pandas as pd
 
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import first_table
 from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
@@ -162,7 +163,8 @@ def compare(
 
 
 def _named(fits: Mapping[str, Fit] | Sequence[Fit]) -> dict[str, Fit]:
-    pairs = list(fits.items()) if isinstance(fits, Mapping) else [(str(f.spec), f) for f in fits]
+    given = list(fits.items()) if isinstance(fits, Mapping) else [(str(f.spec), f) for f in fits]
+    pairs = [(name, first_table(fit, "compare")) for name, fit in given]
     named = dict(pairs)
     if len(named) < 2 or len(named) < len(pairs):
         raise DataError(

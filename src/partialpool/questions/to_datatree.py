@@ -4,6 +4,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.imputed import TABLES
 from partialpool.fitting.summary import Digest
 from partialpool.questions.log_likelihood import log_likelihood as density_of_rows
 from partialpool.questions.posterior_predictive import posterior_predictive as new_responses
@@ -62,7 +63,7 @@ def to_datatree(
     >>> list(tree["posterior"].data_vars)
     ['beta[Intercept]', 'sd_Batch[Intercept]', 'sigma', 'icc[Batch]']
     """
-    groups = {name: group.to_dataset() for name, group in fit.tree.children.items()}
+    groups = {name: group.to_dataset() for name, group in fit.tree.children.items() if name != TABLES}
     groups["posterior"] = fit.posterior
     if log_likelihood:
         groups["log_likelihood"] = density_of_rows(fit)

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.over_tables import first_table_is_said
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
 from partialpool.reporting.contents import BRIEF, CHAPTERS, SHORT
@@ -102,7 +103,8 @@ def report(
 def render(reported: Reported, *, title: str = "", author: str = "", chapters: Sequence[Chapter] | None = None) -> str:
     """Return the page as text; sections that have no answer for this fit are only named, with the reason."""
     fit = reported.fit
-    written = [(chapter.title, chapter.of(reported)) for chapter in (CHAPTERS if chapters is None else chapters)]
+    with first_table_is_said():  # of several completed tables, below "Statistical methods"
+        written = [(chapter.title, chapter.of(reported)) for chapter in (CHAPTERS if chapters is None else chapters)]
     there = [(name, section) for name, section in written if section is not None]
     shown = [(name, _anchor(name), section) for name, section in there if not section.refusals]
     left_out = [(name, section.refusals) for name, section in there if section.refusals]

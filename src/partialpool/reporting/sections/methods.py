@@ -46,6 +46,7 @@ def _model(reported: Reported) -> Iterator[str]:
     kind = "hierarchical (mixed-effects) model" if design.factors else "regression model"
     yield f"We fitted a Bayesian {kind} to {_modelled(names)} ({design.n_rows} rows)."
     yield from _missing(names)
+    yield from _imputed(fit, names)
     family = _PROPER.get(spec.family, spec.family.replace("_", " "))
     given = "Given all effects, the" if design.factors else "Given the predictors, the"
     link = f"{_article(spec.link)} {spec.link} link"
@@ -115,6 +116,17 @@ def _missing(names: NamesShown) -> Iterator[str]:
             "For rows without a predictor or a group this assumes that, given the predictors, whether the value is "
             f"missing does not depend on the response{groups}."
         )
+
+
+def _imputed(fit: Fit, names: NamesShown) -> Iterator[str]:
+    """Say how missing values were imputed, and how much information is missing; nothing for a fit of one table."""
+    if fit.run.tables == 1:
+        return
+    yield (
+        f"Missing values of {listed([names.column(c) for c in fit.run.imputed])} were imputed {fit.run.tables} times. "
+        "The model was fitted to each completed table under the same priors, and the draws of all tables were mixed "
+        f"(Gelman et al. 2013, Bayesian Data Analysis, section 18.2). {fit.digest.missing_in_words}."
+    )
 
 
 def _units(names: NamesShown) -> Iterator[str]:

@@ -74,6 +74,7 @@ def notes_of(
     lines += _of_names(models, labels)
     lines += _of_estimates(models, labels, percent(prob), exponentiate=exponentiate)
     lines += _of_intercept(models, labels, shown)
+    lines += _of_completed_tables(models)
     if marked:
         lines.append(f"{MARK} Posterior median: a few draws decide the mean.")
     lines += _of_scales(models, exponentiate=exponentiate)
@@ -92,6 +93,14 @@ def notes_of(
     if gaps:
         lines.append("Empty cells: not in this model.")
     return tuple(lines)
+
+
+def _of_completed_tables(models: Sequence[Model]) -> Iterator[str]:
+    """Say of which models the draws are those of several completed tables."""
+    for model in models:
+        if model.fit.run.tables > 1:
+            of = f" for {model.name}" if model.name else ""
+            yield f"Missing values were imputed {model.fit.run.tables} times{of}; the draws of all tables are mixed."
 
 
 def _of_model(model: Model, labels: Labels) -> str:
