@@ -25,6 +25,7 @@ PARTNERS = {
 SUPPORT = {"contrast",
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
     "sensitivity_report", "datagrid", "check", "to_frame", "draws_frame", "hypothesis", "to_datatree",
+    "missing_information",
 }  # fmt: skip
 """Functions without a plot: densities, replicates and tables for other tools; reports of several questions."""
 

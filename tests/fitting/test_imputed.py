@@ -11,6 +11,7 @@ import xarray as xr
 
 import partialpool as pp
 from checks.refusals import check_refused
+from partialpool.cli import main
 from partialpool.errors import DataError, DataWarning, SamplingWarning
 from partialpool.fitting.over_tables import joined_answers
 from partialpool.fitting.rubin import pool
@@ -325,3 +326,17 @@ def test_reports_tables_and_methods_say_it(fit, tmp_path):
     assert said in pp.methods(fit)
     assert said in page.read_text(encoding="utf-8")
     assert f"Missing values were imputed {TABLES} times; the draws of all tables are mixed." in str(pp.table(fit))
+
+
+def test_a_model_file_names_the_completed_tables(fit, tables, tmp_path, capsys):
+    for k, table in enumerate(tables):
+        table.to_csv(tmp_path / f"{k}.csv", index=False)
+    names = ", ".join(f"'{k}.csv'" for k in range(TABLES))
+    spec = pp.ModelSpec.from_formula(FORMULA, priors=SLOPE)
+    text = f"{spec.to_toml()}\n[data]\nfiles = [{names}]\n"
+    (tmp_path / "model.toml").write_text(text, encoding="utf-8")
+    found = pp.fit_file(tmp_path / "model.toml", seed=1, progressbar=False)
+    assert isinstance(found, pp.ImputedFit)
+    np.testing.assert_allclose(found.posterior["beta"], fit.posterior["beta"], rtol=1e-6)
+    assert main(["check", str(tmp_path / "model.toml")]) == 0
+    assert "HalfNormal(sigma=2)" in capsys.readouterr().out

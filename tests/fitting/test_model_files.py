@@ -11,7 +11,7 @@ from checks.posterior import DEFAULTS, REFERENCE, check_against_reference, state
 from checks.truths import check_held
 from partialpool.datasets.simulate.catalogue import SIMULATIONS
 from partialpool.design.build import build_design
-from partialpool.fitting.model_files import read_source
+from partialpool.fitting.model_files import read_sources
 from partialpool.sampling.mixing import bulk_ess, mcse_mean
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.modelfile import DataSource
@@ -41,7 +41,7 @@ def test_a_worked_model_says_what_it_shows_and_builds(path):
     assert model.title
     assert model.source
     assert model.shows.endswith(".")
-    design = build_design(model.spec, read_source(model.data, model.spec))
+    design = build_design(model.spec, read_sources(model.data, model.spec)[0])
     assert design.n_rows == design.n_given
     assert pp.ModelSpec.from_toml_text(model.spec.to_toml()) == model.spec
 
@@ -148,13 +148,13 @@ def test_counts_and_choices_agree_with_their_references_under_stated_priors(data
 def source_of(folder, text, name="table.csv"):
     path = folder / name
     path.write_text(text)
-    return DataSource(None, path)
+    return DataSource(None, (path,))
 
 
 def test_labels_in_a_file_stay_apart(tmp_path):
     spec = ModelSpec.from_formula("y ~ zip + (1 | code) + (1 | site:plot)")
     rows = ["1,7,1,02139,0.5", "01,8,2,10001,1.5", "001,9,1,00001,2.50", "1.0,7,2,02139,3"]
-    table = read_source(source_of(tmp_path, "\n".join(["code,site,plot,zip,y", *rows])), spec)
+    table = read_sources(source_of(tmp_path, "\n".join(["code,site,plot,zip,y", *rows])), spec)[0]
     assert table["code"].tolist() == ["1", "01", "001", "1.0"]
     assert table["site"].tolist() == [7, 8, 9, 7]  # whole numbers, as a data frame would have them
     assert table["zip"].tolist() == ["02139", "10001", "00001", "02139"]
@@ -174,13 +174,13 @@ def test_labels_in_a_file_stay_apart(tmp_path):
 def test_a_factor_is_numbers_where_no_two_labels_are_one_number(tmp_path, written, read):
     """Else the slope of a dose that is a factor too would become a coefficient per category."""
     spec = ModelSpec.from_formula("y ~ dose + (1 | dose)")
-    table = read_source(source_of(tmp_path, "\n".join(["dose,y", *(f"{d},1" for d in written)])), spec)
+    table = read_sources(source_of(tmp_path, "\n".join(["dose,y", *(f"{d},1" for d in written)])), spec)[0]
     assert table["dose"].tolist() == read
 
 
 def test_a_measurement_padded_with_a_zero_stays_a_number(tmp_path):
     spec = ModelSpec.from_formula("y ~ x + (1 | g)")
-    table = read_source(source_of(tmp_path, "x,g,y\n05.2,a,1\n11.3,b,2\n"), spec)
+    table = read_sources(source_of(tmp_path, "x,g,y\n05.2,a,1\n11.3,b,2\n"), spec)[0]
     assert table["x"].tolist() == [5.2, 11.3]
 
 
@@ -189,15 +189,15 @@ def test_tabs_and_parquet_by_the_ending(tmp_path):
     frame = pd.DataFrame({"g": ["a", "b"], "y": [1.0, 2.0]})
     frame.to_parquet(tmp_path / "table.parquet")
     pd.testing.assert_frame_equal(
-        read_source(DataSource(None, tmp_path / "table.parquet"), spec), frame, check_dtype=False
+        read_sources(DataSource(None, (tmp_path / "table.parquet",)), spec)[0], frame, check_dtype=False
     )
-    found = read_source(source_of(tmp_path, frame.to_csv(sep="\t", index=False), "table.TSV"), spec)
+    found = read_sources(source_of(tmp_path, frame.to_csv(sep="\t", index=False), "table.TSV"), spec)[0]
     pd.testing.assert_frame_equal(found.reset_index(drop=True), frame, check_dtype=False)
 
 
 def test_semicolons_and_decimal_commas_of_a_model_files_table_are_read(tmp_path):
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)")
-    table = read_source(source_of(tmp_path, "g;y\na;1,5\n"), spec)
+    table = read_sources(source_of(tmp_path, "g;y\na;1,5\n"), spec)[0]
     assert table.to_dict("list") == {"g": ["a"], "y": [1.5]}
 
 
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path):
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)")
     (tmp_path / "latin.csv").write_bytes("g,y\nZürich,1\n".encode("latin-1"))
     with pytest.raises(pp.FileError, match="cannot read the data file") as error:
-        read_source(DataSource(None, tmp_path / "latin.csv"), spec)
+        read_sources(DataSource(None, (tmp_path / "latin.csv",)), spec)[0]
     assert "save it as UTF-8" in error.value.do
 
 
@@ -215,8 +215,8 @@ def test_a_model_file_names_the_encoding_of_its_table(tmp_path):
         '[data]\nfile = "latin.csv"\nencoding = "cp1252"\n[model]\nformula = "y ~ 1 + (1 | g)"\n'
     )
     model = pp.read_model_file(tmp_path / "m.toml")
-    assert model.data == DataSource(file=tmp_path / "latin.csv", encoding="cp1252")
-    assert read_source(model.data, model.spec)["g"].tolist() == ["Zürich"]
+    assert model.data == DataSource(files=(tmp_path / "latin.csv",), encoding="cp1252")
+    assert read_sources(model.data, model.spec)[0]["g"].tolist() == ["Zürich"]
 
 
 @pytest.mark.parametrize(
@@ -226,4 +226,4 @@ def test_an_encoding_is_that_of_a_file(tmp_path, data):
     (tmp_path / "m.toml").write_text(f'[data]\n{data}\n[model]\nformula = "y ~ 1 + (1 | g)"\n')
     with pytest.raises(pp.SpecError, match=r"\[data\] must name one table") as raised:
         pp.read_model_file(tmp_path / "m.toml")
-    assert "encoding = 'cp1252' if its text is not UTF-8" in raised.value.allowed
+    assert "encoding = 'cp1252' if the text is not UTF-8" in raised.value.allowed

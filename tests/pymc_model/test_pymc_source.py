@@ -23,7 +23,7 @@ from checks.kin import sib_matrix, traits
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
-from partialpool.fitting.model_files import read_source
+from partialpool.fitting.model_files import read_sources
 from partialpool.pymc_model.source.table import LARGEST_TEXT
 from partialpool.spec.model import ModelSpec
 
@@ -186,7 +186,7 @@ def cases():
     yield from named.items()
     for path in sorted((ROOT / "models").glob("*.toml")):
         gallery = pp.read_model_file(path)
-        yield path.stem, Case(gallery.spec, read_source(gallery.data, gallery.spec))
+        yield path.stem, Case(gallery.spec, read_sources(gallery.data, gallery.spec)[0])
 
     for seed in range(8):
         names, table = awkward_table(np.random.default_rng(seed))

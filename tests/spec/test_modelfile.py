@@ -25,9 +25,14 @@ def test_all_entries_of_a_model_file_are_read(read, tmp_path):
         'title = "T"\nsource = "S"\nshows = "W"\n[sampling]\ndraws = 500\nseed = 1\n[data]\nfile = "a/b.csv"\n' + MODEL
     )
     assert read_file.spec == ModelSpec.from_formula("y ~ x + (1 | g)")
-    assert read_file.data == DataSource(file=tmp_path / "a" / "b.csv")
+    assert read_file.data == DataSource(files=(tmp_path / "a" / "b.csv",))
     assert read_file.sampling == {"draws": 500, "seed": 1}
     assert (read_file.title, read_file.source, read_file.shows) == ("T", "S", "W")
+
+
+def test_several_files_are_completed_tables(read, tmp_path):
+    found = read("[data]\nfiles = ['1.csv', '2.csv']\nna_values = ['?']\n" + MODEL).data
+    assert found == DataSource(files=(tmp_path / "1.csv", tmp_path / "2.csv"), na_values=("?",))
 
 
 def test_missing_entries_have_defaults(read):
@@ -50,9 +55,12 @@ def test_a_model_file_cannot_be_changed(read):
     [
         (MODEL, ["[data] must name one table", "sleepstudy"]),
         ("[data]\n" + MODEL, ["[data] must name one table"]),
-        ('[data]\ndataset = "a"\nfile = "b"\n' + MODEL, ["give one of the two"]),
+        ('[data]\ndataset = "a"\nfile = "b"\n' + MODEL, ["give one of dataset, file and files"]),
         ("[data]\ndataset = 3\n" + MODEL, ["[data]", "3"]),
         ("[data]\nfile = ['a.csv']\n" + MODEL, ["[data]", "a.csv"]),
+        ("[data]\nfiles = ['a.csv']\n" + MODEL, ["several completed ones", "files = ['a.csv', 'b.csv']"]),
+        ("[data]\nfiles = ['a.csv', 3]\n" + MODEL, ["several completed ones", "3"]),
+        ("[data]\nfile = 'a.csv'\nfiles = ['a.csv', 'b.csv']\n" + MODEL, ["give one of dataset, file and files"]),
         ("[data]\nfile = 'a.csv'\nna_values = '?'\n" + MODEL, ["na_values in [data] must be a list", "'?'"]),
         ("[data]\ndataset = 'a'\nna_values = ['?']\n" + MODEL, ["[data] must name one table", "na_values = ['?']"]),
         ('[data]\ndatset = "a"\n' + MODEL, ["'datset'", "'dataset' (nearest)"]),

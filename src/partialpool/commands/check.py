@@ -58,14 +58,20 @@ def _checked(fit: Any, options: argparse.Namespace) -> int:
 
 def _shown(path: Path) -> int:
     from partialpool.design.build import build_design  # noqa: PLC0415
-    from partialpool.fitting.model_files import read_source  # noqa: PLC0415
+    from partialpool.design.imputed_tables import build_imputed_designs  # noqa: PLC0415
+    from partialpool.fitting.model_files import read_sources  # noqa: PLC0415
     from partialpool.model.default_priors import resolve_priors  # noqa: PLC0415
     from partialpool.reporting.describe import describe_data, describe_mathematics, describe_words  # noqa: PLC0415
     from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415
 
     model = read_model_file(path)
-    design = build_design(model.spec, read_source(model.data, model.spec))
-    resolved = resolve_priors(design)
+    tables = read_sources(model.data, model.spec)
+    if len(tables) == 1:
+        design = build_design(model.spec, tables[0])
+        resolved = resolve_priors(design)
+    else:
+        completed = build_imputed_designs(model.spec, tables)
+        design, resolved = completed.each[0], resolve_priors(completed.whole)
     factors, priors = describe_data(design, resolved)
     about = [line for line in (model.title, model.shows, model.source) if line]
     parts = ["\n".join(about), str(model.spec), describe_words(design), describe_mathematics(design, resolved)]

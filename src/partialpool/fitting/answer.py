@@ -48,7 +48,7 @@ class Answer(xr.Dataset):
             else:
                 tables.append(_of_numbers(some))
         sizes = ", ".join(f"{name} {size}" for name, size in self.sizes.items())
-        said = [str(self.attrs[name]) for name in _SAID if self.attrs.get(name)]
+        said = [str(self.attrs[name]) for name in _SAID if self.attrs.get(name, "none") != "none"]
         return tables, [*lines, *said, f"xarray.Dataset of {sizes}" if sizes else "xarray.Dataset"]
 
     def __repr__(self) -> str:

@@ -7,18 +7,19 @@ import pandas as pd
 
 from partialpool.datasets.load import load_dataset
 from partialpool.fitting.fit import Fit, fit
+from partialpool.fitting.imputed import fit_imputed
 from partialpool.fitting.table_file import read_table_file
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.modelfile import DataSource, read_model_file
 from partialpool.spec.terms import factor_columns
 
-__all__ = ["columns_of_factors", "fit_file", "read_source"]
+__all__ = ["columns_of_factors", "fit_file", "read_sources"]
 
 
 @explains_keywords
 def fit_file(path: str | Path, **overrides: Any) -> Fit:
-    """Fit the model of a model file.
+    """Fit the model of a model file; several files of its table are completed tables, as for `fit_imputed`.
 
     Parameters
     ----------
@@ -34,16 +35,17 @@ def fit_file(path: str | Path, **overrides: Any) -> Fit:
         allowed and what to do.
     """
     model = read_model_file(path)
-    return fit(model.spec, read_source(model.data, model.spec), **(dict(model.sampling) | overrides))
+    tables, options = read_sources(model.data, model.spec), dict(model.sampling) | overrides
+    return fit(model.spec, tables[0], **options) if len(tables) == 1 else fit_imputed(model.spec, tables, **options)
 
 
-def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
-    """Read the table that a model file names: a data set of the package, or a file as `read_table_file` does.
+def read_sources(source: DataSource, spec: ModelSpec) -> list[pd.DataFrame]:
+    """Read the tables that a model file names: a data set of the package, or files as `read_table_file` does.
 
     Parameters
     ----------
     source
-        Where the table is.
+        Where the tables are.
     spec
         The model, which names the grouping factors.
 
@@ -55,10 +57,11 @@ def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
         No such embedded data set.
     """
     if source.dataset is not None:
-        return load_dataset(source.dataset)
-    return read_table_file(
-        source.file or Path(), columns_of_factors(spec), encoding=source.encoding, na_values=source.na_values
-    )
+        return [load_dataset(source.dataset)]
+    labels = columns_of_factors(spec)
+    return [
+        read_table_file(file, labels, encoding=source.encoding, na_values=source.na_values) for file in source.files
+    ]
 
 
 def columns_of_factors(spec: ModelSpec) -> set[str]:

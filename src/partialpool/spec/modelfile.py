@@ -1,6 +1,6 @@
 """The gallery's format: one TOML file with a model, its data, its sampling options, and a note on what it shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -27,18 +27,18 @@ SAMPLING_KEYS: Final = (
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the table comes from: a data set of the package, or a file next to the TOML file, and how to read it.
+    """Where the table comes from: a data set of the package, or files next to the TOML file, and how to read them.
 
     Attributes
     ----------
-    dataset, file
-        One of them.
+    dataset, files
+        One of them; several files are completed tables of one table with missing values.
     encoding, na_values
         Encoding of a text file, and words that mean a missing value.
     """
 
     dataset: str | None = None
-    file: Path | None = None
+    files: tuple[Path, ...] = ()
     encoding: str | None = None
     na_values: tuple[str, ...] = ()
 
@@ -105,20 +105,28 @@ def read_model_file(path: str | Path) -> ModelFile:
 
 
 def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
-    check_keys("[data]", table, ("dataset", "file", "encoding", "na_values"))
+    check_keys("[data]", table, ("dataset", "file", "files", "encoding", "na_values"))
     encoding, words = table.get("encoding"), table.get("na_values", ())
     match dict(table):
         case {"dataset": str(name)} if len(table) == 1:
             return DataSource(dataset=name)
-        case {"file": str(name)} if "dataset" not in table and isinstance(encoding, str | None):
-            return DataSource(file=folder / name, encoding=encoding, na_values=_words(words))
+        case {"file": str(name)} if not {"dataset", "files"} & set(table) and isinstance(encoding, str | None):
+            return DataSource(files=(folder / name,), encoding=encoding, na_values=_words(words))
+        case {"files": [str(), str(), *_] as names} if not {"dataset", "file"} & set(table) and _all_text(names):
+            if isinstance(encoding, str | None):
+                return DataSource(files=tuple(folder / n for n in names), encoding=encoding, na_values=_words(words))
     raise SpecError(
-        "[data] must name one table",
+        "[data] must name one table, or several completed ones",
         got=repr(dict(table)),
-        allowed="dataset = 'sleepstudy' or file = 'table.csv' (next to the TOML file), with encoding = 'cp1252' if its "
-        "text is not UTF-8, and na_values = ['?'] for other missing values than NA",
-        do="give one of the two",
+        allowed="dataset = 'sleepstudy', or file = 'table.csv' (next to the TOML file), or files = ['a.csv', 'b.csv'], "
+        "completed by multiple imputation; with encoding = 'cp1252' if the text is not UTF-8, and "
+        "na_values = ['?'] for other missing values than NA",
+        do="give one of dataset, file and files",
     )
+
+
+def _all_text(names: Sequence[Any]) -> bool:
+    return all(isinstance(name, str) for name in names)
 
 
 def _words(stated: object) -> tuple[str, ...]:
