@@ -233,7 +233,13 @@ def test_a_saved_fit_is_the_same(fit, tmp_path):
     labelled = again.with_units({"y": "mm"})
     assert labelled.design.axis_units.response == "mm"
     assert all(own.design.axis_units.response == "mm" for own in labelled.of_tables)
-    assert "completed_tables" not in pp.to_datatree(again).children
+    tree = pp.to_datatree(again, log_likelihood=False, posterior_predictive=False)
+    assert "completed_tables" not in tree.children
+    np.testing.assert_array_equal(tree["posterior"]["icc[g]"], fit.digest.draws["icc[g]"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # of priors, which were scaled to all tables
+        alone = pp.load_fit(fit.of_tables[1].save(tmp_path / "one.nc"))
+    xr.testing.assert_equal(alone.posterior, fit.of_tables[1].posterior)
 
 
 def test_some_draws_are_as_many_of_each_table(fit):

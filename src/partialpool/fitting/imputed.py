@@ -23,7 +23,7 @@ from partialpool.model.default_priors import PriorSet, resolve_priors
 from partialpool.progress import progress_line
 from partialpool.sampling.choose import choose_engine, weigh_engines
 from partialpool.sampling.engine import Engine, RawDraws
-from partialpool.sampling.pack import pack
+from partialpool.sampling.pack import COVARIANCES, pack
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 from partialpool.spec.keywords import explains_keywords
@@ -290,6 +290,8 @@ def _part(tree: xr.DataTree, number: int, chains: slice) -> xr.DataTree:
             own = tree[name].to_dataset().isel(chain=chains)
             groups[name] = own.assign_coords(chain=np.arange(own.sizes["chain"]))
     attrs = dict(tree.attrs)
+    if COVARIANCES in tree.children:
+        groups[COVARIANCES] = tree[COVARIANCES].to_dataset()
     if TABLES in tree.children:
         rows = tree[f"{TABLES}/{number}"]
         groups |= {name: rows[name].to_dataset() for name in _OF_A_TABLE}

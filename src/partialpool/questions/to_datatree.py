@@ -2,7 +2,6 @@
 
 import xarray as xr
 
-from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.imputed import TABLES
 from partialpool.fitting.summary import Digest
@@ -73,16 +72,17 @@ def to_datatree(
         drawn = prior_predictive_of(fit.design, fit.priors, seed=seed)
         groups |= {name: drawn[name].to_dataset() for name in ("prior", "prior_predictive")}
     if not effects:
-        for name in {"posterior", "prior"} & set(groups):
-            groups[name] = _parameters(fit.design, groups[name])
+        groups["posterior"] = _parameters(fit.digest, groups["posterior"])
+        if prior:
+            drawn_only = Digest(fit.design, xr.DataTree.from_dict({"posterior": groups["prior"]}))
+            groups["prior"] = _parameters(drawn_only, groups["prior"])
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = dict(fit.tree.attrs)
     return tree
 
 
-def _parameters(design: Design, draws: xr.Dataset) -> xr.Dataset:
+def _parameters(digest: Digest, draws: xr.Dataset) -> xr.Dataset:
     """Return every parameter except group effects, and every ICC, as a variable of its own."""
-    found = Digest(design, xr.DataTree.from_dict({"posterior": draws})).draws
     dims = ("chain", "draw")
-    variables = {name: (dims, values) for name, values in found.items()}
+    variables = {name: (dims, values) for name, values in digest.draws.items()}
     return xr.Dataset(variables, {dim: draws[dim] for dim in dims}, draws.attrs)
