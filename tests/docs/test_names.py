@@ -27,7 +27,7 @@ COMING = [DOCS / "coming" / f"{name}.md" for name in ("lme4", "brms", "bambi")]
 ROOTS = {"fit": pp.Fit, "m": pp.LikelihoodFit, "arviz": arviz, "numpy": numpy}
 COSTLY = {"fit", "load_fit", "report", "build_model", "prior_grid", "lrt"}
 """Functions whose calls are checked but not run."""
-STAND_INS = {"A", "grid", "pedigree", "full", "reduced", "other_table", "pymc"}
+STAND_INS = {"A", "tables", "grid", "pedigree", "full", "reduced", "other_table", "pymc"}
 """Objects that only the reader has: a matrix, a pedigree, models, tables."""
 
 

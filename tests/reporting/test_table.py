@@ -829,3 +829,43 @@ def test_a_page_fits_a_phone(sleep, slopes_and_intercepts, awkward_table, tmp_pa
         assert one["fetched"] == []
         assert one["hidden"] == 0
     assert not any(scrolls for one in seen[:4] for scrolls in one["scrollers"])
+
+
+@pytest.mark.parametrize(
+    ("formula", "rows"),
+    [
+        (
+            "y ~ x + unstr(visit, gr=id)",
+            {
+                "Residual sd, a": "sigma[a]",
+                "Residual sd, b": "sigma[b]",
+                "Residual correlation of a and b": "residual_corr[a, b]",
+            },
+        ),
+        (
+            "y ~ x + ar(week, gr=id)",
+            {"Residual sd": "sigma", "Residual correlation within id, week 2 apart": "residual_corr"},
+        ),
+        ("y ~ x + cosy(gr=id)", {"Residual sd": "sigma", "Residual correlation within id": "residual_corr"}),
+        ("y ~ x, sigma ~ 0 + visit", {"Residual sd, a": "sigma[a]", "Residual sd, b": "sigma[b]"}),
+    ],
+)
+def test_residual_sds_and_correlations_are_rows_and_series_are_counted(formula, rows):
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame(
+        {
+            "id": [f"p{k}" for k in np.repeat(np.arange(20), 2)],
+            "visit": np.tile(["a", "b"], 20),
+            "week": np.tile([1, 3], 20),
+            "x": rng.normal(size=40),
+            "y": rng.normal(size=40),
+        }
+    )
+    fit = pp.fit(formula, data, draws=100, seed=1, progressbar=False)
+    frame, found = pp.table(fit).frame, fit.digest.frame
+    for label, name in rows.items():
+        (row,) = [one for one in frame.to_dict("records") if one["label"] == label]
+        assert row["estimate"] == pytest.approx(found.loc[name, "mean"])
+    labels = frame["label"].tolist()
+    assert ("id" in labels) == ("gr=" in formula)
+    assert ("id 20 series" in str(fit)) == ("gr=" in formula)

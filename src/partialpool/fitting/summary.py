@@ -145,7 +145,10 @@ class Digest:
     def heading(self) -> dict[str, str]:
         """Formula, data, categories, engine and evidence, by name; lines that do not apply are left out."""
         design, run = self.design, RunRecord.of(self.tree)
-        sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.grouping)
+        levels = {f.name: f.how_many for f in design.grouping}
+        if design.residual is not None and design.residual.series is not None:
+            levels.setdefault(design.residual.series.stated.gr, f"{len(design.residual.series.labels)} series")
+        sizes = "; ".join(f"{name} {how_many}" for name, how_many in levels.items())
         dropped = design.n_given - design.n_rows
         sampler = f" ({run.sampler})" if run.sampler else ""
         sizes_of = self._posterior.sizes

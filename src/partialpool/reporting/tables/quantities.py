@@ -1,8 +1,8 @@
 """The rows of a table of models: what each fit has to say, and where it stands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -10,8 +10,9 @@ import xarray as xr
 
 from partialpool.design.column_parts import ColumnPart
 from partialpool.design.design import Design
+from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.fit import Fit
-from partialpool.names import BETA, corr_name, sd_name
+from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
 from partialpool.questions.icc import icc
 from partialpool.questions.variance_components import variance_components
 from partialpool.reporting.tables.labels import Labels, parts_by_name
@@ -118,9 +119,8 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
             term = f"cutpoints[{low}|{high}]"
             yield Quantity("cutpoints", term, labels.cutpoint(f"{low}|{high}", low, high), draws[term])
     yield from _random(fit, labels)
-    for factor in design.factors:
-        of = labels.factor(factor.name)
-        yield Quantity("sizes", f"levels[{factor.name}]", of, count=factor.n_levels, called=(factor.name,))
+    for name, count in ({f.name: f.n_levels for f in design.grouping} | _series(design)).items():
+        yield Quantity("sizes", f"levels[{name}]", labels.factor(name), count=count, called=(name,))
     yield Quantity("sizes", "rows", "Rows", count=design.n_rows)
     if design.response.trials is not None:
         yield Quantity("sizes", "trials", "Trials", count=int(design.response.trials.sum()))
@@ -218,8 +218,34 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
                     label = f"{of}, correlation of {named[a]} and {named[b]}{told}"
                     yield Quantity("random", term, label, draws[term], is_share=True, called=(factor.name, of))
     for name, _ in fit.spec.family_record.parameters:
-        if name in draws:
+        if name == SIGMA and fit.design.residual is not None:
+            yield from _residual(fit.design.residual, draws, labels)
+        elif name in draws:
             yield Quantity("random", name, labels.parameter(name), draws[name])
+
+
+def _residual(residual: ResidualRows, draws: Mapping[str, np.ndarray], labels: Labels) -> Iterator[Quantity]:
+    """Yield residual sds by stratum, and correlations of residuals."""
+    for name, stratum in zip(residual.sigma_names, residual.strata, strict=True):
+        of = f", {labels.plain(stratum)}" if stratum else ""
+        yield Quantity("random", name, f"{labels.parameter(SIGMA)}{of}", draws[name], called=(SIGMA,))
+    if residual.series is None:
+        return
+    series = residual.series
+    if RESIDUAL_CORRELATION in draws:
+        time = f", {labels.plain(series.stated.order or '')} {series.step:g} apart" if series.kind == "ar" else ""
+        label = f"Residual correlation within {labels.factor(series.stated.gr)}{time}"
+        yield Quantity("random", RESIDUAL_CORRELATION, label, draws[RESIDUAL_CORRELATION], is_share=True)
+    for early, late in combinations(series.visits, 2):
+        term = f"{RESIDUAL_CORRELATION}[{early}, {late}]"
+        label = f"Residual correlation of {labels.plain(str(early))} and {labels.plain(str(late))}"
+        yield Quantity("random", term, label, draws[term], is_share=True, called=(RESIDUAL_CORRELATION,))
+
+
+def _series(design: Design) -> dict[str, int]:
+    """Return the number of series of correlated residuals, by the column that names them."""
+    series = None if design.residual is None else design.residual.series
+    return {} if series is None else {series.stated.gr: len(series.labels)}
 
 
 def _iccs(fit: Fit, labels: Labels) -> Iterator[Quantity]:
