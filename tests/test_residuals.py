@@ -151,6 +151,25 @@ def test_a_new_series_has_no_residuals_to_go_by(fits):
     assert "response" not in pp.predict(fits["unstr"], table, kind="typical")
 
 
+@pytest.mark.parametrize("formula", ["y ~ x + cosy(gr=g)", "y ~ x + ar(t, gr=g)", "y ~ x + C(t) + unstr(t, gr=g)"])
+def test_predictions_for_the_population_do_not_depend_on_which_series_is_the_first(formula):
+    """A grid has no series: its new responses are of a new one, whatever the first series of the table has seen."""
+    table = trial()
+    fit = pp.fit(formula, table, **SETTINGS)
+    grid = pp.datagrid(fit, x=[0.0, 1.0])
+    assert "g" not in grid.columns
+    new, named = pp.predict(fit, grid, seed=1), grid.assign(g=table["g"].iloc[0], t=table["t"].max())
+    assert new.attrs["kind"] == "residuals: of a new g"
+    for kind in ("marginal", "typical"):
+        answer = pp.predict(fit, named if "t" not in grid.columns else named.assign(t=grid["t"]), kind=kind, seed=1)
+        np.testing.assert_allclose(answer["response"], new["response"])
+        assert answer.attrs["kind"] == "residuals: of a new g"
+    given = pp.predict(fit, named, seed=1)
+    assert given.attrs["kind"] == "residuals of a known g: given those observed at other times"
+    known = pp.predict(fit, table.head(3), kind="conditional", seed=1)
+    assert known.attrs["kind"] == given.attrs["kind"]
+
+
 @pytest.mark.parametrize("name", FORMULAS)
 def test_priors_are_drawn_and_their_densities_add_up(name, fits):
     fit = fits[name]

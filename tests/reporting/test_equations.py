@@ -111,3 +111,18 @@ def test_a_normal_distribution_has_an_sd_and_a_multivariate_one_a_covariance(for
         assert tuple(spread for distribution, spread in found if distribution == name)[: len(given)] == given
     in_math = "".join(lines_of(formula))
     assert ("Normal(0,sdg,Intercept)" in in_math) == ("MvNormal" not in spreads)
+
+
+@pytest.mark.parametrize(
+    ("formula", "line", "text"),
+    [
+        ("y ~ x + ar(t, gr=g)", "Corr(yi,yj)=ρ|ti−tj|/2withinoneg", "rho^(|t[i] - t[j]| / 2) within one g, 0 between"),
+        ("y ~ x + cosy(gr=g)", "Corr(yi,yj)=ρwithinoneg", "Corr(y[i], y[j] | eta) = rho within one g"),
+        ("y ~ x + unstr(t, gr=g)", "Corr(yi,yj)=Rti,tjwithinoneg", "= R[t[i], t[j]] within one g"),
+    ],
+)
+def test_correlated_residuals_are_an_equation(formula, line, text):
+    data = DATA | {"t": np.tile([1, 3, 5, 7], 6)}
+    assert line in lines_of(formula, data)
+    design = build_design(pp.ModelSpec.from_formula(formula), data)
+    assert text in describe_mathematics(design, resolve_priors(design))

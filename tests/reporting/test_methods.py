@@ -131,3 +131,14 @@ def test_a_page_is_no_other_kind_of_file(sleepstudy_fit, tmp_path, write, name):
     assert error.allowed == ".html or .htm"
     assert "pp.table" in error.do
     assert not list(tmp_path.iterdir())
+
+
+def test_correlated_residuals_have_words_for_readers():
+    table = pp.load_dataset("sleepstudy")
+    table = table[table["Days"] < 3].assign(day=table["Days"].map("day {}".format))
+    text = pp.methods(pp.fit("Reaction ~ day + unstr(day, gr=Subject)", table, seed=1, progressbar=False))
+    assert "The rows are of 18 such series, named by Subject." in text
+    assert "residual sd of day 0: HalfStudentT" in text
+    assert "residual correlations: LKJ(eta=2)" in text
+    assert "residual_corr" not in text
+    assert "sigma[" not in text

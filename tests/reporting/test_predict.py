@@ -238,3 +238,28 @@ def test_levels_have_means_where_the_population_has_none():
     (picture,) = section.pictures
     assert "Grey line" not in picture.caption
     assert any("inverse" in str(text) for text in section.prose)
+
+
+def test_categories_that_interact_with_a_predictor_have_a_colour_each():
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame(
+        {
+            "arm": np.tile(["a", "b"], 30),
+            "time": rng.uniform(0, 9, 60),
+            "z": rng.normal(size=60),
+            "g": np.arange(60) % 6,
+        }
+    )
+    data["y"] = rng.normal(size=60)
+    names = {"beta": [0.0, 1, 2, 3, 4], "sd_g": [1.0], "sigma": 1.0}
+    section = predict_section(Reported(fit_at("y ~ arm * time + z + (1 | g)", data, draws=None, **names)))
+    assert section.prose[0].endswith("Categories that interact with the predictor have a colour each.")
+    along_arm, along_time, along_z = section.pictures
+    assert "at time 0" not in along_arm.alt
+    assert "arm a" in along_time.alt
+    assert "arm b" in along_time.alt
+    assert "arm=" not in along_time.caption
+    assert "arm=a (first)" in along_z.caption
+    plain = predict_section(Reported(fit_at("y ~ arm + time + (1 | g)", data, beta=[0.0, 1, 2], sd_g=[1.0], sigma=1.0)))
+    assert "colour" not in plain.prose[0]
+    assert all("arm=a (first)" in picture.caption for picture in plain.pictures[1:])

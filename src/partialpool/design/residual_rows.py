@@ -167,22 +167,28 @@ class ResidualRows:
         return bool(self.strata[0])
 
     def of(self, frame: pd.DataFrame) -> "ResidualRows | None":
-        """Read new rows with the same strata, visits and unit of time; None where columns are lacking.
+        """Read new rows with the same strata, visits and unit of time.
+
+        None where columns of the strata are lacking; without columns of the series each row is one of a new series.
 
         Raises
         ------
         DataError
             A stratum or visit that the model has not seen.
         """
-        lacking = set(self.by) - set(frame)
-        if self.series is not None:
-            lacking |= set(self.series.stated.columns) - set(frame)
-        if lacking:
+        if set(self.by) - set(frame):
             return None
         names, codes = _combinations(frame, self.by)
         places = np.array([_place(self.by, name, self.strata) for name in names], np.int64)
-        series = None if self.series is None else self.series.of(frame)
+        named = self.series is not None and set(self.series.stated.columns) <= set(frame)
+        series = self.series.of(frame) if self.series is not None and named else None
         return replace(self, stratum=places[codes], series=series)
+
+    @property
+    def naming_columns(self) -> tuple[str, ...]:
+        """Columns that only say which rows are of one series, and when: they have no typical value."""
+        stated = () if self.series is None else self.series.stated.columns
+        return tuple(column for column in stated if column not in self.by)
 
     def take(self, index: np.ndarray) -> "ResidualRows":
         """Return some of the rows, by position."""

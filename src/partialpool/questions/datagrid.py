@@ -36,6 +36,7 @@ def datagrid(
     at, columns
         A value or a list of values by column; in a dictionary if a column's name is not a valid Python name. Grouping
         factors have no typical level: name levels for predictions of `kind="conditional"`; the other kinds need none.
+        Nor has the column of series of correlated residuals (`gr=`).
     by
         Categorical columns or grouping factors of the model: the grid is made for each of their combinations in the
         fit's rows; numbers that were not named are at their mean over the rows of that combination, and categories at
@@ -86,7 +87,9 @@ def datagrid(
     for name in _predictors(design, values):
         # With None at the end the list is never taken for a nested one.
         check_values(design, name, np.array([*values[name], None], dtype=object)[:-1])
-    read = design.spec.predictor_columns_with(())
+    series = () if design.residual is None else design.residual.naming_columns
+    unheld = set(series) - set(design.spec.expression_columns)
+    read = [name for name in design.spec.predictor_columns_with(()) if name not in unheld]
     composed = {factor.name: factor_columns(factor.name) for factor in design.grouping}
     chosen = [column for name in ([by] if isinstance(by, str) else by) for column in composed.get(name, (name,))]
     pieces = []

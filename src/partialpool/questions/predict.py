@@ -127,22 +127,43 @@ def predict(
     """
     check_new_levels(new_levels)
     kinds = _kinds(fit.design, _kinds_of_table(fit.design, data) if kind is None else kind)
-    return _of_rows(fit if draws is None else _thinned(fit, draws), data, kinds, new_levels, seed)
+    observed = not isinstance(kind, str) or kind == "conditional"
+    return _of_rows(fit if draws is None else _thinned(fit, draws), data, kinds, new_levels, seed, observed=observed)
 
 
 @over_tables
-def _of_rows(fit: Fit, data: Any, kinds: Mapping[str, Kind], new_levels: NewLevels, seed: int | None) -> xr.Dataset:
+def _of_rows(
+    fit: Fit, data: Any, kinds: Mapping[str, Kind], new_levels: NewLevels, seed: int | None, *, observed: bool
+) -> xr.Dataset:
+    """Predict rows; `observed` is whether residuals of a known series may be given those that were observed."""
     known = [name for name, how in kinds.items() if how == "conditional"]
     rows = (
         own_rows(fit.design).with_levels_of(known)
         if data is None
         else new_rows(fit.design, data, new_levels=new_levels, factors=known, responses=False)
     )
-    found = _predicted(fit, rows, [name for name, how in kinds.items() if how == "marginal"], seed)
-    return _labelled(fit, rows, found, kinds)
+    # Residuals are known where all group effects are those of the rows' own levels.
+    observed = observed and "marginal" not in kinds.values() and all(group.play_a_part for group in rows.groups)
+    marginal = [name for name, how in kinds.items() if how == "marginal"]
+    found = _predicted(fit, rows, marginal, seed, observed=observed)
+    said = _residuals_in_words(fit.design, rows, observed=observed)
+    return _labelled(fit, rows, found, kinds, said)
 
 
-def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None) -> dict[str, np.ndarray]:
+def _residuals_in_words(design: Design, rows: Rows, *, observed: bool) -> str:
+    """Say what correlated residuals of new responses are given; empty where residuals are independent."""
+    if design.residual is None or design.residual.series is None:
+        return ""
+    series = design.residual.series
+    new = None if rows.residual is None else rows.residual.series
+    if observed and new is not None and set(new.labels) & set(series.labels):
+        return f"residuals of a known {series.stated.gr}: given those observed at other times"
+    return f"residuals: of a new {series.stated.gr}"
+
+
+def _predicted(
+    fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None, *, observed: bool
+) -> dict[str, np.ndarray]:
     """Draw every variable, (draws, rows, ...), some draws at a time."""
     design, draws = fit.design, fit.stacked()
     total, n = len(next(iter(draws.values()))), len(rows.index)
@@ -157,8 +178,6 @@ def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None
     shapes = {"expectation": (total, n, categories) if categories > 1 else (total, n), "linear_predictor": (total, n)}
     shapes |= {} if lacking else {"response": (total, n)}
     found = {name: np.empty(shape) for name, shape in shapes.items()}
-    # Residuals are known where all group effects are those of the rows' own levels.
-    conditional = not marginal and all(group.play_a_part for group in rows.groups)
     # One stream for all pieces, and independent streams for effects and responses.
     effects, integrated, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(3))
     at = 0
@@ -172,7 +191,7 @@ def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None
             continue
         if spread is not None:
             eta = eta + np.sqrt(spread) * integrated.standard_normal(eta.shape)
-        found["response"][place] = draw_each(design, rows, eta, some, seed=responses, conditional=conditional)
+        found["response"][place] = draw_each(design, rows, eta, some, seed=responses, conditional=observed)
     return found
 
 
@@ -200,14 +219,10 @@ def _lacking(design: Design, rows: Rows) -> str:
     if design.spec.precision and rows.precision is None:
         return f"precisions of the residual variance, column {design.spec.precision!r}"
     if design.residual is not None and rows.residual is None:
-        return f"columns of the residuals, {', '.join([*design.residual.by, *_of_series(design)])}"
+        return f"columns of the residual sds, {', '.join(design.residual.by)}"
     if design.spec.response_term.trials and rows.trials is None:
         return f"numbers of trials, {design.spec.response_term.trials}"
     return ""
-
-
-def _of_series(design: Design) -> tuple[str, ...]:
-    return () if design.spec.residual is None else design.spec.residual.columns
 
 
 def _kinds_of_table(design: Design, data: Any) -> dict[str, Kind]:
@@ -242,7 +257,9 @@ def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
     return {name: given.get(name, "conditional") for name in names}
 
 
-def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapping[str, Kind]) -> xr.Dataset:
+def _labelled(
+    fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapping[str, Kind], residuals: str
+) -> xr.Dataset:
     posterior = fit.posterior
     lead = (posterior.sizes["chain"], posterior.sizes["draw"])
     dims = ("chain", "draw", OBS)
@@ -266,8 +283,10 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     by_kind: dict[Kind, list[str]] = {}
     for name, how in kinds.items():
         by_kind.setdefault(how, []).append(name)
+    said = [residuals] if residuals else []
     attrs = {
-        "kind": "; ".join(f"{', '.join(names)}: {_MEANING[how]}" for how, names in by_kind.items()) or "no groups",
+        "kind": "; ".join([*(f"{', '.join(names)}: {_MEANING[how]}" for how, names in by_kind.items()), *said])
+        or "no groups",
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "expectation": mean_in_words(fit.design),

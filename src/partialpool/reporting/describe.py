@@ -4,6 +4,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.residual_rows import Series
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.spec.model import ModelSpec
@@ -73,6 +74,8 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     terms += [f"{offset}[i]" for offset in spec.offsets]
     terms += [term for factor in design.factors for term in _predictor_terms(factor)]
     lines = [f"{left:<{width}} ~ {distribution}", f"{'eta[i]':<{width}} = {' + '.join(terms) or '0'}"]
+    if design.residual is not None and design.residual.series is not None:
+        lines.append(_correlation_line(design.response.name, design.residual.series))
     lines += [_covariance_line(factor) for factor in design.factors]
     if priors.together:
         stated = priors[BETA].arguments
@@ -92,6 +95,18 @@ def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTabl
         rows.append((factor.name, str(factor.n_levels), f"{counts[0]}", f"{middle}", f"{counts[-1]}"))
     heads = ("factor", "levels", "rows per level: least", "middle", "most")
     return TextTable(heads, tuple(rows), title=f"Data: {design.n_rows} rows"), priors.table
+
+
+def _correlation_line(response: str, series: Series) -> str:
+    """Write the correlation of two responses of one series, given the group effects."""
+    order = series.stated.order
+    step = "" if series.step == 1 else f" / {series.step:g}"
+    value = {
+        "ar": f"rho^(|{order}[i] - {order}[j]|{step})",
+        "cosy": "rho",
+        "unstr": f"R[{order}[i], {order}[j]]",
+    }[series.kind]
+    return f"Corr({response}[i], {response}[j] | eta) = {value} within one {series.stated.gr}, 0 between"
 
 
 def _distribution(spec: ModelSpec) -> str:

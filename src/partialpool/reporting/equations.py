@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.residual_rows import Series
 from partialpool.families.link import Link
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
@@ -52,7 +53,10 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     True
     """
     text = describe_mathematics(design, priors)
-    lines = [_response(design), *_predictor(design), *(line for f in design.factors for line in _effects(f))]
+    lines = [_response(design), *_predictor(design)]
+    if design.residual is not None and design.residual.series is not None:
+        lines += _correlation(design.response.name, design.residual.series)
+    lines += [line for f in design.factors for line in _effects(f)]
     lines += _joint_prior(design, priors)
     return Equations(write_math(table(lines), alternative=text), text)
 
@@ -99,6 +103,23 @@ def _predictor(design: Design) -> Iterator[_Line]:
             left, relation, right = row(), row(), []
         right += [operator("+", form="infix"), term] if k else [term]
     yield left, relation, row(*right)
+
+
+def _correlation(response: str, series: Series) -> Iterator[_Line]:
+    """Write the correlation of two responses of one series, given the group effects: rho, its power, or a matrix."""
+    order, comma, bar = word(series.stated.order or ""), operator(","), operator("|")
+    first, second = (subscript(order, identifier(letter)) for letter in "ij")
+    pair = (subscript(word(response), identifier(letter)) for letter in "ij")
+    rho = identifier("ρ")
+    if series.kind == "unstr":
+        value = subscript(identifier("R"), row(first, comma, second))
+    elif series.kind == "ar":
+        step = () if series.step == 1 else (operator("/"), word(f"{series.step:g}"))
+        value = superscript(rho, row(bar, first, operator("−"), second, bar, *step))
+    else:
+        value = rho
+    left = applied(word("Corr"), *pair)
+    yield left, operator("="), row(value, word(f" within one {series.stated.gr}"))
 
 
 def _effects(factor: FactorEffects) -> Iterator[_Line]:

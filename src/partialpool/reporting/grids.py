@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import xarray as xr
@@ -11,9 +11,14 @@ from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, hold, is_number, numbers_among, range_of, read_columns
 from partialpool.design.labels import coordinate_of
 from partialpool.reporting.names_shown import NamesShown
+from partialpool.reporting.tables.labels import parts_by_name
 from partialpool.reporting.wording import offset_held, others_held
+from partialpool.spec.expression import columns_of
 
-__all__ = ["Grid", "held_in", "predictor_grids", "slope_grids"]
+__all__ = ["Grid", "held_in", "interacting_category", "predictor_grids", "slope_grids"]
+
+_MOST_COLOURS: Final = 6
+"""Most categories of an interacting predictor that are drawn in colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +80,24 @@ def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
         for column in read[:most]
         for values in [() if is_number(design, column) else categories_of(design, column)]
     ]
+
+
+def interacting_category(design: Design, column: str) -> str | None:
+    """Return the predictor whose categories a figure along a column shows in colours: the first that interacts with it.
+
+    None where there is none, where it has many categories, and for ordered responses, where colours are grades.
+    """
+    if not design.spec.family_record.has_mean:
+        return None
+    parts_of = parts_by_name(design)
+    for parts in (parts_of.get(name, ()) for name in design.common.names):
+        if len(parts) != 2:
+            continue
+        for mine, other in (parts, parts[::-1]):
+            is_mine = column in ({mine.column} if mine.column else columns_of(mine.text))
+            if is_mine and other.column and len(categories_of(design, other.column)) <= _MOST_COLOURS:
+                return other.column
+    return None
 
 
 def _first_categories(design: Design) -> dict[str, list[Any]]:

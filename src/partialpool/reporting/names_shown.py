@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
+from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.units import UNITS, Units
 from partialpool.fitting.convergence import Finding
 from partialpool.model.default_priors import PriorSet
@@ -24,6 +25,7 @@ from partialpool.names import (
     FAMILY_PARAMETERS,
     ICC,
     INTERCEPT,
+    RESIDUAL_CORRELATION,
     SIGMA,
     TOTAL_SD,
     b_name,
@@ -85,7 +87,7 @@ class NamesShown:
         return text if self.labels is None else self.labels.expression(text)
 
     def category(self, name: str) -> str:
-        """Name a category of an ordered response."""
+        """Name a category: of an ordered response, a stratum, a visit."""
         return name if self.labels is None else self.labels.plain(name)
 
     def coefficient(self, name: str) -> str:
@@ -291,6 +293,20 @@ class NamesShown:
         for name, _ in design.spec.family_record.parameters:
             whole = "residual sd" if name == SIGMA else FAMILY_PARAMETERS[name]
             yield name, labels.plain(name) if name in labels.given else whole
+        if design.residual is not None:
+            yield from self._of_residuals(design.residual)
+
+    def _of_residuals(self, residual: ResidualRows) -> Iterator[tuple[str, str]]:
+        """Name residual sds by stratum, and correlations of residuals."""
+        for name, stratum in zip(residual.sigma_names, residual.strata, strict=True):
+            if stratum:
+                yield name, f"residual sd of {self.category(stratum)}"
+        if residual.series is None:
+            return
+        yield RESIDUAL_CORRELATION, f"residual correlation{'s' if residual.series.visits else ''}"
+        for early, late in combinations(map(str, residual.series.visits), 2):
+            both = f"{self.category(early)} and {self.category(late)}"
+            yield f"{RESIDUAL_CORRELATION}[{early}, {late}]", f"residual correlation of {both}"
 
     @cached_property
     def _terms(self) -> Mapping[str, str]:

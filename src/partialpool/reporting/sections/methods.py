@@ -59,6 +59,9 @@ def _model(reported: Reported) -> Iterator[str]:
     if spec.precision:
         yield f"The residual variance of a row is sigma squared divided by {names.expression(spec.precision)}."
     yield from spec.residual_in_words
+    if design.residual is not None and design.residual.series is not None:
+        series = design.residual.series
+        yield f"The rows are of {len(series.labels)} such series, named by {names.column(series.stated.gr)}."
     if spec.frequency:
         yield f"Each row of the table stands for as many equal rows as {names.expression(spec.frequency)} says."
     if spec.offsets:

@@ -1,17 +1,19 @@
 """Predictions along each predictor, or of the mean where there is none; average effects."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import xarray as xr
 
+from partialpool.design.held import categories_of
 from partialpool.design.labels import coordinate_of
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.predict import plot_predictions
 from partialpool.plots.style import figure_image
 from partialpool.questions.datagrid import datagrid
 from partialpool.questions.predict import predict
-from partialpool.reporting.grids import Grid, held_in, predictor_grids
+from partialpool.reporting.grids import Grid, held_in, interacting_category, predictor_grids
 from partialpool.reporting.interval_cells import interval_cells
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.reported import SEED, Reported
@@ -42,7 +44,10 @@ def _along_predictors(reported: Reported, grids: list[Grid]) -> Section:
     )
     whom = f" for {reported.anyone}" if reported.anyone else ""
     others = "; other predictors are fixed" if len(reported.fit.spec.expression_columns) > 1 else ""
-    prose = f"Predictions along each predictor{whom}{others}."
+    design = reported.fit.design
+    coloured = any(interacting_category(design, grid.column) is not None for grid in grids)
+    colours = ". Categories that interact with the predictor have a colour each" if coloured else ""
+    prose = f"Predictions along each predictor{whom}{others}{colours}."
     return Section(prose=(prose, *refused), pictures=pictures)
 
 
@@ -77,27 +82,41 @@ def _table(reported: Reported) -> TextTable:
 
 def _picture(reported: Reported, grid: Grid) -> Picture:
     fit = reported.fit
-    rows = datagrid(fit, grid.at)
+    partner = interacting_category(fit.design, grid.column)
+    coloured = {} if partner is None else {partner: categories_of(fit.design, partner)}
+    rows = datagrid(fit, {**grid.at, **coloured})
     answer = predict(fit, rows, kind="marginal", seed=SEED)
     column, units = reported.names.column(grid.column), fit.design.axis_units
     figure = plot_predictions(
         reported.names.relabelled(answer),
         column,
+        by=None if partner is None else reported.names.column(partner),
         unit=units.response,
         xunit=units.of(grid.column),
         prob=reported.prob,
     )
-    places = answer[coordinate_of(answer, grid.column)].to_numpy()
-    ends = dict.fromkeys((0, len(places) - 1))
     point = common_point(answer["expectation"])
     said = [
-        _said(reported, answer.isel(obs=at)["expectation"], f"at {column} {_place(places[at])}", point) for at in ends
+        _said(reported, answer.isel(obs=at)["expectation"], where, point)
+        for at, where in _ends(reported, answer, grid.column, partner)
     ]
     shown = "" if point.kind == "mean" else f": {point.name}"
     bands = f"Mean (line or circle{shown}) with its {reported.percent} interval{_responses(reported, answer)}."
-    caption = f"{bands}{others_held(held_in(reported.names, rows, leave_out=[grid.column]))}{offset_held(answer)}"
+    held = held_in(reported.names, rows, leave_out=[grid.column, *coloured])
+    caption = f"{bands}{others_held(held)}{offset_held(answer)}"
     alt = f"{reported.names.quantity}: {'; '.join(said)}."
     return Picture(figure_image(figure, widest=PHONE), alt, caption)
+
+
+def _ends(reported: Reported, answer: xr.Dataset, column: str, partner: str | None) -> Iterator[tuple[int, str]]:
+    """Yield the first and the last row of each curve, and where they are, in words."""
+    places = answer[coordinate_of(answer, column)].to_numpy()
+    curves = np.zeros(len(places)) if partner is None else answer[coordinate_of(answer, partner)].to_numpy()
+    for curve in dict.fromkeys(curves.tolist()):
+        rows = np.flatnonzero(curves == curve)
+        of = "" if partner is None else f", {reported.names.column(partner)} {_place(curve)}"
+        for at in dict.fromkeys((int(rows[0]), int(rows[-1]))):
+            yield at, f"at {reported.names.column(column)} {_place(places[at])}{of}"
 
 
 def _place(value: object) -> str:
