@@ -13,6 +13,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT, SIGMA
 from partialpool.plots.style import printable
 from partialpool.spec.expression import columns_of
+from partialpool.spec.members import is_membership
 from partialpool.spec.terms import factor_columns
 from partialpool.spec.whitelist import CODING
 
@@ -60,8 +61,15 @@ class Labels:
         return one_line(self.given.get(name, name))
 
     def factor(self, name: str) -> str:
-        """Label a grouping factor; for a combination of columns, the label of each."""
-        return self.plain(name) if name in self.given else ":".join(map(self.plain, factor_columns(name)))
+        """Label a grouping factor; for a combination of columns, or for columns of members, the label of each.
+
+        Examples
+        --------
+        >>> Labels({}).factor("batch:cask"), Labels({"school1": "First school"}).factor("mm(school1+school2)")
+        ('batch:cask', 'First school and school2')
+        """
+        between = " and " if is_membership(name) else ":"
+        return self.plain(name) if name in self.given else between.join(map(self.plain, factor_columns(name)))
 
     def parameter(self, name: str) -> str:
         """Label a parameter of the family.
