@@ -201,9 +201,15 @@ def test_by_is_a_fit_of_each_category_if_nothing_is_shared():
 
 def test_a_summary_shows_each_parameter_once():
     fit = pp.fit("y ~ x + ar1(0 + visit | g)", panel(), **SETTINGS)
-    text = str(fit)
-    assert text.count("corr(") == 1
-    assert "visit[v1]" not in text.split("Fixed effects", maxsplit=1)[0].replace("corr(visit[v0], visit[v1])", "")
+    text = str(fit).split("Fixed effects", maxsplit=1)[0]
+    assert text.count("corr(neighbouring effects)") == text.count("corr(") == 1
+    assert text.count("each effect") == 1
+    assert "visit[v" not in text  # which category is the first does not matter
+    labels = pp.table(fit).frame["label"].tolist()
+    assert {"g, sd of each effect", "g, correlation of neighbouring effects"} <= set(labels)
+    assert "sd of each effect over g: HalfStudentT" in pp.methods(fit)
+    equal = pp.fit("y ~ x + cs(0 + visit | g)", panel(), **SETTINGS)
+    assert "corr(any two effects)" in str(equal)
     assert pp.maximum_likelihood("y ~ x + ar1(0 + visit | g)", panel()).n_parameters == 2 + 2 + 1
 
 

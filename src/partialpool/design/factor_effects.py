@@ -5,6 +5,7 @@ contribution of its effects there. Only this module, and the code that prepares 
 coded by one level each.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +105,22 @@ class FactorEffects:
     def sharing(self, effect: int) -> list[int]:
         """Positions of the effects that share the sd of an effect, that effect among them."""
         return [at for at, first in enumerate(self.structure.sd_of) if first == self.structure.sd_of[effect]]
+
+    def sd_in_words(self, effect: int, names: Sequence[str]) -> str:
+        """Say of which effects the sd of one is, given what effects are called: `Days`, or `each effect`."""
+        sharing = self.sharing(effect)
+        if len(sharing) == 1:
+            return names[effect]
+        if len(sharing) == len(names):
+            return "each effect"
+        return f"each of {names[sharing[0]]} {'and' if len(sharing) == 2 else 'to'} {names[sharing[-1]]}"
+
+    def pair_in_words(self, pair: tuple[int, int], names: Sequence[str], *, between: str = ", ") -> str:
+        """Say of which effects a correlation is, given what effects are called: `Intercept, Days`, or `any two`."""
+        first, second = pair
+        if not self.structure.has_one_correlation or sum(len(block) > 1 for block in self.blocks) > 1:
+            return f"{names[first]}{between}{names[second]}"
+        return "any two effects" if self.structure.kind == "cs" else "neighbouring effects"
 
     @property
     def parameter_pairs(self) -> list[tuple[int, int]]:

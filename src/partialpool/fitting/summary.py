@@ -345,12 +345,12 @@ def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) ->
     own = factor.structure.own_sds
     if factor.is_smooth:
         return [_Line((name, "departures"), sd_name(name), sd[..., 0])]
-    lines = [_Line((name, effects[i]), f"{sd_name(name)}[{effects[i]}]", sd[..., i]) for i in own]
+    lines = [_Line((name, factor.sd_in_words(i, effects)), f"{sd_name(name)}[{effects[i]}]", sd[..., i]) for i in own]
     if corr is None:
         return lines
     return lines + [
         _Line(
-            (name, f"corr({effects[i]}, {effects[j]})"),
+            (name, f"corr({factor.pair_in_words((i, j), effects)})"),
             f"{corr_name(name)}[{effects[i]}, {effects[j]}]",
             corr[..., i, j],
         )

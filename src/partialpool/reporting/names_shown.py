@@ -282,8 +282,9 @@ class NamesShown:
             yield corr_name(name), f"correlations over {of}"
             yield share_name(name), f"share of {of}"
             yield f"{ICC}[{name}]", f"ICC of {of}"
-            for a in factor.names:
-                yield f"{sd_name(name)}[{a}]", f"sd of {self.coefficient(a)} over {of}"
+            effects = [self.coefficient(a) for a in factor.names]
+            for k, a in enumerate(factor.names):
+                yield f"{sd_name(name)}[{a}]", f"sd of {factor.sd_in_words(k, effects)} over {of}"
                 yield f"{share_name(name)}[{a}]", f"share of {self.coefficient(a)} over {of}"
                 for b in factor.names:
                     both = f"{self.coefficient(a)} and {self.coefficient(b)}"

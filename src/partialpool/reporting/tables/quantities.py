@@ -205,17 +205,15 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     draws, parts = fit.digest.draws, parts_by_name(fit.design)
     for factor in fit.design.factors:
         of, sd, corr = labels.factor(factor.name), sd_name(factor.name), corr_name(factor.name)
-        named = {effect: labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names}
-        pairs = factor.parameter_pairs
+        named = [labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names]
         for place, told in (("", ""), ("_at_means", ", at the means")):
-            for effect in factor.names:
+            for k, effect in enumerate(factor.names):
                 if (term := f"{sd}{place}[{effect}]") in draws:
-                    yield Quantity(
-                        "random", term, f"{of}, sd of {named[effect]}{told}", draws[term], called=(factor.name, of)
-                    )
-            for a, b in ((factor.names[i], factor.names[j]) for i, j in pairs):
-                if (term := f"{corr}{place}[{a}, {b}]") in draws:
-                    label = f"{of}, correlation of {named[a]} and {named[b]}{told}"
+                    label = f"{of}, sd of {factor.sd_in_words(k, named)}{told}"
+                    yield Quantity("random", term, label, draws[term], called=(factor.name, of))
+            for i, j in factor.parameter_pairs:
+                if (term := f"{corr}{place}[{factor.names[i]}, {factor.names[j]}]") in draws:
+                    label = f"{of}, correlation of {factor.pair_in_words((i, j), named, between=' and ')}{told}"
                     yield Quantity("random", term, label, draws[term], is_share=True, called=(factor.name, of))
     for name, _ in fit.spec.family_record.parameters:
         if name == SIGMA and fit.design.residual is not None:
