@@ -25,6 +25,7 @@ from benchmarks.sections import (
     insteval,
     levels,
     lme4,
+    parts,
     rows,
     stan,
     visits,
@@ -32,7 +33,21 @@ from benchmarks.sections import (
 
 SECTIONS: list[Section] = [
     module.SECTION
-    for module in (bambi, lme4, glmer, stan, choices, visits, growth, call, engine_choice, insteval, rows, levels)
+    for module in (
+        bambi,
+        lme4,
+        glmer,
+        stan,
+        choices,
+        visits,
+        parts,
+        growth,
+        call,
+        engine_choice,
+        insteval,
+        rows,
+        levels,
+    )
 ]
 NAMES = [section.name for section in SECTIONS]
 
