@@ -1,7 +1,7 @@
 """partialpool's side of the comparison of correlated residuals: fits of one case in one process.
 
-Request: case, draws, seeds (one fit each, after one that is not timed). Answer: log_likelihood, runs, each with seconds
-and draws, and the draws of the last run by_response, named as in brms where there is one response for each visit.
+Request: case, draws, seeds (one fit each, after one that is not timed). Answer: log_likelihood, runs, each with seconds,
+stages and draws, and the draws of the last run by_response, named as in brms where there is one response for each visit.
 """
 
 import json
@@ -56,7 +56,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         fit = pp.fit(case.formula, table, draws=request["draws"], seed=seed, progressbar=False)
         seconds = time.perf_counter() - started
         draws = {name: values.tolist() for name, values in parameters(fit).items()}
-        runs.append({"seconds": seconds, "draws": draws})
+        stages = json.loads(fit.tree.attrs["run"])["stages"]
+        runs.append({"seconds": seconds, "stages": stages, "draws": draws})
     named = by_response(fit) if case.name == BRMS_CASE else {}
     answer = {"runs": runs, "by_response": {name: values.tolist() for name, values in named.items()}}
     return answer | {"log_likelihood": pp.maximum_likelihood(case.formula, table).log_likelihood}

@@ -6,6 +6,7 @@ that a single section can be measured again.
 
 import argparse
 import json
+import os
 import time
 import traceback
 from pathlib import Path
@@ -54,12 +55,13 @@ NAMES = [section.name for section in SECTIONS]
 
 def run_section(section: Section, settings: Settings) -> dict[str, Any]:
     """Measure one section, and record date, machine and result."""
-    started = time.perf_counter()
+    started, (load, _, _) = time.perf_counter(), os.getloadavg()
     result = section.measure(settings)
     return {
         "date": time.strftime("%Y-%m-%d"),
         "minutes": round((time.perf_counter() - started) / 60, 1),
         "repeats": settings.repeats,
+        "load_before": round(load, 1),
         "machine": describe(),
         "result": result,
     }

@@ -34,7 +34,10 @@ def measure(settings: Settings) -> Result:
             result["missing"]["brms" if name == BRMS_CASE else "nlme"] = str(reason)
         say(f"{name}: ours")
         ours = ask_python("ours_visits", {"case": name, "draws": DRAWS, "seeds": settings.seeds})
-        found["ours"] = rates(ours["runs"]) | {"log_likelihood": ours["log_likelihood"]}
+        found["ours"] = rates(ours["runs"]) | {
+            "log_likelihood": ours["log_likelihood"],
+            "stages": ours["runs"][-1]["stages"] | {"whole": ours["runs"][-1]["seconds"]},
+        }
         theirs = found.get("brms", {}).pop("draws", None)
         if theirs:
             found["gap"] = largest_gap(ours["by_response"], theirs)
@@ -121,6 +124,7 @@ def lines(result: Result) -> list[str]:
             f"brms: {BRMS_CHAINS} chains of {BRMS_DRAWS} draws after as many warm-up draws; its time does not include",
             "compilation. ESS is the smallest over fixed effects, sds and correlations.",
             *_agreement(models[BRMS_CASE]),
+            *_shares(models[BRMS_CASE]["ours"].get("stages")),
         ),
         *table(["data, program", "time", "ESS", "ESS/s", "ours / brms"], draws),
     ]
@@ -140,6 +144,15 @@ def _agreement(found: dict[str, Any]) -> list[str]:
             "all of its draws would be worth if they were independent and had been ready at that moment.",
         ]
     return []
+
+
+def _shares(stages: dict[str, float] | None) -> list[str]:
+    """Say which parts of our time the stages of the trial's last run took."""
+    if not stages:
+        return []
+    shares = {name: value / stages["whole"] for name, value in stages.items() if name != "whole"}
+    rest = 1 - sum(shares.values())
+    return ["Our time:", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + f", the rest {rest:.0%}."]
 
 
 def _rate_ratio(found: dict[str, Any]) -> str:
