@@ -1,7 +1,8 @@
 """partialpool's side of the comparison of correlated residuals: fits of one case in one process.
 
-Request: case, draws, seeds (one fit each, after one that is not timed). Answer: log_likelihood, runs, each with seconds,
-stages and draws, and the draws of the last run by_response, named as in brms where there is one response for each visit.
+Request: case, draws, seeds (one fit each, after one that is not timed). Answer: log_likelihood; runs, each with
+seconds, stages and draws; by_response, the draws of the last run, named as in brms where there is one response for each
+visit.
 """
 
 import json
