@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 HERE = Path(__file__).parent
@@ -38,6 +39,23 @@ def packaged(name: str) -> Callable[[], pd.DataFrame]:
 def _exam() -> pd.DataFrame:
     path = HERE.parent / "tests" / "reference" / "exam.csv"
     return pd.read_csv(path, usecols=["school", "normexam", "standLRT"])
+
+
+def _schools() -> pd.DataFrame:
+    """Simulate 20,000 pupils, each in two of 500 schools; for one in 500 both are the same."""
+    rng = np.random.default_rng(SEED)
+    pupils, schools = 20_000, 500
+    effect, x = rng.normal(0, 1.5, schools), rng.normal(size=pupils)
+    first, second = rng.integers(0, schools, (2, pupils))
+    y = 3 + 0.5 * x + (effect[first] + effect[second]) / 2 + rng.normal(0, 2, pupils)
+    return pd.DataFrame({"school1": first, "school2": second, "x": x, "y": y})
+
+
+def _curve() -> pd.DataFrame:
+    """Simulate 10,000 rows along a curve."""
+    rng = np.random.default_rng(SEED)
+    x = rng.uniform(0, 10, 10_000)
+    return pd.DataFrame({"x": x, "y": np.sin(x) + 0.2 * x + rng.normal(0, 0.5, len(x))})
 
 
 CASES = {
@@ -77,6 +95,8 @@ CASES = {
             ("plate", "sample"),
             packaged("penicillin"),
         ),
+        Case("schools", "y ~ x + (1 | mm(school1, school2))", ("school1", "school2"), _schools),
+        Case("curve", "y ~ s(x, k=10)", (), _curve),
     )
 }
 THREE = ("sleepstudy", "exam", "radon")

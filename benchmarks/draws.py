@@ -18,6 +18,20 @@ def smallest_bulk_ess(draws: Mapping[str, Any]) -> tuple[float, str]:
     return sizes[worst], worst
 
 
+def largest_gap(draws: Mapping[str, Any], others: Mapping[str, Any]) -> tuple[float, str]:
+    """Return the largest difference of posterior means in combined Monte Carlo standard errors, and its quantity.
+
+    Of the quantities that both have, each (chains, draws).
+    """
+    gaps = {}
+    for name in draws.keys() & others.keys():
+        one, other = np.asarray(draws[name], float), np.asarray(others[name], float)
+        error = np.hypot(float(az.mcse(one)), float(az.mcse(other)))
+        gaps[name] = float(abs(one.mean() - other.mean()) / error)
+    worst = max(gaps, key=lambda name: gaps[name])
+    return gaps[worst], worst
+
+
 def best_rate(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Summarise runs of one program on one model by the run with the most effective draws per second."""
     each = [rates([run]) for run in runs]

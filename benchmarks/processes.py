@@ -26,34 +26,59 @@ class RanOut(Exception):
     """A program exceeded its limit of processor time."""
 
 
+class OutOfTime(RuntimeError):
+    """A program was stopped: what it had answered until then, and the seconds since that."""
+
+    def __init__(self, text: str, answer: dict[str, Any], seconds: float) -> None:
+        super().__init__(text)
+        self.answer, self.seconds = answer, seconds
+
+
 def say(text: str) -> None:
     """Report progress."""
     print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
 
 
-def ask(command: Sequence[str], request: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run a program on a request and return its answer, with the seconds its process took as `process_seconds`."""
+def ask(
+    command: Sequence[str],
+    request: Mapping[str, Any],
+    *,
+    env: Mapping[str, str] | None = None,
+    patience: float = PATIENCE,
+) -> dict[str, Any]:
+    """Run a program on a request and return its answer, with the seconds its process took as `process_seconds`.
+
+    After `patience` seconds the program is stopped, with the processes that it started: OutOfTime.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         question, answer = Path(folder, "request.json"), Path(folder, "answer.json")
         question.write_text(json.dumps(dict(request)))
         started = time.perf_counter()
+        program = subprocess.Popen(
+            [*command, str(question), str(answer)],
+            cwd=HERE.parent,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                [*command, str(question), str(answer)],
-                cwd=HERE.parent,
-                env={**os.environ, **(env or {})},
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RuntimeError(f"{command[-1]} was stopped after {PATIENCE} s") from error
+            complaint = program.communicate(timeout=patience)[1]
+        except BaseException as error:
+            os.killpg(program.pid, signal.SIGKILL)
+            program.communicate()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            written = answer.exists()
+            since = time.time() - answer.stat().st_mtime if written else patience
+            text = f"{command[-1]} was stopped after {patience:.0f} s"
+            raise OutOfTime(text, json.loads(answer.read_text()) if written else {}, since) from error
         seconds = time.perf_counter() - started
-        if done.returncode == -signal.SIGXCPU:
+        if program.returncode == -signal.SIGXCPU:
             raise RanOut(command[-1])
-        if done.returncode != 0 or not answer.exists():
-            raise RuntimeError(f"{command[-1]} ended with code {done.returncode}\n{done.stderr[-3000:]}")
+        if program.returncode != 0 or not answer.exists():
+            raise RuntimeError(f"{command[-1]} ended with code {program.returncode}\n{complaint[-3000:]}")
         return {**json.loads(answer.read_text()), "process_seconds": seconds}
 
 
@@ -62,12 +87,14 @@ def ask_python(module: str, request: Mapping[str, Any], *, env: Mapping[str, str
     return ask([sys.executable, "-m", f"benchmarks.{module}"], request, env=env)
 
 
-def ask_r(script: str, packages: Sequence[str], request: Mapping[str, Any]) -> dict[str, Any]:
+def ask_r(
+    script: str, packages: Sequence[str], request: Mapping[str, Any], *, patience: float = PATIENCE
+) -> dict[str, Any]:
     """Run an R script on a request; raise NotMeasured where R or one of the packages is missing."""
     for package in packages:
         if not _r_has(package):
             raise NotMeasured(f"{package} is not installed in R" if shutil.which("Rscript") else "R is not installed")
-    return ask(["Rscript", "--vanilla", str(HERE / "peers" / script)], request)
+    return ask(["Rscript", "--vanilla", str(HERE / "peers" / script)], request, patience=patience)
 
 
 @cache

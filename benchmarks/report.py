@@ -8,6 +8,8 @@ from benchmarks.section import Section, Target
 from benchmarks.stages import stage_lines
 from benchmarks.tables import paragraph, table
 
+BUSY = 1.5
+"""Programs that ran before a section was measured, above which the report says so; this one is among them."""
 MET = {True: "met", False: "**not met**", None: "not measured"}
 
 
@@ -39,7 +41,11 @@ def write_report(sections: list[Section], records: dict[str, Any], folder: Path)
 
 
 def _when(record: dict[str, Any]) -> str:
-    return f"Measured {record['date']}; repetitions: {record['repeats']} unless stated otherwise."
+    when = f"Measured {record['date']}; repetitions: {record['repeats']} unless stated otherwise."
+    load = record.get("load_before", 0)
+    if load <= BUSY:
+        return when
+    return f"{when} **The machine had other work** (load {load}): times are too long, and ratios less precise."
 
 
 def _machine_lines(sections: list[Section], records: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ that a single section can be measured again.
 
 import argparse
 import json
+import os
 import time
 import traceback
 from pathlib import Path
@@ -25,6 +26,7 @@ from benchmarks.sections import (
     insteval,
     levels,
     lme4,
+    parts,
     rows,
     stan,
     visits,
@@ -32,19 +34,34 @@ from benchmarks.sections import (
 
 SECTIONS: list[Section] = [
     module.SECTION
-    for module in (bambi, lme4, glmer, stan, choices, visits, growth, call, engine_choice, insteval, rows, levels)
+    for module in (
+        bambi,
+        lme4,
+        glmer,
+        stan,
+        choices,
+        visits,
+        parts,
+        growth,
+        call,
+        engine_choice,
+        insteval,
+        rows,
+        levels,
+    )
 ]
 NAMES = [section.name for section in SECTIONS]
 
 
 def run_section(section: Section, settings: Settings) -> dict[str, Any]:
     """Measure one section, and record date, machine and result."""
-    started = time.perf_counter()
+    started, (load, _, _) = time.perf_counter(), os.getloadavg()
     result = section.measure(settings)
     return {
         "date": time.strftime("%Y-%m-%d"),
         "minutes": round((time.perf_counter() - started) / 60, 1),
         "repeats": settings.repeats,
+        "load_before": round(load, 1),
         "machine": describe(),
         "result": result,
     }

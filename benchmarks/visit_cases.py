@@ -16,6 +16,19 @@ class VisitCase(Case):
     weights: str | None = None
 
 
+BRMS_CASE = "trial, baseline by visit"
+BRMS_FORMULA = "bf(mvbind(week0, week1, week2, week3, week4, week5) ~ arm + baseline) + set_rescor(TRUE)"
+"""The trial in brms 2.18, which has no unstr(): a response for each visit, with correlated residuals."""
+BRMS_PRIOR = 'set_prior("lkj(2)", class = "rescor")'
+"""The prior of the correlations is that of ours; those of the rest are so wide that they do not matter."""
+
+
+def by_visit() -> pd.DataFrame:
+    """Return the trial with one row per patient, and a column of changes for each visit."""
+    wide = VISITS["trial"].table().pivot(index=["patient", "arm", "baseline"], columns="visit", values="change")
+    return wide.reset_index()
+
+
 def _trial() -> pd.DataFrame:
     """Simulate 200 patients, each seen at six visits."""
     rng = np.random.default_rng(SEED)
@@ -56,7 +69,7 @@ VISITS = {
         ),
         # Each visit has a coefficient of the baseline, as in brms's model of one response per visit.
         VisitCase(
-            "trial, baseline by visit",
+            BRMS_CASE,
             "change ~ arm * visit + baseline * visit + unstr(visit, gr=patient)",
             ("patient", "visit", "arm"),
             _trial,

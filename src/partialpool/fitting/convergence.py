@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.sampling.chains import EVEN_WEIGHT, MAX_KHAT
-from partialpool.sampling.mixing import mixing
+from partialpool.sampling.mixing import mixing, rhats
 from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
 
@@ -111,7 +111,7 @@ def alarm(tree: xr.DataTree, *, one_sided: str = "") -> str:
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
-        values = mixing([column.draws for column in columns], tables=run.tables).rhat
+        values = rhats([column.draws for column in columns], tables=run.tables)
         if not (values < ALARMING_RHAT).all():
             findings.append(_rhat(columns, values, posterior.sizes["chain"], warms_up=run.card.warms_up))
     return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)

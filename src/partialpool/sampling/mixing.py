@@ -5,7 +5,7 @@ Analysis 16:667), with Geyer's initial monotone sequence. A model with thousands
 to check whenever it is printed; one by one they take milliseconds each. The tests hold every number to ArviZ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from partialpool.workers import map_pieces
 
-__all__ = ["Mixing", "bulk_ess", "mcse_mean", "mean_ess", "mixing", "rhat"]
+__all__ = ["Mixing", "bulk_ess", "mcse_mean", "mean_ess", "mixing", "rhat", "rhats"]
 
 _TAILS: Final = (0.05, 0.95)
 _OFFSET: Final = 3 / 8
@@ -59,20 +59,38 @@ def mixing(columns: Sequence[np.ndarray], *, tables: int = 1, workers: int = 1) 
         Number of threads.
     """
     if tables > 1:
-        within = [mixing([_chains_of(c, k, tables) for c in columns], workers=workers) for k in range(tables)]
+        within = [mixing(_of_table(columns, k, tables), workers=workers) for k in range(tables)]
         return Mixing(
             np.max([one.rhat for one in within], axis=0),
             np.sum([one.bulk_ess for one in within], axis=0),
             np.sum([one.tail_ess for one in within], axis=0),
         )
-    found = np.full((3, len(columns)), np.nan)
+    return Mixing(*_of_pieces(_mixing, 3, columns, workers))
+
+
+def rhats(columns: Sequence[np.ndarray], *, tables: int = 1) -> np.ndarray:
+    """Return the R-hat of each column as `mixing` does, without the ESS, which takes most of its time."""
+    each = [_of_pieces(_rhats, 1, _of_table(columns, k, tables), 1)[0] for k in range(tables)]
+    return np.asarray(np.max(each, axis=0))
+
+
+def _of_table(columns: Sequence[np.ndarray], number: int, tables: int) -> list[np.ndarray]:
+    """Return the draws of one table of several, by its number from 0, of each column."""
+    return [column[number * len(column) // tables : (number + 1) * len(column) // tables] for column in columns]
+
+
+def _of_pieces(
+    of: Callable[[np.ndarray], np.ndarray], rows: int, columns: Sequence[np.ndarray], workers: int
+) -> np.ndarray:
+    """Compute some rows of numbers of each column, (rows, columns)."""
+    found = np.full((rows, len(columns)), np.nan)
     pieces = [slice(at, at + _AT_ONCE) for at in range(0, len(columns), _AT_ONCE)]
 
     def work(piece: slice) -> None:
-        found[:, piece] = _mixing(np.stack([np.asarray(column, dtype=float) for column in columns[piece]]))
+        found[:, piece] = of(np.stack([np.asarray(column, dtype=float) for column in columns[piece]]))
 
     map_pieces(work, pieces, workers)
-    return Mixing(*found)
+    return found
 
 
 def bulk_ess(draws: np.ndarray) -> float:
@@ -82,19 +100,13 @@ def bulk_ess(draws: np.ndarray) -> float:
 
 def rhat(draws: np.ndarray) -> float:
     """Rank-normalised split R-hat; NaN for one chain."""
-    return float(mixing([draws]).rhat[0])
-
-
-def _chains_of(column: np.ndarray, number: int, tables: int) -> np.ndarray:
-    """Return the draws of one table, by its number from 0."""
-    each = len(column) // tables
-    return column[number * each : (number + 1) * each]
+    return float(rhats([draws])[0])
 
 
 def mcse_mean(draws: np.ndarray, *, tables: int = 1) -> float:
     """Monte Carlo standard error of the mean of draws of shape (chains, draws), of several tables as for `mixing`."""
     if tables > 1:
-        each = [mcse_mean(_chains_of(draws, k, tables)) for k in range(tables)]
+        each = [mcse_mean(*_of_table([draws], k, tables)) for k in range(tables)]
         return float(np.linalg.norm(each) / tables)
     return float(np.std(draws, ddof=1) / np.sqrt(mean_ess(draws)))
 
@@ -110,24 +122,43 @@ def mean_ess(draws: np.ndarray) -> float:
 
 def _mixing(x: np.ndarray) -> np.ndarray:
     """Compute R-hat, bulk and tail ESS of x (quantities, chains, draws); (3, quantities)."""
-    quantities, chains, draws = x.shape
-    if draws < _FEWEST_DRAWS:
-        return np.full((3, quantities), np.nan)
-    spoiled = ~np.isfinite(x).all(axis=(1, 2))
-    x = np.where(spoiled[:, None, None], 0.0, x)
+    if x.shape[2] < _FEWEST_DRAWS:
+        return np.full((3, len(x)), np.nan)
+    x, spoiled = _without_spoiled(x)
     with np.errstate(all="ignore"):
         halves = _split(x)
         scores = _normal_scores(halves)
-        folded = np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True))
-        agreement = np.full(quantities, np.nan)
-        if chains > 1:
-            bulk, spread = _split_rhat(scores), _split_rhat(_normal_scores(folded))
-            agreement = np.where(spread > bulk, spread, bulk)
         low, high = np.quantile(x, _TAILS, axis=(1, 2))[..., None, None]
         tails = [_ess(_split((x <= end).astype(float))) for end in (low, high)]
-        found = np.stack([agreement, _ess(scores), np.minimum(*tails)])
+        found = np.stack([_agreement(halves, scores), _ess(scores), np.minimum(*tails)])
     found[:, spoiled] = np.nan
     return found
+
+
+def _rhats(x: np.ndarray) -> np.ndarray:
+    """Compute R-hat of x (quantities, chains, draws); (1, quantities)."""
+    if x.shape[2] < _FEWEST_DRAWS:
+        return np.full((1, len(x)), np.nan)
+    x, spoiled = _without_spoiled(x)
+    with np.errstate(all="ignore"):
+        halves = _split(x)
+        found = _agreement(halves, _normal_scores(halves))
+    return np.where(spoiled, np.nan, found)[None]
+
+
+def _without_spoiled(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Replace quantities that are not finite everywhere, and say which they are, (quantities,)."""
+    spoiled = ~np.isfinite(x).all(axis=(1, 2))
+    return np.where(spoiled[:, None, None], 0.0, x), spoiled
+
+
+def _agreement(halves: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return R-hat of the halves of chains, given their normal scores too; NaN for one chain."""
+    if halves.shape[1] <= 2:
+        return np.full(len(halves), np.nan)
+    folded = np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True))
+    bulk, spread = _split_rhat(scores), _split_rhat(_normal_scores(folded))
+    return np.where(spread > bulk, spread, bulk)
 
 
 def _split(x: np.ndarray) -> np.ndarray:

@@ -26,12 +26,20 @@ __all__ = [
 ]
 
 _FREEDOM: Final = 12.0
+"""Degrees of freedom for few elements."""
+_FREEDOM_PER_ELEMENT: Final = 3.0
+"""The same per element for many: a t's radius varies by 1 / sqrt(2 freedom), a normal's by 1 / sqrt(2 elements), and
+draws at radii that the posterior does not have are in vain."""
 _COMPONENTS: Final = 6
+_DRAWS_PER_PARAMETER: Final = 5
+"""Effective draws for each mean and covariance of a component that is fitted to many elements."""
 _MAX_ROUNDS: Final = 8
 _GOOD: Final = 0.9
 """Importance ESS per draw of a fresh round at which further adaptation is not worth its evaluations."""
 _GOOD_ENOUGH: Final = 0.8
 """The same if an evaluation takes milliseconds."""
+_GOOD_FOR_MANY: Final = 0.55
+"""The same for many elements, where a fit of the mixture costs more than more candidates do."""
 MANY: Final = 12
 """Elements up to which adaptation hardly ever fails in the end, so that rounds are not cut short."""
 _LOOKS: Final = 3
@@ -39,7 +47,10 @@ _HOPELESS: Final = 0.2
 """With more elements, importance ESS per draw that one of the first rounds must reach for adaptation to continue."""
 _DEAR: Final = 1e7
 """Multiplications per evaluation, some milliseconds, above which a round uses fewer draws."""
+_ROUND_PER_PARAMETER: Final = 8
+"""Draws in a round for each mean and covariance of a component, for many elements."""
 _START_WEIGHTS: Final = np.array([0.6, 0.3, 0.1])
+_START_WEIGHTS_FOR_MANY: Final = np.array([0.9, 0.07, 0.03])
 _START_WIDTHS: Final = np.array([1.0, 1.5, 2.5])
 """Widths, in sds of the Gaussian approximation, of the three initial t distributions."""
 _LEAST_SHARE: Final = 0.1
@@ -116,7 +127,7 @@ def adapt(target: Target, peaks: tuple[Peak, ...], rng: np.random.Generator, *, 
     """Adapt a proposal, from the modes."""
     cheap = target.is_cheap
     size = round_size(target.size, target.work)
-    good = _GOOD if cheap else _GOOD_ENOUGH
+    good = _GOOD_ENOUGH if not cheap else _GOOD_FOR_MANY if target.size > MANY else _GOOD
     folding = choose_folding(target, peaks, workers=workers)
     proposal = _start(peaks, folding)
     used: list[Mixture] = []
@@ -144,7 +155,25 @@ def adapt(target: Target, peaks: tuple[Peak, ...], rng: np.random.Generator, *, 
 
 def round_size(elements: int, work: float) -> int:
     """Return the draws per round of adaptation, given the elements of theta and the multiplications per evaluation."""
-    return 1000 if work < _DEAR else 100 + 30 * elements
+    if work >= _DEAR:
+        return 100 + 30 * elements
+    return 1000 if elements <= MANY else max(1000, _ROUND_PER_PARAMETER * _parameters(elements))
+
+
+def _parameters(elements: int) -> int:
+    """Return the number of means and covariances of a component."""
+    return elements * (elements + 3) // 2
+
+
+def _freedom(elements: int) -> float:
+    return _FREEDOM if elements <= MANY else _FREEDOM_PER_ELEMENT * elements
+
+
+def _components(elements: int, weights: np.ndarray) -> int:
+    """Return how many components to fit to weighted draws: of many elements, as many as the draws suffice for."""
+    if elements <= MANY:
+        return _COMPONENTS
+    return int(np.clip(effective_size(weights) / (_DRAWS_PER_PARAMETER * _parameters(elements)), 1, _COMPONENTS))
 
 
 def readapt(proposal: Proposal, sample: Sample, values: np.ndarray, rng: np.random.Generator) -> Proposal:
@@ -162,11 +191,13 @@ def _start(peaks: tuple[Peak, ...], folding: Folding) -> Proposal:
         factors.append(np.linalg.cholesky(peak.covariance * np.outer(slopes, slopes)))
     shares = np.exp([peak.log_mass - peaks[0].log_mass for peak in peaks])
     shares = np.maximum(shares / shares.sum(), _LEAST_SHARE)
-    anchors = Mixture(shares / shares.sum(), np.array(means), np.array(factors), _FREEDOM)
+    elements = len(peaks[0].theta)
+    freedom, start = _freedom(elements), _START_WEIGHTS if elements <= MANY else _START_WEIGHTS_FOR_MANY
+    anchors = Mixture(shares / shares.sum(), np.array(means), np.array(factors), freedom)
     wide = np.repeat(anchors.factors, len(_START_WIDTHS), axis=0)
     wide = wide * np.tile(_START_WIDTHS, len(peaks))[:, None, None]
-    weights = np.outer(anchors.weights, _START_WEIGHTS).ravel()
-    mixture = Mixture(weights, np.repeat(anchors.means, len(_START_WIDTHS), axis=0), wide, _FREEDOM)
+    weights = np.outer(anchors.weights, start).ravel()
+    mixture = Mixture(weights, np.repeat(anchors.means, len(_START_WIDTHS), axis=0), wide, freedom)
     return Proposal(mixture, folding, anchors, 0, 0.0, anchors.means[:1], np.ones(1))
 
 
@@ -174,17 +205,18 @@ def _refit(proposal: Proposal, images: np.ndarray, weights: np.ndarray, rng: np.
     """Fit components that start at draws; and at every mode, with its own width, where there are several."""
     x, d = images[0], images.shape[2]
     modes = len(proposal.anchors.weights) if len(proposal.anchors.weights) > 1 else 0
-    centers = np.concatenate([proposal.anchors.means[:modes], x[rng.choice(len(x), _COMPONENTS, p=weights)]])
+    count, freedom = _components(d, weights), _freedom(d)
+    centers = np.concatenate([proposal.anchors.means[:modes], x[rng.choice(len(x), count, p=weights)]])
     spread = np.cov(x.T, aweights=weights, ddof=0).reshape(d, d) + 1e-9 * np.eye(d)
     factor = np.linalg.cholesky(spread)
-    widths = np.concatenate([proposal.anchors.factors[:modes], np.repeat(0.7 * factor[None], _COMPONENTS, axis=0)])
-    first = Mixture(np.full(len(centers), 1 / len(centers)), centers, widths, _FREEDOM)
+    widths = np.concatenate([proposal.anchors.factors[:modes], np.repeat(0.7 * factor[None], count, axis=0)])
+    first = Mixture(np.full(len(centers), 1 / len(centers)), centers, widths, freedom)
     fitted = fit_mixture(first, images, weights)
     return Mixture(
         np.append((1 - _WIDE_SHARE) * fitted.weights, _WIDE_SHARE),
         np.concatenate([fitted.means, (weights @ x)[None]]),
         np.concatenate([fitted.factors, _WIDTH * factor[None]]),
-        _FREEDOM,
+        freedom,
     )
 
 
