@@ -36,6 +36,9 @@ SLOPES_FROM: Final = 6
 """Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
 _NOTHING: Final = np.empty((0, 0))
 """The noise where nothing is drawn."""
+_ROWS: Final = nb.typeof(_NOTHING)
+_OF_THETAS: Final = (nb.typeof(NO_THETAS), _ROWS, _ROWS, nb.typeof(np.empty(0)))
+"""numba's types of thetas, and of the arguments of `given_theta` that depend on theta."""
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
@@ -184,13 +187,16 @@ class Marginal:
         out += self.log_constant
 
     def compile(self) -> None:
-        """Compile the kernels of densities and draws that are not on disk yet, in two processes if possible."""
-        kernel, given = self._drawing
-        arguments = (*given, NO_THETAS, _NOTHING, _NOTHING, np.empty(0))
-        with compiled_elsewhere([(kernel, tuple(map(nb.typeof, arguments)))]):
-            unpack_many(self.layout, np.zeros((1, self.size)))
-            if self._density[0] is not kernel:
-                self.log_density(np.zeros(self.size))
+        """Compile the kernels of densities and draws that are not on disk yet, side by side if possible.
+
+        The one with most code is compiled here: another process imports the package first.
+        """
+        drawing, density = self._drawing, self._density
+        elsewhere = [(unpack_many, (nb.typeof(self.layout), _ROWS))]
+        if density[0] is not drawing[0]:
+            elsewhere.append((density[0], (*map(nb.typeof, density[1]), *_OF_THETAS)))
+        with compiled_elsewhere(elsewhere):
+            drawing[0].compile((*map(nb.typeof, drawing[1]), *_OF_THETAS))
 
     def awaits_compilation(self) -> bool:
         """Whether `compile` has something to do."""
