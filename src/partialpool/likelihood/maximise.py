@@ -27,10 +27,10 @@ from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
 from partialpool.marginal.gaussian.marginal import build_flat
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
-from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.marginal.gaussian.precision import check_digits, smallest_noise
 from partialpool.marginal.gaussian.recover import conditional_modes, original_beta, original_covariance
 from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import default_priors
 
 __all__ = ["eliminated", "maximise"]

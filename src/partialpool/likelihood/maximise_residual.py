@@ -20,10 +20,10 @@ from partialpool.likelihood.maximum import EXACT, Maximum
 from partialpool.marginal.gaussian.blended_density import eliminate_blended, evaluate_blended_likelihood_gradient
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.marginal import build_flat
-from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.marginal.gaussian.recover import conditional_modes, original_beta, original_covariance
 from partialpool.marginal.gaussian.residual_marginal import ResidualMarginal, with_sets
 from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import default_priors
 
 __all__ = ["maximise_residual"]

@@ -115,7 +115,16 @@ def product_of_columns(a: np.ndarray, out: np.ndarray) -> None:
 
 @part
 def _multiply(
-    of_a: int, of_b: int, m: int, n: int, k: int, a: np.ndarray, wide_a: int, b: np.ndarray, wide_b: int, out: np.ndarray
+    of_a: int,
+    of_b: int,
+    m: int,
+    n: int,
+    k: int,
+    a: np.ndarray,
+    wide_a: int,
+    b: np.ndarray,
+    wide_b: int,
+    out: np.ndarray,
 ) -> None:
     """Write op(a) op(b), (m, n), k being the inner dimension, all by columns; a column of a has `wide_a` numbers."""
     factors = np.zeros(2)

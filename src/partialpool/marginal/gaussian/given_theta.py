@@ -7,13 +7,14 @@ kernel both evaluates and draws: a first fit would otherwise compile the elimina
 import numpy as np
 
 from partialpool.kernels import kernel, part
-from partialpool.marginal.gaussian.cholesky import Forward, eliminate, make_workspace
+from partialpool.marginal.gaussian.cholesky import Forward, eliminate_levels, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_by_level, draw_nested, put_back
 from partialpool.marginal.gaussian.density import log_likelihood
-from partialpool.marginal.gaussian.nest import Nest, eliminate_nest, make_nest_room
+from partialpool.marginal.gaussian.nest import Nest, eliminate_nested_levels, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System, Tail
 from partialpool.marginal.gaussian.parameters import Normals, common_of, scaled_factors
 from partialpool.marginal.gaussian.precision import is_rounding
+from partialpool.marginal.gaussian.tail_kernel import call_tail
 from partialpool.marginal.gaussian.unpacked import Unpacked, parameters_at, scales_at
 
 __all__ = ["by_level_given_theta", "nested_given_theta"]
@@ -21,6 +22,7 @@ __all__ = ["by_level_given_theta", "nested_given_theta"]
 
 @kernel
 def nested_given_theta(
+    address: int,
     tail: Tail,
     nest: Nest,
     rows: int,
@@ -36,6 +38,8 @@ def nested_given_theta(
 
     Parameters
     ----------
+    address
+        Of `tail_kernel`.
     tail, nest, rows
         The system, whose leaf and branch are replaced by the nest, and the number of rows.
     widths, levels
@@ -50,13 +54,15 @@ def nested_given_theta(
         Log density of each theta up to p(y), (n,); -inf where there is none.
     """
     room, nest_room = make_workspace(tail), make_nest_room(nest)
+    no_gram, no_rows = np.empty((0, 0, 0)), np.empty((0, 0))
     for i in range(len(out)):
         out[i] = -np.inf
         sigma = unpacked.sigma[i]
         if is_rounding(sigma, rows):
             continue
         scales, common = scales_at(unpacked, i), common_of(normals, sigma)
-        forward = eliminate_nest(tail, nest, scales, common, room, nest_room)
+        log_det = eliminate_nested_levels(tail, nest, scales, room, nest_room)
+        forward = call_tail(address, (tail, scales, common, room, log_det, no_gram, no_rows, no_gram))
         if not forward.ok:
             continue
         out[i] = _log_density(rows, normals, unpacked, forward, i)
@@ -67,6 +73,7 @@ def nested_given_theta(
 
 @kernel
 def by_level_given_theta(
+    address: int,
     system: System,
     leaf: Leaf,
     widths: np.ndarray,
@@ -85,7 +92,8 @@ def by_level_given_theta(
         if is_rounding(sigma, system.rows):
             continue
         scales, common = scales_at(unpacked, i), common_of(normals, sigma)
-        forward = eliminate(system, scales, common, room)
+        log_det, gram, above_tail, dense = eliminate_levels(system, scales, room)
+        forward = call_tail(address, (system.tail, scales, common, room, log_det, gram, above_tail, dense))
         if not forward.ok:
             continue
         out[i] = _log_density(system.rows, normals, unpacked, forward, i)

@@ -23,6 +23,7 @@ from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Lea
 from partialpool.marginal.gaussian.parameters import Layout, Normals
 from partialpool.marginal.gaussian.partial_correlation import FREE
 from partialpool.marginal.gaussian.standardise import Units, choose_units
+from partialpool.marginal.gaussian.tail_kernel import TAIL_ARGUMENTS, tail_address, tail_kernel
 from partialpool.marginal.gaussian.theta_layout import lay_out_theta
 from partialpool.marginal.gaussian.unpacked import NO_THETAS, unpack_many
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
@@ -37,8 +38,6 @@ SLOPES_FROM: Final = 6
 _NOTHING: Final = np.empty((0, 0))
 """The noise where nothing is drawn."""
 _ROWS: Final = nb.typeof(_NOTHING)
-_OF_THETAS: Final = (nb.typeof(NO_THETAS), _ROWS, _ROWS, nb.typeof(np.empty(0)))
-"""numba's types of thetas, and of the arguments of `given_theta` that depend on theta."""
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
@@ -178,12 +177,12 @@ class Marginal:
     def _evaluate(self, thetas: np.ndarray, out: np.ndarray) -> None:
         """Write the log density of each row of thetas, up to the constant, into out (n,)."""
         kernel, given = self._density
-        kernel(*given, unpack_many(self.layout, thetas), _NOTHING, _NOTHING, out)
+        kernel(tail_address(), *given, unpack_many(self.layout, thetas), _NOTHING, _NOTHING, out)
 
     def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Draw effects given thetas, with log densities into out; see `given_theta`."""
         kernel, given = self._drawing
-        kernel(*given, unpack_many(self.layout, thetas), noise, effects, out)
+        kernel(tail_address(), *given, unpack_many(self.layout, thetas), noise, effects, out)
         out += self.log_constant
 
     def compile(self) -> None:
@@ -191,16 +190,16 @@ class Marginal:
 
         The one with most code is compiled here: another process imports the package first.
         """
-        drawing, density = self._drawing, self._density
-        elsewhere = [(unpack_many, (nb.typeof(self.layout), _ROWS))]
-        if density[0] is not drawing[0]:
-            elsewhere.append((density[0], (*map(nb.typeof, density[1]), *_OF_THETAS)))
+        (drawing, given), (density, of_density) = self._drawing, self._density
+        elsewhere = [(unpack_many, (nb.typeof(self.layout), _ROWS)), (tail_kernel, TAIL_ARGUMENTS)]
+        if density is not drawing:
+            elsewhere.append((density, _arguments(of_density)))
         with compiled_elsewhere(elsewhere):
-            drawing[0].compile((*map(nb.typeof, drawing[1]), *_OF_THETAS))
+            drawing.compile(_arguments(given))
 
     def awaits_compilation(self) -> bool:
         """Whether `compile` has something to do."""
-        return any(map(awaits_compilation, (unpack_many, self._density[0], self._drawing[0])))
+        return any(map(awaits_compilation, (unpack_many, tail_kernel, self._density[0], self._drawing[0])))
 
     @cached_property
     def _density(self) -> tuple[Any, tuple[Any, ...]]:
@@ -223,6 +222,11 @@ class Marginal:
         """Effects and levels of each factor, in elimination order."""
         factors = self.design.factors
         return self.layout.effects, np.array([factors[f].n_levels for f in self.arrangement.order], np.int64)
+
+
+def _arguments(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return numba's types of the arguments of a kernel of `given_theta`."""
+    return tuple(map(nb.typeof, (0, *given, NO_THETAS, _NOTHING, _NOTHING, np.empty(0))))
 
 
 def build_marginal(

@@ -27,7 +27,7 @@ _SHARED: Final = 0.3
 _LARGEST: Final = 4e6
 """Most products of a factor's levels with columns: 32 MB, and as much for every thread."""
 _CACHED: Final = 32768
-"""Most products for which levels side by side are in the processor's cache; beyond it, they take several times longer."""
+"""Most products for which levels side by side fit into the processor's cache; more take several times longer."""
 _PER_ROW: Final = 32
 """Products that take as long side by side as a row of the leaf does by itself, measured: 0.13 microseconds."""
 _FEW: Final = 2500
@@ -55,7 +55,7 @@ def arrange_by_level(arrangement: Arrangement) -> tuple[System, Nest]:
 
 
 def nest_is_faster(nest: Nest, merged: Leaf) -> bool:
-    """Whether to evaluate densities with the nest's levels side by side, and not by row of a leaf that may be merged."""
+    """Whether densities are evaluated faster with levels side by side than by row of a leaf that may be merged."""
     products = sum(level.columns.size for level in nest)
     return 0 < products <= min(_PER_ROW * len(merged.level) + _FEW, _CACHED)
 
