@@ -11,7 +11,7 @@ from numba.experimental import structref
 
 from partialpool.kernel_address import address_of, borrower, by_address
 from partialpool.kernels import _SOURCES, addressed, awaits_compilation, kernel, part
-from partialpool.marginal.gaussian.density import evaluate
+from partialpool.marginal.gaussian.given_theta import nested_given_theta
 
 
 def double(x):
@@ -20,7 +20,7 @@ def double(x):
 
 def test_a_changed_kernel_file_is_compiled_anew():
     """Numba checks the kernel's own file only; we check every file that a kernel may include."""
-    assert evaluate._cache._cache_file._source_stamp == _SOURCES
+    assert nested_given_theta._cache._cache_file._source_stamp == _SOURCES
     assert {
         "families/row_kernels/poisson.py",
         "marginal/gaussian/dense.py",

@@ -1,4 +1,4 @@
-"""Compilation of several kernels at once, each in a process of its own.
+"""Compilation of several kernels at once, in several processes.
 
 The first fit on a machine waits for its kernels. numba compiles one at a time in a process; but a kernel that another
 process has compiled is read from disk.
@@ -38,15 +38,17 @@ Job = tuple[Any, tuple[Any, ...]]
 def compiled_elsewhere(jobs: Sequence[Job]) -> Iterator[None]:
     """Compile kernels in other processes while the block runs; at its end they are on disk.
 
-    Where that is not possible nothing is done: a kernel that is not on disk is compiled when it is called.
+    This process keeps a processor to itself, and each other process takes its share of the kernels: with a process for
+    every kernel, those beyond the number of processors would spend as long on importing the package as on compiling.
+    Where other processes are not possible nothing is done: a kernel that is not on disk is compiled when it is called.
     """
     running: list[subprocess.Popen[bytes]] = []
     try:
-        if _can_help():
-            for kernel, arguments in jobs:
-                if is_kept_on_disk(kernel) and awaits_compilation(kernel):
-                    with suppress(OSError):  # it cannot start, or has ended already
-                        _start(kernel, arguments, running)
+        waiting = [job for job in jobs if is_kept_on_disk(job[0]) and awaits_compilation(job[0])]
+        processes = min(_helpers(), len(waiting))
+        for first in range(processes):
+            with suppress(OSError):  # it cannot start, or has ended already
+                _start(waiting[first::processes], running)
         yield
         with suppress(subprocess.TimeoutExpired):  # the rest is compiled here
             for process in running:
@@ -57,16 +59,16 @@ def compiled_elsewhere(jobs: Sequence[Job]) -> Iterator[None]:
             process.wait()
 
 
-def _can_help() -> bool:
-    """Whether other processes of Python can be started, and may use a processor of their own."""
+def _helpers() -> int:
+    """Return how many other processes of Python can be started that have a processor of their own."""
     cores = threads_wished() or cores_allowed()
-    return cores > 1 and Path(sys.executable or "").stem.startswith("python")
+    return cores - 1 if Path(sys.executable or "").stem.startswith("python") else 0
 
 
-def _start(kernel: Any, arguments: tuple[Any, ...], running: list[subprocess.Popen[bytes]]) -> None:
-    """Start the compilation of a kernel."""
-    job = (_numba.CACHE_DIR, kernel.py_func.__module__, kernel.py_func.__name__, pickle.dumps(arguments))
-    sent = pickle.dumps((sys.path, job))
+def _start(jobs: Sequence[Job], running: list[subprocess.Popen[bytes]]) -> None:
+    """Start a process that compiles kernels one after the other."""
+    named = [(kernel.py_func.__module__, kernel.py_func.__name__, pickle.dumps(types)) for kernel, types in jobs]
+    sent = pickle.dumps((sys.path, (_numba.CACHE_DIR, named)))
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", _PROGRAM],
         stdin=subprocess.PIPE,
@@ -79,7 +81,8 @@ def _start(kernel: Any, arguments: tuple[Any, ...], running: list[subprocess.Pop
         pipe.write(sent)
 
 
-def compile_from(job: tuple[str, str, str, bytes]) -> None:
-    """Compile the kernel that the parent process names: numba's folder, module, name and types of the arguments."""
-    _numba.CACHE_DIR, module, name, types = job
-    getattr(import_module(module), name).compile(pickle.loads(types))
+def compile_from(sent: tuple[str, list[tuple[str, str, bytes]]]) -> None:
+    """Compile the kernels that the parent process names: numba's folder; module, name and types of the arguments."""
+    _numba.CACHE_DIR, jobs = sent
+    for module, name, types in jobs:
+        getattr(import_module(module), name).compile(pickle.loads(types))

@@ -26,10 +26,11 @@ from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
 from partialpool.marginal.gaussian.marginal import build_flat
 from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack, unpack_many
+from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
 from partialpool.marginal.gaussian.precision import check_digits, smallest_noise
 from partialpool.marginal.gaussian.recover import conditional_modes, original_beta, original_covariance
 from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import default_priors
 
 __all__ = ["eliminated", "maximise"]
@@ -196,12 +197,12 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
     units, design = kept.units, kept.design
     at = problem.profile(relative)
     theta = problem.theta(relative, at.sigma, at.beta + kept.layout.kept_shift)
-    scaled_sd, cholesky, _, _ = unpack_many(kept.layout, theta[None])
+    unpacked = unpack_many(kept.layout, theta[None])
     sd, corr, diagonal = {}, {}, {}
     for place, f in enumerate(kept.arrangement.order):
         q = len(design.factors[f].names)
-        half = cholesky[0, place, :q, :q]
-        own, scaled = units.factors[f], scaled_sd[0, place, :q]
+        half = unpacked.corr[0, place, :q, :q]
+        own, scaled = units.factors[f], unpacked.sd[0, place, :q]
         own_sd, corr[f] = own.covariance(scaled, half)
         sd[f] = own_sd * units.unit
         # lme4 takes columns as they are, so that an intercept far from the data is almost determined by its slope. Here

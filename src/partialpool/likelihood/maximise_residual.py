@@ -20,10 +20,10 @@ from partialpool.likelihood.maximum import EXACT, Maximum
 from partialpool.marginal.gaussian.blended_density import eliminate_blended, evaluate_blended_likelihood_gradient
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.marginal import build_flat
-from partialpool.marginal.gaussian.parameters import unpack_many
 from partialpool.marginal.gaussian.recover import conditional_modes, original_beta, original_covariance
 from partialpool.marginal.gaussian.residual_marginal import ResidualMarginal, with_sets
 from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import default_priors
 
 __all__ = ["maximise_residual"]
@@ -141,13 +141,13 @@ def _describe(deviance: _Deviance, t: np.ndarray, steepest: float) -> Maximum:
     kept, reml = deviance.kept, deviance.reml
     design, units = kept.design, kept.units
     at = deviance.profile(t)
-    scaled_sd, cholesky, _, _ = unpack_many(kept.layout, at.theta[None])
+    unpacked = unpack_many(kept.layout, at.theta[None])
     residual = kept.residual_draws(at.theta[None])
     typical = float(np.sqrt(np.mean(kept.residual_parameters(at.theta[None]).sigma ** 2)))
     sd, corr, diagonal = {}, {}, {}
     for place, f in enumerate(kept.arrangement.order):
         q = len(design.factors[f].names)
-        half, scaled = cholesky[0, place, :q, :q], scaled_sd[0, place, :q]
+        half, scaled = unpacked.corr[0, place, :q, :q], unpacked.sd[0, place, :q]
         own_sd, corr[f] = units.factors[f].covariance(scaled, half)
         sd[f] = own_sd * units.unit
         diagonal[f] = relative_diagonal(units.factors[f].shift @ (scaled[:, None] * half) / typical)

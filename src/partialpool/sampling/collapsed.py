@@ -8,11 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
-from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.accumulated import Accumulated
-from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
 from partialpool.marginal.gaussian.precision import check_digits
@@ -68,9 +65,10 @@ class CollapsedEngine:
                 known, marginal = None, build_residual_marginal(design, priors)
             clock.lap("moments")
             warn_if_dense(marginal)
-            line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
-            with compiled_elsewhere([marginal.drawing_kernel]):
-                marginal.log_density(np.zeros(marginal.size))
+            if marginal.awaits_compilation():
+                line.say("compiling, once per machine")
+                marginal.compile()
+            line.say("finding the mode")
             found = (
                 _draw_theta(marginal, settings, streams[:4], line, clock)
                 if marginal.size

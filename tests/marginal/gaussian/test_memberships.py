@@ -10,9 +10,9 @@ from partialpool.design.build import build_design
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
 from partialpool.marginal.gaussian.marginal import build_marginal
-from partialpool.marginal.gaussian.parameters import unpack_many
 from partialpool.marginal.gaussian.recover import recover
 from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import resolve_priors
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import members_of
@@ -93,7 +93,7 @@ def dense_z(frame, design):
 
 def covariances(marginal, theta):
     """Sigma of every factor on the scale of the data, and the residual sd."""
-    sd, cholesky, sigma, _ = unpack_many(marginal.layout, theta[None])
+    _, sd, cholesky, sigma, *_ = unpack_many(marginal.layout, theta[None])
     found = {}
     for place, f in enumerate(marginal.arrangement.order):
         q = len(marginal.design.factors[f].names)

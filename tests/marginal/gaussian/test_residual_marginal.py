@@ -10,9 +10,9 @@ from marginal.gaussian.oracle import dense_effects
 from partialpool.design.build import build_design
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.density import log_prior
-from partialpool.marginal.gaussian.parameters import unpack_many
 from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
 from partialpool.marginal.gaussian.residual_sets import find_sets
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.partial_correlations import cholesky_of_partials
 
@@ -52,7 +52,7 @@ def log_likelihood(design, marginal, theta):
     residual, units, n = marginal.residual_draws(theta[None]), marginal.units, design.n_rows
     parameter = residual["residual_corr"][0] if "residual_corr" in residual else None
     covariance = residual_covariance(design, residual["sigma"][0], parameter)
-    sds, halves, _, _ = unpack_many(marginal.layout, theta[None])
+    _, sds, halves, *_ = unpack_many(marginal.layout, theta[None])
     columns = dense_effects(design)
     for place, f in enumerate(marginal.arrangement.order):
         q = len(design.factors[f].names)
@@ -155,7 +155,7 @@ def test_effects_are_drawn_from_their_conditional_distribution():
     b = effects[:, :4] * marginal.units.factors[0].to_data[0, 0] * marginal.units.unit
     residual = marginal.residual_draws(theta[None])
     r = residual_covariance(design, residual["sigma"][0], residual["residual_corr"][0])
-    sds, halves, _, _ = unpack_many(marginal.layout, theta[None])
+    _, sds, halves, *_ = unpack_many(marginal.layout, theta[None])
     sd, _ = marginal.units.factors[0].covariance(sds[:, 0, :1], halves[:, 0, :1, :1])
     variance = (sd[0, 0] * marginal.units.unit) ** 2
     x = marginal.units.whole_columns(design.common.values)

@@ -16,6 +16,7 @@ import numpy as np
 
 from partialpool.families.row_kernels.vector_math import log
 from partialpool.kernels import REORDERED, part
+from partialpool.marginal.gaussian.dense import product_with_rows
 
 __all__ = [
     "WIDE",
@@ -162,8 +163,8 @@ def take_off_shared(rows: np.ndarray, first: int, left: np.ndarray) -> None:
     """Subtract F'F of the shared columns, from `first` on, from the upper triangle of left."""
     width, q, n = rows.shape
     if width - first >= WIDE:
-        flat = rows[first:].reshape((width - first, q * n))
-        product = np.dot(flat, flat.T)
+        flat, product = rows[first:].reshape((width - first, q * n)), np.empty((width - first, width - first))
+        product_with_rows(flat, flat, product)
         for c in range(width - first):
             for d in range(c, width - first):
                 left[c, d] -= product[c, d]

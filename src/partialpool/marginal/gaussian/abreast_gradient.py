@@ -10,6 +10,7 @@ import numpy as np
 
 from partialpool.kernels import REORDERED, part
 from partialpool.marginal.gaussian.abreast import WIDE, Worked
+from partialpool.marginal.gaussian.dense import product
 
 __all__ = ["LevelsPulled", "pull_above", "pull_draws", "pull_factor", "pull_shared"]
 
@@ -129,12 +130,13 @@ def pull_shared(
             for j in range(n):
                 slope[c, a, j] = 0.0
     if shared >= WIDE:
-        product = np.dot(schur, rows[first:].reshape((shared, q * n)))
+        along = np.empty((shared, q * n))
+        product(schur, rows[first:].reshape((shared, q * n)), along)
         for c in range(shared):
             t = weights[c]
             for a in range(q):
                 for j in range(n):
-                    slope[first + c, a, j] = t * v[a, j] - product[c, a * n + j]
+                    slope[first + c, a, j] = t * v[a, j] - along[c, a * n + j]
         return
     for c in range(shared):
         t = weights[c]

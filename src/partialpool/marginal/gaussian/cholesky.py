@@ -29,6 +29,7 @@ __all__ = [
     "Forward",
     "Scales",
     "eliminate",
+    "eliminate_levels",
     "eliminate_tail",
     "make_workspace",
     "scale_both",
@@ -310,6 +311,21 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
 
     The returned factor is stored in `room` and is valid until the next call.
     """
+    log_det, gram, above_tail, dense = eliminate_levels(system, scales, room)
+    return eliminate_tail(system.tail, scales, common, room, log_det, gram, above_tail, dense)
+
+
+@part
+def eliminate_levels(
+    system: System, scales: Scales, room: Workspace
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Eliminate the leaf and the branches, and leave the rest of the tail in `room`; the first half of `eliminate`.
+
+    Returns
+    -------
+    float, ndarray, ndarray, ndarray
+        2 sum log diag L; U_k of every branch and the two parts of F_k.
+    """
     tail, branch = system.tail, system.branch
     start_tail(tail, room)
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
@@ -319,7 +335,7 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
     log_det += _eliminate_branch(
         branch.tail_start, branch.tail, tail.columns, scales.relative, room.left, gram, above_tail, dense
     )
-    return eliminate_tail(tail, scales, common, room, log_det, gram, above_tail, dense)
+    return log_det, gram, above_tail, dense
 
 
 @part

@@ -21,7 +21,7 @@ import numpy as np
 
 from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, scale_both, unscale, unscale_both
-from partialpool.marginal.gaussian.dense import inverse_factor, solve_lower, solve_upper
+from partialpool.marginal.gaussian.dense import inverse_factor, product, product_with_rows, solve_lower, solve_upper
 from partialpool.marginal.gaussian.elimination_gradient import (
     BelowPulled,
     Pulled,
@@ -358,7 +358,9 @@ def _through_tail_factor(
             t[i, j] = -drawn[i] * slope[j] - slope[i] * forward.center[j]
             t[j, i] = t[i, j]
     half = inverse_factor(forward.factor)
-    t = np.dot(np.dot(half, t), half.T)
+    along = np.empty((size, size))
+    product(half, t, along)
+    product_with_rows(along, half, t)
     for i in range(size):
         for j in range(size):
             t[i, j] *= 0.5

@@ -16,7 +16,7 @@ import numpy as np
 
 from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, unscale, unscale_both
-from partialpool.marginal.gaussian.dense import inverse, solve_upper, solve_upper_columns
+from partialpool.marginal.gaussian.dense import inverse, product, solve_upper, solve_upper_columns
 from partialpool.marginal.gaussian.leaf_cholesky import BLOCK, leaf_factor, leaf_row, shares_most, spread_row, widest
 from partialpool.marginal.gaussian.ordering import Leaf, System
 
@@ -273,13 +273,14 @@ def _add_spread(gathered: np.ndarray, held: int, cov: np.ndarray, q: int, out: n
     for i in range(held, len(gathered)):
         for c in range(gathered.shape[1]):
             gathered[i, c] = 0.0
-    product = np.dot(gathered, cov)
+    along = np.empty(gathered.shape)
+    product(gathered, cov, along)
     for i in range(0, held, q):
         for a in range(q):
             for b in range(q):
                 s = 0.0
                 for c in range(gathered.shape[1]):
-                    s += product[i + a, c] * gathered[i + b, c]
+                    s += along[i + a, c] * gathered[i + b, c]
                 out[a, b] += s
 
 

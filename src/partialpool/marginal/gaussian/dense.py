@@ -1,9 +1,9 @@
-"""Small dense linear algebra for the kernels: loops for a few columns, LAPACK for many.
+"""Small dense linear algebra for the kernels: loops for a few columns, BLAS and LAPACK for many.
 
 A factorisation is stored as U = L', U'U = a, upper triangle, rows contiguous, so that every loop below is along rows.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numba as nb
 import numpy as np
@@ -15,6 +15,9 @@ __all__ = [
     "cholesky",
     "inverse",
     "inverse_factor",
+    "product",
+    "product_of_columns",
+    "product_with_rows",
     "small_cholesky",
     "solve_factored",
     "solve_lower",
@@ -28,13 +31,26 @@ _LOOPS_UP_TO = 24
 _BLOCK = 48
 """Rows inverted by loops at a time; the rest is done by matrix products."""
 
+_NUMBERS: Final = nb.types.CPointer(nb.types.float64)
 _potrf: Any = nb.types.ExternalFunction(
     "numba_xxpotrf",
-    nb.types.intc(nb.types.char, nb.types.char, nb.types.intp, nb.types.CPointer(nb.types.float64), nb.types.intp),
+    nb.types.intc(nb.types.char, nb.types.char, nb.types.intp, _NUMBERS, nb.types.intp),
 )
 """LAPACK's Cholesky factorisation, in place: (kind, triangle, n, a, leading dimension) -> info.
 
 np.linalg.cholesky calls the same routine, but copies twice and takes five seconds to compile."""
+_gemm: Any = nb.types.ExternalFunction(
+    "numba_xxgemm",
+    nb.types.intc(
+        *[nb.types.char] * 3, *[nb.types.intp] * 3, *[_NUMBERS] * 2, nb.types.intp, _NUMBERS, nb.types.intp,
+        *[_NUMBERS] * 2, nb.types.intp,
+    ),
+)  # fmt: skip
+"""BLAS's product, c = alpha op(a) op(b) + beta c, by columns:
+(kind, op of a, op of b, rows, columns, inner, alpha, a, leading dimension, b, leading dimension, beta, c, leading
+dimension). np.dot calls the same routine, but takes half a second to compile wherever it is used."""
+_DOUBLE, _LOWER, _AS_IT_IS, _TRANSPOSED = map(ord, "dLnt")
+"""Letters by which the routines are told what to do; `ord` in a kernel takes a tenth of a second to compile."""
 
 
 @part
@@ -72,7 +88,52 @@ def cholesky(a: np.ndarray) -> bool:
         if not np.isfinite(s):
             return False
     # LAPACK is column-major: its lower triangle is our upper one, and its L our U.
-    return bool(_potrf(ord("d"), ord("L"), n, a.ctypes, n) == 0)
+    return bool(_potrf(_DOUBLE, _LOWER, n, a.ctypes, n) == 0)
+
+
+@part
+def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write a b into out (m, n), for contiguous a (m, k) and b (k, n)."""
+    m, k, n = a.shape[0], a.shape[1], b.shape[1]
+    # By columns, the arrays are the transposes: out' = b' a'.
+    _multiply(_AS_IT_IS, _AS_IT_IS, n, m, k, b, n, a, k, out)
+
+
+@part
+def product_with_rows(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write a b' into out (m, n), for contiguous a (m, k) and b (n, k)."""
+    m, k, n = a.shape[0], a.shape[1], b.shape[0]
+    _multiply(_TRANSPOSED, _AS_IT_IS, n, m, k, b, k, a, k, out)
+
+
+@part
+def product_of_columns(a: np.ndarray, out: np.ndarray) -> None:
+    """Write a' a into out (n, n), for a contiguous a (k, n)."""
+    k, n = a.shape
+    _multiply(_AS_IT_IS, _TRANSPOSED, n, n, k, a, n, a, n, out)
+
+
+@part
+def _multiply(
+    of_a: int,
+    of_b: int,
+    m: int,
+    n: int,
+    k: int,
+    a: np.ndarray,
+    wide_a: int,
+    b: np.ndarray,
+    wide_b: int,
+    out: np.ndarray,
+) -> None:
+    """Write op(a) op(b), (m, n), k being the inner dimension, all by columns; a column of a has `wide_a` numbers."""
+    factors = np.zeros(2)
+    factors[0] = 1.0
+    one, zero = factors[:1], factors[1:]
+    _gemm(
+        _DOUBLE, of_a, of_b, m, n, k, one.ctypes, a.ctypes, max(wide_a, 1), b.ctypes, max(wide_b, 1), zero.ctypes,
+        out.ctypes, max(m, 1),
+    )  # fmt: skip
 
 
 @part
@@ -131,7 +192,9 @@ def inverse(factor: np.ndarray) -> np.ndarray:
     n = factor.shape[0]
     half = inverse_factor(factor)
     if n > _LOOPS_UP_TO:
-        return np.dot(half, half.T)
+        whole = np.empty((n, n))
+        product_with_rows(half, half, whole)
+        return whole
     out = np.zeros((n, n))
     for i in range(n):
         for j in range(n):
@@ -161,12 +224,13 @@ def inverse_factor(factor: np.ndarray) -> np.ndarray:
                     across[k, c] = factor[begin + k, end + c]
                 for k in range(n - end):
                     below[k, c] = half[end + k, end + c]
-            across = np.dot(across, below)
+            along = np.empty((end - begin, n - end))
+            product(across, below, along)
             for k in range(end - begin):
                 for i in range(k, end - begin):
                     t = half[begin + k, begin + i]
                     for c in range(n - end):
-                        half[begin + k, end + c] -= t * across[i, c]
+                        half[begin + k, end + c] -= t * along[i, c]
         end = begin
     return half
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from partialpool.kernels import part
-from partialpool.marginal.gaussian.dense import small_cholesky, solve_lower_columns
+from partialpool.marginal.gaussian.dense import product_of_columns, small_cholesky, solve_lower_columns
 from partialpool.marginal.gaussian.ordering import Leaf
 
 __all__ = ["BLOCK", "eliminate_leaf", "leaf_factor", "leaf_row", "shares_most", "spread_row", "widest"]
@@ -185,7 +185,8 @@ def _take_off(left: np.ndarray, gathered: np.ndarray, held: int) -> None:
     for k in range(held, len(gathered)):
         for c in range(gathered.shape[1]):
             gathered[k, c] = 0.0
-    product = np.dot(gathered.T, gathered)
+    product = np.empty((gathered.shape[1], gathered.shape[1]))
+    product_of_columns(gathered, product)
     for i in range(left.shape[0]):
         for j in range(i, left.shape[0]):
             left[i, j] -= product[i, j]

@@ -7,22 +7,25 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
+from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import LOG
 from partialpool.distributions.prior import Prior
+from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.crossproducts import Moments
-from partialpool.marginal.gaussian.density import evaluate
-from partialpool.marginal.gaussian.effects_given_theta import draw_effects_by_level, draw_effects_nested
+from partialpool.marginal.gaussian.given_theta import by_level_given_theta, nested_given_theta
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
 from partialpool.marginal.gaussian.nest import Nest
-from partialpool.marginal.gaussian.nested_order import arrange_by_level
+from partialpool.marginal.gaussian.nested_order import arrange_by_level, nest_is_faster
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
-from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
+from partialpool.marginal.gaussian.parameters import Layout, Normals
 from partialpool.marginal.gaussian.partial_correlation import FREE
 from partialpool.marginal.gaussian.standardise import Units, choose_units
+from partialpool.marginal.gaussian.tail_kernel import TAIL_ARGUMENTS, tail_address, tail_kernel
 from partialpool.marginal.gaussian.theta_layout import lay_out_theta
+from partialpool.marginal.gaussian.unpacked import NO_THETAS, unpack_many
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import SIGMA
@@ -32,6 +35,9 @@ __all__ = ["SLOPES_FROM", "Marginal", "build_flat", "build_marginal", "build_wei
 
 SLOPES_FROM: Final = 6
 """Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
+_NOTHING: Final = np.empty((0, 0))
+"""The noise where nothing is drawn."""
+_ROWS: Final = nb.typeof(_NOTHING)
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
@@ -116,13 +122,13 @@ class Marginal:
 
     def sigma(self, theta: np.ndarray) -> float:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""
-        return float(unpack_many(self.layout, theta[None])[2][0])
+        return float(unpack_many(self.layout, theta[None]).sigma[0])
 
     def residual_draws(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         """Return the residuals' parameters of each row of thetas by name, in the units of the data; none are known."""
         if self.design.se is not None or self.layout.sigma < 0:
             return {}
-        return {SIGMA: unpack_many(self.layout, thetas)[2] * self.units.residual}
+        return {SIGMA: unpack_many(self.layout, thetas).sigma * self.units.residual}
 
     def least_squares(self) -> np.ndarray:
         """Return ordinary least-squares estimates of the columns that are kept in theta, (kept,)."""
@@ -170,30 +176,57 @@ class Marginal:
 
     def _evaluate(self, thetas: np.ndarray, out: np.ndarray) -> None:
         """Write the log density of each row of thetas, up to the constant, into out (n,)."""
-        evaluate(self.arrangement.density, self.layout, self.normals, thetas, out)
+        kernel, given = self._density
+        kernel(tail_address(), *given, unpack_many(self.layout, thetas), _NOTHING, _NOTHING, out)
 
     def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
-        """Draw effects given thetas, with log densities into out; see `effects_given_theta`."""
+        """Draw effects given thetas, with log densities into out; see `given_theta`."""
         kernel, given = self._drawing
-        kernel(*given, thetas, noise, effects, out)
+        kernel(tail_address(), *given, unpack_many(self.layout, thetas), noise, effects, out)
         out += self.log_constant
 
-    @property
-    def drawing_kernel(self) -> tuple[Any, tuple[Any, ...]]:
-        """The kernel of `draw_effects`, and numba's types of its arguments."""
-        kernel, given = self._drawing
-        rows = np.empty((0, 0))
-        return kernel, tuple(nb.typeof(argument) for argument in (*given, rows, rows, rows, np.empty(0)))
+    def compile(self) -> None:
+        """Compile the kernels of densities and draws that are not on disk yet, side by side if possible.
+
+        The one with most code is compiled here: another process imports the package first.
+        """
+        (drawing, given), (density, of_density) = self._drawing, self._density
+        elsewhere = [(unpack_many, (nb.typeof(self.layout), _ROWS)), (tail_kernel, TAIL_ARGUMENTS)]
+        if density is not drawing:
+            elsewhere.append((density, _arguments(of_density)))
+        with compiled_elsewhere(elsewhere):
+            drawing.compile(_arguments(given))
+
+    def awaits_compilation(self) -> bool:
+        """Whether `compile` has something to do."""
+        return any(map(awaits_compilation, (unpack_many, tail_kernel, self._density[0], self._drawing[0])))
+
+    @cached_property
+    def _density(self) -> tuple[Any, tuple[Any, ...]]:
+        """The kernel of `log_densities`, and those arguments of it that do not depend on theta."""
+        density, (system, _, nest) = self.arrangement.density, self.for_draws
+        if nest_is_faster(nest, density.leaf):
+            return nested_given_theta, (system.tail, nest, system.rows, *self._blocks, self.normals)
+        return by_level_given_theta, (density, density.leaf, *self._blocks, self.normals)
 
     @cached_property
     def _drawing(self) -> tuple[Any, tuple[Any, ...]]:
         """The kernel of `draw_effects`, and those arguments of it that do not depend on theta."""
         system, leaf, nest = self.for_draws
-        factors = self.design.factors
-        levels = np.array([factors[f].n_levels for f in self.arrangement.order], np.int64)
         if nest.leaf.gram.shape[2] > 0:
-            return draw_effects_nested, (system.tail, nest, system.rows, levels, self.layout, self.normals)
-        return draw_effects_by_level, (system, leaf, levels, self.layout, self.normals)
+            return nested_given_theta, (system.tail, nest, system.rows, *self._blocks, self.normals)
+        return by_level_given_theta, (system, leaf, *self._blocks, self.normals)
+
+    @property
+    def _blocks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Effects and levels of each factor, in elimination order."""
+        factors = self.design.factors
+        return self.layout.effects, np.array([factors[f].n_levels for f in self.arrangement.order], np.int64)
+
+
+def _arguments(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return numba's types of the arguments of a kernel of `given_theta`."""
+    return tuple(map(nb.typeof, (0, *given, NO_THETAS, _NOTHING, _NOTHING, np.empty(0))))
 
 
 def build_marginal(

@@ -45,6 +45,7 @@ __all__ = [
     "draw_nest",
     "eliminate_all",
     "eliminate_nest",
+    "eliminate_nested_levels",
     "has_nest",
     "make_nest_pulled",
     "make_nest_room",
@@ -130,10 +131,16 @@ def eliminate_nest(
     tail: Tail, nest: Nest, scales: Scales, common: Common, room: Workspace, nest_room: NestRoom
 ) -> Forward:
     """Factorise A, with the nest's levels side by side."""
-    start_tail(tail, room)
-    log_det = _take_off_nest(nest, scales.relative, room.left, nest_room)
+    log_det = eliminate_nested_levels(tail, nest, scales, room, nest_room)
     none = np.empty((0, 0, 0))
     return eliminate_tail(tail, scales, common, room, log_det, none, np.empty((0, 0)), none)
+
+
+@part
+def eliminate_nested_levels(tail: Tail, nest: Nest, scales: Scales, room: Workspace, nest_room: NestRoom) -> float:
+    """Eliminate the nest, and leave the rest of the tail in `room`; return 2 sum log diag U."""
+    start_tail(tail, room)
+    return _take_off_nest(nest, scales.relative, room.left, nest_room)
 
 
 @part

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.distributions.density_kernel import place
-from partialpool.kernels import kernel, part
+from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Scales
 from partialpool.marginal.gaussian.partial_correlation import FREE, partial_correlation
 from partialpool.marginal.gaussian.variance_prior import Joint
@@ -24,7 +24,6 @@ __all__ = [
     "scaled_factors",
     "scales_of",
     "unpack",
-    "unpack_many",
 ]
 
 
@@ -186,22 +185,3 @@ def common_of(normals: Normals, sigma: float) -> Common:
         if normals.precision[i] > 0.0:
             scale[i] = normals.sd[i] / sigma
     return Common(scale, normals.mean, normals.precision)
-
-
-@kernel
-def unpack_many(layout: Layout, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Unpack every row of thetas: sd, corr, sigma and kept of `Parameters`, each with rows as first dimension."""
-    n, factors, most = len(thetas), layout.shifts.shape[0], layout.shifts.shape[1]
-    sd, corr = np.empty((n, factors, most)), np.empty((n, factors, most, most))
-    sigma, kept = np.empty(n), np.empty((n, thetas.shape[1] - layout.kept))
-    for i in range(n):
-        parameters = unpack(layout, thetas, i)
-        sigma[i] = parameters.sigma
-        for k in range(kept.shape[1]):
-            kept[i, k] = parameters.kept[k]
-        for f in range(factors):
-            for a in range(most):
-                sd[i, f, a] = parameters.sd[f, a]
-                for c in range(most):
-                    corr[i, f, a, c] = parameters.corr[f, a, c]
-    return sd, corr, sigma, kept

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.gaussian.parameters import unpack_many
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.names import BETA, b_name, corr_name, sd_name, z_name
 from partialpool.workers import map_pieces, piece_size
 
@@ -204,15 +204,15 @@ def _parameters(
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray]:
     """Translate theta to sds and correlations in the units of the data, and kept coefficients in `Units`."""
     units, design = marginal.units, marginal.design
-    scaled_sd, cholesky, _, kept = unpack_many(marginal.layout, thetas)
+    unpacked = unpack_many(marginal.layout, thetas)
     place = {f: at for at, f in enumerate(marginal.arrangement.order)}
     sd, corr = [], []
     for f, (factor, own) in enumerate(zip(design.factors, units.factors, strict=True)):
         q = len(factor.names)
-        own_sd, own_corr = own.covariance(scaled_sd[:, place[f], :q], cholesky[:, place[f], :q, :q])
+        own_sd, own_corr = own.covariance(unpacked.sd[:, place[f], :q], unpacked.corr[:, place[f], :q, :q])
         sd.append(own_sd * units.unit)
         corr.append(own_corr)
-    return tuple(sd), tuple(corr), kept
+    return tuple(sd), tuple(corr), unpacked.kept
 
 
 def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -3,13 +3,15 @@
 import sys
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Final, override
+from typing import Final, override
 
 import numba as nb
 import numpy as np
 
+from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import placed
+from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.blend import Sets, stack_sets
 from partialpool.marginal.gaussian.blended_density import (
     draw_effects_blended,
@@ -119,12 +121,16 @@ class ResidualMarginal(Marginal):
         )
         out += self.log_constant
 
-    @property
     @override
-    def drawing_kernel(self) -> tuple[Any, tuple[Any, ...]]:
+    def compile(self) -> None:
         rows, line = np.empty((0, 0)), np.empty(0)
         given = (self.sets, self._levels, self.layout, self.normals, rows, rows, line, rows, rows, line)
-        return draw_effects_blended, tuple(nb.typeof(argument) for argument in given)
+        with compiled_elsewhere([(draw_effects_blended, tuple(map(nb.typeof, given)))]):
+            self.log_density(np.zeros(self.size))
+
+    @override
+    def awaits_compilation(self) -> bool:
+        return awaits_compilation(evaluate_blended) or awaits_compilation(draw_effects_blended)
 
     @cached_property
     def _levels(self) -> np.ndarray:

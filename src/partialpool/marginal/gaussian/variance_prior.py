@@ -137,18 +137,28 @@ def _log_parts(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> tuple[np
     for k in range(n):
         logs[k] = 2.0 * thetas[i, joint.places[k]] + joint.log_squares[k]
     logs[n] = 2.0 * thetas[i, sigma] if sigma >= 0 else joint.log_residual
-    top = logs.max()
-    groups = 0.0
+    most = -np.inf
+    for k in range(n):
+        most = max(most, logs[k])
+    top = max(most, logs[n])
+    # If sigma is much larger than all group sds, their sum is computed relative to their own largest term.
+    groups, within = 0.0, 0.0
     for k in range(n):
         groups += np.exp(logs[k] - top)
-    whole = groups + np.exp(logs[n] - top)
-    log_whole = top + np.log(whole)
-    # If sigma is much larger than all group sds, their sum is computed relative to their own largest term.
-    most = logs[:n].max()
-    within = 0.0
-    for k in range(n):
         within += np.exp(logs[k] - most)
-    return logs - log_whole, most + np.log(within) - log_whole, log_whole
+    log_whole = top + np.log(groups + np.exp(logs[n] - top))
+    for k in range(n + 1):
+        logs[k] -= log_whole
+    return logs, most + np.log(within) - log_whole, log_whole
+
+
+@part
+def _shares(joint: Joint) -> float:
+    """Return A, the sum of the concentrations."""
+    total = 0.0
+    for k in range(len(joint.concentrations)):
+        total += joint.concentrations[k]
+    return total
 
 
 @part
@@ -159,7 +169,7 @@ def joint_log_prior(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> flo
     """
     n = len(joint.places)
     logs, log_icc, log_whole = _log_parts(joint, sigma, thetas, i)
-    total = joint.constant + (joint.icc[0] - joint.concentrations.sum()) * log_icc + joint.icc[1] * logs[n]
+    total = joint.constant + (joint.icc[0] - _shares(joint)) * log_icc + joint.icc[1] * logs[n]
     for k in range(n):
         total += joint.concentrations[k] * logs[k] - thetas[i, joint.places[k]]
     if sigma >= 0:
@@ -177,7 +187,7 @@ def add_joint_gradient(joint: Joint, sigma: int, thetas: np.ndarray, i: int, gra
     if sigma >= 0:
         size = np.exp(0.5 * log_whole)
         by_log = log_density(joint.total_kind, joint.total_arguments, 0, size)[1] * size + 1.0
-    weight = joint.concentrations.sum()
+    weight = _shares(joint)
     for k in range(n + 1):
         q = np.exp(logs[k])
         slope = 0.5 * by_log * q - q * (weight + joint.icc[1])
