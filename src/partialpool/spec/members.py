@@ -102,10 +102,7 @@ class Members:
 
     @property
     def factor(self) -> str:
-        """The factor's name in the posterior: `mm(school1+school2)`, or `mm(school row=pupil)` for a table.
-
-        It has no comma: nutpie separates the names of dimensions by commas.
-        """
+        """The factor's name in the posterior: `mm(school1+school2)`, or `mm(school row=pupil)` for a table."""
         if self.table is not None:
             return f"mm({self.table.member} row={self.columns[0]})"
         return f"mm({'+'.join(self.columns)})"
