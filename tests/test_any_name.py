@@ -256,6 +256,20 @@ def test_columns_that_differ_only_by_a_replaced_character_stay_separate():
     assert sizes == {"variance": 2, "variance_column": 3}
 
 
+@pytest.mark.thorough
+def test_names_with_commas_change_nothing_in_the_pymc_engine():
+    """nutpie joins the names of dimensions by commas."""
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame({"site, plot": np.repeat(np.arange(8), 6), "x, z": rng.normal(size=48)})
+    table["y"] = rng.normal(size=48) + rng.normal(size=8)[table["site, plot"]]
+    settings = {"engine": "pymc", "draws": 100, "tune": 300, "chains": 1, "seed": 1, "progressbar": False}
+    fit = pp.fit("y ~ `x, z` + (`x, z` || `site, plot`)", table, **settings)
+    plain = pp.fit("y ~ x + (x || g)", table.rename(columns={"site, plot": "g", "x, z": "x"}), **settings)
+    for name in ("beta", "sd_g", "b_g", "sigma"):
+        ours = fit.posterior[name.replace("_g", "_site, plot")]
+        np.testing.assert_allclose(ours.to_numpy(), plain.posterior[name].to_numpy(), rtol=1e-10)
+
+
 def test_a_prediction_is_drawn_over_the_column_and_not_over_the_rows():
     """A predictor called `obs` has a coordinate of another name in the answer; the picture uses it."""
     rng = np.random.default_rng(1)

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.workload import expect_workload
 from partialpool.marginal.glmm.axes import axes_about
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
+from partialpool.sampling.dense_levels import warn_if_dense
 from partialpool.sampling.forecast import forecast_nuts
 from partialpool.sampling.settings import Settings
 from partialpool.sampling.working_response import find_mode
@@ -36,6 +38,12 @@ DESIGNS = {
     "large crossed": ("y ~ u + (u + v | g) + (u | h)", {"g": 150, "h": 60}, 4000),
     "nested": ("y ~ u + (1 | h) + (1 | h:g)", {"g": 5, "h": 60}, 2000),
     "no factor": ("y ~ u", {}, 50),
+    "members": ("y ~ u + (1 | mm(g, h))", {"g": 40, "h": 40}, 500),
+    "members with slopes": ("y ~ u + (u | mm(g, h))", {"g": 40, "h": 40}, 500),
+    "members beside a factor": ("y ~ u + (1 | mm(g, h)) + (1 | k)", {"g": 40, "h": 40, "k": 30}, 500),
+    "members beside a larger factor": ("y ~ u + (1 | mm(g, h)) + (1 | k)", {"g": 20, "h": 20, "k": 70}, 2000),
+    "slopes of members beside a factor": ("y ~ u + (u | mm(g, h)) + (1 | k)", {"g": 20, "h": 20, "k": 70}, 2000),
+    "two sets of members": ("y ~ u + (1 | mm(g, h)) + (1 | mm(k, l))", {"g": 20, "h": 20, "k": 30, "l": 30}, 2000),
 }
 
 
@@ -62,6 +70,22 @@ def test_many_elements_with_a_large_dense_matrix_use_the_pymc_model_with_a_reaso
     assert engine.name == "pymc"
     assert "theta has 21 elements, and crossed factors make a dense matrix of 240 columns" in reason
     assert "predicted to take about" in reason
+
+
+def test_slopes_of_many_members_use_the_pymc_model_and_the_other_engine_warns():
+    design = design_of("y ~ u + (u | mm(g, h))", {"g": 500, "h": 500}, 5000)
+    engine, reason = choice(design)
+    assert engine.name == "pymc"
+    assert "rows that belong to several levels make a dense matrix of 1000 columns" in reason
+    marginal = build_marginal(design, resolve_priors(design))
+    with pytest.warns(pp.DataWarning, match="335 million multiplications, .* engine='pymc' may be faster"):
+        warn_if_dense(marginal)
+
+
+def test_one_effect_of_many_members_costs_no_more_than_one_level_per_row():
+    design = design_of("y ~ u + (1 | mm(g, h))", {"g": 500, "h": 500}, 5000)
+    warn_if_dense(build_marginal(design, resolve_priors(design)))
+    assert choice(design)[0].name == "collapsed"
 
 
 def test_few_elements_with_a_large_matrix_use_collapsed_and_name_the_alternative():

@@ -18,6 +18,7 @@ from partialpool.design.left_out import count_left_out
 from partialpool.design.newdata import GroupRows, Rows, new_rows
 from partialpool.design.residual_rows import ResidualRows, read_residual_rows
 from partialpool.design.response import Response, read_response_values
+from partialpool.design.structured_blocks import check_structure
 from partialpool.design.table import Missing, Table, read_table
 from partialpool.errors import DataError, DataWarning, nearest
 from partialpool.spec.expression import columns_of
@@ -80,7 +81,16 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
         _check_unrelated(factor, group)
     response = _read_response(design, frame)
     added = _added(design, table, frame, rows, response)
-    return Appended(_joined(design, added), added)
+    whole = _joined(design, added)
+    _check_levels_keep_their_category(whole)
+    return Appended(whole, added)
+
+
+def _check_levels_keep_their_category(whole: Design) -> None:
+    """Refuse new rows in which a level has another category of `by` than in the rows so far."""
+    for group in whole.spec.groups:
+        if group.by is not None:
+            check_structure(group, next(f for f in whole.factors if f.name == group.factor), whole.frame)
 
 
 def _aligned(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -100,9 +110,9 @@ def _aligned_column(old: pd.Series, new: pd.Series) -> pd.Series:
     if isinstance(new.dtype, pd.CategoricalDtype):
         raise DataError(
             f"column {new.name!r} has text, and it had numbers in the first rows",
-            got=f"{new.iloc[0]!r}",
-            allowed=f"numbers, such as {old.iloc[0]!r}",
-            do="convert the column",
+            got=f"{new.tolist()[0]!r}",
+            allowed=f"numbers, such as {old.tolist()[0]!r}",
+            do=f"convert the column: pd.to_numeric(table[{new.name!r}]); or correct it",
         )
     if pd.api.types.is_bool_dtype(old.dtype) and new.isin([0, 1]).all():
         return new.astype(bool)

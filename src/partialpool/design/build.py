@@ -164,7 +164,7 @@ def _check_factors(spec: ModelSpec, factors: Sequence[FactorEffects], frame: pd.
         # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
         warn_dropped(f"effects over {factor.name}", factor.recipes)
-        check_factor(factor.name, factor.values[:, 0], factor.n_levels, factor.names, residual_free=alone)
+        check_factor(factor.name, factor.counts, len(factor.values), factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         check_digits(factor.name, factor.names, factor.values, factor.blocks)
         if not isinstance(factor, MemberEffects):

@@ -69,27 +69,25 @@ def check_common(
     )
 
 
-def check_factor(
-    factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], *, residual_free: bool
-) -> None:
-    """Refuse a factor that does not group.
+def check_factor(factor: str, counts: np.ndarray, rows: int, effects: tuple[str, ...], *, residual_free: bool) -> None:
+    """Refuse a factor that does not group; `counts` is the number of rows of each level.
 
     Raises
     ------
     DataError
         One level only; every level in one row only while the residual sd is free.
     """
-    if n_levels < 2:
+    if len(counts) < 2:
         raise DataError(
             f"the factor {factor!r} has one level",
             got="1 level",
             allowed="2 levels or more (5 or more to learn much about their sd)",
             do="leave the grouping term out, or check the column",
         )
-    if residual_free and INTERCEPT in effects and n_levels == len(codes):
+    if residual_free and INTERCEPT in effects and counts.max() == 1:
         raise DataError(
             f"every level of {factor!r} has one row: its sd and sigma are not identified",
-            got=f"{n_levels} levels in {len(codes)} rows",
+            got=f"{len(counts)} levels in {rows} rows",
             allowed="some level with 2 rows or more, or known standard errors (se=)",
             do="leave the term out (sigma already describes that variation), or check the column",
         )

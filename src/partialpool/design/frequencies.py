@@ -38,7 +38,7 @@ def repeat_rows(table: Table, frequency: str) -> Table:
     wrong = ~((numbers >= 1) & (numbers == np.floor(numbers)))
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
-        shown = f"{numbers[at]:g}" if is_quantity(column) else repr(column.iloc[at])
+        shown = f"{numbers[at]:g}" if is_quantity(column) else repr(column.tolist()[at])
         raise DataError(
             f"the frequencies {frequency!r} must be positive integers",
             got=f"{shown} {such_rows_in_words(column.index, at, int(wrong.sum()))}",

@@ -19,6 +19,8 @@ DIGITS: Final = 9
 """Digits, in units of the smallest gap, to which distances in time are equal."""
 MOST_GAPS: Final = 40
 """Most distances in time that an autoregressive correlation may have."""
+MOST_VISITS: Final = 30
+"""Most visits that an unstructured correlation may have: 435 correlations."""
 _WHOLE: Final = 1e-6
 """Largest distance from an integer, as a share of the smallest gap, of a time that counts as a whole number of gaps."""
 
@@ -123,12 +125,23 @@ class Series:
         labels, codes = _codes(frame[self.stated.gr])
         time = np.zeros(len(frame))
         if self.kind == "ar":
-            time = (frame[self.stated.order].to_numpy(float) - self.origin) / self.step
+            time = (_times(self.stated, frame[self.stated.order]) - self.origin) / self.step
         elif self.kind == "unstr":
             names, visit = _codes(frame[self.stated.order])
             shown = tuple(map(str, self.visits))
             time = np.array([_place((self.stated.order or "",), str(name), shown) for name in names], float)[visit]
         return replace(self, labels=tuple(labels), of_row=codes, time=time)
+
+    def check_steps(self, time: np.ndarray) -> None:
+        """Refuse times between the steps of the fitted rows, where the correlation may be negative."""
+        between = np.abs(time - np.round(time)) > _WHOLE * np.maximum(1, np.abs(time))
+        if self.kind == "ar" and self.is_discrete and between.any():
+            raise DataError(
+                f"new rows are at times between the steps of {self.stated.order}",
+                got=f"{self.stated.order} {self.origin + self.step * time[between][0]:g}",
+                allowed=f"{self.origin:g}, and steps of {self.step:g} from there: the correlation may be negative",
+                do="predict at these times; or fit rows with other distances, between which correlations are positive",
+            )
 
     def take(self, index: np.ndarray) -> "Series":
         """Return some of the rows, by position; the series keep their labels."""
@@ -221,7 +234,29 @@ def read_residual_rows(frame: pd.DataFrame, residual: Residual | None, sigma: Se
     if residual is not None and residual.correlation == "unstr" and not by:
         by = [residual.order or ""]
     names, stratum = _combinations(frame, by)
+    if by:
+        _check_strata(by, names, np.bincount(stratum))
     return ResidualRows(names, stratum, series, tuple(by))
+
+
+def _check_strata(by: Sequence[str], names: tuple[str, ...], rows: np.ndarray) -> None:
+    """Refuse strata whose standard deviation no rows, or one row only, would inform."""
+    column = ":".join(by)
+    if len(names) < 2:
+        raise DataError(
+            f"residuals have an sd for each {column}, which is the same in every row",
+            got=f"{column} {names[0]} in {rows[0]} rows",
+            allowed="two strata or more",
+            do=f"leave out sigma ~ 0 + {column}",
+        )
+    single = [name for name, count in zip(names, rows, strict=True) if count < 2]
+    if single:
+        raise DataError(
+            f"residuals have an sd for each {column}, and some have one row",
+            got=", ".join(single[:3]) + (f" and {len(single) - 3} more" if len(single) > 3 else ""),
+            allowed="two rows or more for each sd",
+            do=f"join these categories of {column} with others, leave their rows out, or name another column",
+        )
 
 
 def _combinations(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
@@ -270,16 +305,10 @@ def _read_series(frame: pd.DataFrame, residual: Residual) -> Series:
     column = frame[residual.order]
     if residual.correlation == "unstr":
         visits, time = _codes(column)
+        _check_few(residual, visits)
         _check_once(residual, labels, codes, time.astype(float), column)
         return Series(residual, tuple(labels), codes, time.astype(float), tuple(visits))
-    if not is_quantity(column):
-        raise DataError(
-            f"the times {residual.order!r} of ar must be numbers",
-            got=f"{column.iloc[0]!r}",
-            allowed="numbers whose differences are distances in time",
-            do="compute them as a column; for visits without distances use unstr(visit, gr=...)",
-        )
-    time = column.to_numpy(float)
+    time = _times(residual, column)
     _check_once(residual, labels, codes, time, column)
     order = np.lexsort((time, codes))
     gaps = np.diff(time[order])[np.diff(codes[order]) == 0]
@@ -299,6 +328,30 @@ def _read_series(frame: pd.DataFrame, residual: Residual) -> Series:
     return Series(
         residual, tuple(labels), codes, (time - origin) / step, step=step, origin=origin, is_discrete=is_discrete
     )
+
+
+def _times(residual: Residual, column: pd.Series) -> np.ndarray:
+    """Return times as numbers."""
+    if not is_quantity(column):
+        raise DataError(
+            f"the times {residual.order!r} of ar must be numbers",
+            got=f"{column.tolist()[0]!r}",
+            allowed="numbers whose differences are distances in time",
+            do="compute them as a column; for visits without distances use unstr(visit, gr=...)",
+        )
+    return column.to_numpy(float)
+
+
+def _check_few(residual: Residual, visits: Sequence[Any]) -> None:
+    """Refuse more visits than have a correlation for every pair in reasonable time."""
+    if len(visits) > MOST_VISITS:
+        pairs = len(visits) * (len(visits) - 1) // 2
+        raise DataError(
+            "unstr has a correlation for every pair of visits, and these are too many",
+            got=f"{len(visits)} values of {residual.order!r}, {pairs} correlations",
+            allowed=f"up to {MOST_VISITS} visits",
+            do=f"number the visits of each {residual.gr}, or write ar(time, gr={residual.gr}) for times",
+        )
 
 
 def autoregressive(rho: np.ndarray, gap: np.ndarray) -> np.ndarray:

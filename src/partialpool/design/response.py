@@ -236,9 +236,10 @@ def read_positive(what: str, column: pd.Series) -> np.ndarray:
     """
     if not is_quantity(column):
         numbers = numbers_as_text(column)
+        kind = "booleans" if pd.api.types.is_bool_dtype(column) else "text"
         raise DataError(
-            f"the {what} {column.name!r} are text where numbers are needed",
-            got=numbers.got if numbers else f"{column.iloc[0]!r}",
+            f"the {what} {column.name!r} are {kind} where numbers are needed",
+            got=numbers.got if numbers else f"{column.tolist()[0]!r}",
             allowed="numbers above 0",
             do=numbers.do if numbers else f"name the column of {what}",
         )

@@ -1,6 +1,8 @@
 """Blocks of effects whose covariance has a structure, and checks that the data allow it."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -9,9 +11,13 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.recipe import Recipe
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
+from partialpool.spec.expression import columns_of
 from partialpool.spec.terms import Group
 
 __all__ = ["check_structure", "structure_kind", "structured_blocks"]
+
+_NUMBERED: Final = re.compile(r"(\D*)(\d+(?:\.\d+)?)(\D*)")
+"""A label with one number, as `v1` and `week 10`."""
 
 
 def structure_kind(groups: Sequence[Group]) -> str:
@@ -65,13 +71,16 @@ def check_structure(group: Group, factor: FactorEffects, frame: pd.DataFrame) ->
             allowed="two effects or more: the categories of a column, or an intercept and slopes",
             do=f"write (1 | {factor.name}) for a single effect",
         )
-    if group.covariance == "ar1" and not _is_one_category(factor.values, factor.names):
+    columns = {name for slope in group.slopes for name in columns_of(slope)}
+    if group.covariance == "ar1" and (len(columns) > 1 or not _is_one_category(factor.values, factor.names)):
         raise DataError(
             "ar1 needs effects of ordered categories",
             got=f"{', '.join(factor.names)} over {factor.name}",
             allowed=f"ar1(0 + visit | {factor.name}): the categories of a column, without an intercept, in order",
             do="write 0 + and one column; write C(week) for a column of numbers",
         )
+    if group.covariance == "ar1":
+        _check_order(frame[columns.pop()], factor.name)
     if group.hom and INTERCEPT in factor.names and len(factor.names) > 1:
         raise DataError(
             "an intercept and slopes cannot have one sd",
@@ -84,6 +93,24 @@ def check_structure(group: Group, factor: FactorEffects, frame: pd.DataFrame) ->
 def _is_one_category(values: np.ndarray, names: Sequence[str]) -> bool:
     """Whether every row has a 1 in one column and 0 in the others: the categories of one column."""
     return INTERCEPT not in names and bool(np.isin(values, (0.0, 1.0)).all() and (values.sum(axis=1) == 1).all())
+
+
+def _check_order(column: pd.Series, factor: str) -> None:
+    """Refuse text in alphabetical order, unless numbers in it ascend: distances would be arbitrary."""
+    if not isinstance(column.dtype, pd.CategoricalDtype) or column.cat.ordered:
+        return
+    labels = [str(label) for label in column.cat.categories]
+    parts = [part for part in map(_NUMBERED.fullmatch, labels) if part]
+    numbers = [float(part[2]) for part in parts]
+    alike = len(parts) == len(labels) and len({(part[1], part[3]) for part in parts}) == 1
+    if len(labels) < 3 or labels != sorted(labels) or (alike and numbers == sorted(numbers)):
+        return
+    raise DataError(
+        f"the order of the categories of ar1 over {factor} is not known",
+        got=f"{column.name}: {', '.join(labels[:6])}, in alphabetical order",
+        allowed="numbers, as C(week); text with ascending numbers, such as v1, v2, v3; or declared categories",
+        do=f"write table[{column.name!r}] = pd.Categorical(table[{column.name!r}], categories=[...], ordered=True)",
+    )
 
 
 def _check_by(by: str, factor: FactorEffects, frame: pd.DataFrame) -> None:
@@ -104,4 +131,12 @@ def _check_by(by: str, factor: FactorEffects, frame: pd.DataFrame) -> None:
             got=f"{len(mixed)} of {factor.n_levels} levels; {level} has {found}",
             allowed=f"one value of {by} per level of {factor.name}",
             do=f"write (0 + {by} | {factor.name}) for effects that differ within a level",
+        )
+    levels = pd.Series(factor.codes).groupby(column.astype(str).to_numpy()).nunique()
+    if levels.min() < 2:
+        raise DataError(
+            f"by={by} has a category with one level of {factor.name}",
+            got=f"1 level where {by} is {levels.idxmin()}",
+            allowed="2 levels or more in each category (5 or more to learn much about their sd)",
+            do="join this category with another, leave its rows out, or leave out by",
         )

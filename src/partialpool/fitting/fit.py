@@ -122,6 +122,7 @@ class Fit:
         tree.attrs = {**self.tree.attrs, **unit_attrs(design)}
         return Fit(spec, design, self.priors, tree, self.accumulated)
 
+    @explains_keywords
     def update(
         self, new_rows: Any, *, seed: int | None = None, missing: Missing = "drop", progressbar: bool = True
     ) -> "Fit":

@@ -70,6 +70,7 @@ def given_observed(design: Design, rows: Rows, draws: Draws) -> tuple[np.ndarray
         return mean, sd
     places = {label: k for k, label in enumerate(old.labels)}
     known = np.array([places.get(label, -1) for label in new.labels])[new.of_row]
+    old.check_steps(new.time[known >= 0])
     observed, parameter = own_rows(design), draws[RESIDUAL_CORRELATION]
     for code in np.unique(known[known >= 0]):
         seen, wanted = np.flatnonzero(old.of_row == code), np.flatnonzero(known == code)

@@ -1,4 +1,4 @@
-"""Warn where related levels make every evaluation of the density expensive."""
+"""Warn where related levels, or rows that belong to several levels, make every evaluation of the density expensive."""
 
 from typing import Final
 
@@ -12,11 +12,17 @@ _DENSE: Final = 2e8
 
 
 def warn_if_dense(marginal: Marginal) -> None:
-    """Warn if related levels beside another large factor make every evaluation expensive."""
-    if any(marginal.rotations) and marginal.arrangement.work > _DENSE:
+    """Warn if levels that are related, or that share rows, make every evaluation expensive."""
+    if any(factor.has_members for factor in marginal.design.factors):
+        cause = f"rows that belong to several levels make a dense matrix of {marginal.arrangement.density.tail.columns} columns"
+    elif any(marginal.rotations):
+        cause = "related levels beside another large factor"
+    else:
+        return
+    if marginal.arrangement.work > _DENSE:
         work = marginal.arrangement.work / 1e6
         warn(
-            f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
-            "and a fit some thousands of evaluations; engine='pymc' may be faster",
+            f"{cause}: every evaluation takes {work:.0f} million multiplications, and a fit some thousands of "
+            "evaluations, which take minutes; engine='pymc' may be faster",
             DataWarning,
         )

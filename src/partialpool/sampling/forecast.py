@@ -11,7 +11,7 @@ from typing import Final
 
 from partialpool.design.design import Design
 from partialpool.marginal.gaussian.ordering import TAIL_COPIES
-from partialpool.marginal.gaussian.workload import expect_workload
+from partialpool.marginal.gaussian.workload import Workload, expect_workload
 from partialpool.memory import fits
 from partialpool.sampling.proposal import round_size
 from partialpool.sampling.settings import Settings
@@ -56,9 +56,10 @@ class Forecast:
 def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
     """Predict a run of the collapsed engine; infinite where its dense matrix does not fit into memory."""
     load, kept = expect_workload(design), settings.chains * settings.draws
-    because = f"theta has {load.size} elements, and crossed factors make a dense matrix of {load.tail} columns"
+    dense = _dense(design, load)
+    because = f"theta has {load.size} elements, and {dense}"
     if not fits(TAIL_COPIES * 8.0 * load.tail**2):
-        return Forecast(float("inf"), f"crossed factors make a dense matrix of {load.tail} columns: it does not fit")
+        return Forecast(float("inf"), f"{dense}: it does not fit")
     climbs = _CLIMB * min(2 * load.size + 1, _GRADIENT)
     if load.size <= _COVERED:
         evaluations = climbs + _ROUNDS * round_size(load.size, load.multiplications) + _WITH_EFFECTS * kept
@@ -70,7 +71,7 @@ def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
 def forecast_nuts(design: Design, settings: Settings) -> Forecast:
     """Predict a run of the nuts engine: an elimination and its reverse, and two passes over the rows, at every step."""
     load = expect_workload(design)
-    because = f"crossed factors make a dense matrix of {load.tail} columns"
+    because = _dense(design, load)
     if not fits(TAIL_COPIES * 8.0 * load.tail**2):
         return Forecast(float("inf"), f"{because}: it does not fit")
     columns = len(design.common.coefs) + sum(len(f.names) for f in design.factors)
@@ -78,6 +79,12 @@ def forecast_nuts(design: Design, settings: Settings) -> Forecast:
     step = _WHITENED_CALL + _PER_MULTIPLICATION * load.multiplications + of_rows
     steps = _WHITENED_STEPS * settings.chains * (settings.draws + settings.following_theta().tune)
     return Forecast(steps * step, because)
+
+
+def _dense(design: Design, load: Workload) -> str:
+    """Say what makes the dense matrix, and of which size it is."""
+    what = "rows that belong to several levels" if any(f.has_members for f in design.factors) else "crossed factors"
+    return f"{what} make a dense matrix of {load.tail} columns"
 
 
 def forecast_pymc(design: Design, settings: Settings) -> Forecast:

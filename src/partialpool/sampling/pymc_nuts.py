@@ -2,11 +2,14 @@
 
 import time
 import warnings
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import nutpie
 import pymc as pm
 import xarray as xr
+from nutpie.compile_pymc import CompiledPyMCModel
 
 from partialpool.design.design import Design
 from partialpool.design.labels import offset_dims, variable_dims
@@ -62,8 +65,20 @@ def _sample_nutpie(model: pm.Model, settings: Settings, line: ProgressLine) -> t
     line.say("compiling the model")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user cannot fix third-party deprecations
-        compiled = nutpie.compile_pymc_model(model)
+        compiled = _with_plain_dimensions(nutpie.compile_pymc_model(model))
     return run_nutpie(compiled, settings, line)
+
+
+def _with_plain_dimensions(compiled: CompiledPyMCModel) -> CompiledPyMCModel:
+    """Return the model with numbered dimensions: nutpie joins their names by commas, which names of columns may have.
+
+    Draws are read as arrays, by variable.
+    """
+    names, _, shapes = compiled.shape_info
+    pairs = [(name, k, shape) for k, (name, shape) in enumerate(zip(names, shapes, strict=True))]
+    dims = {name: tuple(f"axis {axis} of {k}" for axis in range(len(shape))) for name, k, shape in pairs}
+    sizes = {f"axis {axis} of {k}": np.arange(size) for _, k, shape in pairs for axis, size in enumerate(shape)}
+    return replace(compiled, dims=dims, _coords={**(compiled.coords or {}), **sizes})
 
 
 def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:

@@ -52,7 +52,7 @@ def checked_rows(
     return {
         "se": _checked_se(family, se),
         "precision": _checked_precision(family, precision, link=link, se=se),
-        "frequency": _checked_frequency(frequency),
+        "frequency": _checked_frequency(frequency, residual),
         "residual": _checked_residual(family, residual, link=link, se=se),
         "sigma": _checked_strata(family, sigma, link=link, se=se),
     }
@@ -103,15 +103,22 @@ def _checked_precision(family: Family, precision: str | None, *, link: str, se: 
     return precision
 
 
-def _checked_frequency(frequency: str | None) -> str | None:
+def _checked_frequency(frequency: str | None, residual: Residual | None) -> str | None:
     """Return the column of how many equal rows each row stands for.
 
     Raises
     ------
     SpecError
-        It is not a name.
+        It is not a name, or the rows of a series have times, at which there can be one row.
     """
     _check_name("frequency", frequency, "numbers of equal rows")
+    if frequency is not None and isinstance(residual, Residual) and residual.order is not None:
+        raise SpecError(
+            f"frequencies do not go with {residual.correlation}",
+            got=f"frequency={frequency!r} and {residual}",
+            allowed=f"one row of each {residual.gr} at each {residual.order}, and a frequency stands for several",
+            do="leave out the correlation, or the frequencies: give each of the equal rows a series of its own",
+        )
     return frequency
 
 
@@ -144,7 +151,7 @@ def _checked_strata(family: Family, sigma: Iterable[str] | str, *, link: str, se
     SpecError
         Not names, or one of them twice; the response is not normal, or its standard errors are known.
     """
-    columns = (sigma,) if isinstance(sigma, str) else tuple(sigma)
+    columns = (sigma,) if isinstance(sigma, str) or not isinstance(sigma, Iterable) else tuple(sigma)
     for column in columns:
         _check_name("sigma", column, "strata")
     if len(set(columns)) < len(columns):

@@ -225,6 +225,8 @@ _CALLED: Final = re.compile(r"([^\W\d]\w*)\s*\((.*)\)", re.DOTALL)
 def _advice_on(effects: str, factor: str) -> str:
     """Advise on a factor that is an expression: the values of a column are used as levels directly."""
     called = _CALLED.fullmatch(factor.strip())
+    if len(named := outer_split(factor, ",")) > 1 and named[1].strip().startswith("by"):
+        return f"write ({effects} | gr({named[0].strip()}, {named[1].strip()}))"
     if _WORDS.fullmatch(factor.strip()):
         return f"put a name with spaces or other signs in backquotes: ({effects} | `{factor.strip()}`)"
     if not called:
@@ -257,10 +259,7 @@ def _read_group(
             allowed="effects only",
             do="move the offset out of the parentheses",
         )
-    if members is not None:
-        yield Group(members, slopes=common.terms, intercept=common.intercept, correlated=correlated)
-        return
-    for name in expand_nesting(factor.replace("`", "")):
+    for name in (members,) if members is not None else expand_nesting(factor.replace("`", "")):
         yield Group(
             name,
             slopes=common.terms,

@@ -38,7 +38,16 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("engine", "method algorithm backend inference_method", "write engine='auto', or an engine's name"),
     ("priors", "prior", "write priors={'sd_g': pp.Prior('HalfNormal', sigma=1)}"),
     ("family", "offset", "write offset(log(n)) as a term of the formula"),
+    ("new_rows", "priors draws tune chains engine model", "leave it out: an update keeps the fit's model and settings"),
     ("family", "weights", WEIGHTS),
+    ("family", "precision frequency", "write it in the formula: y | precision(w) ~ x, or y | frequency(n) ~ x"),
+    ("family", "sigma", "write it in the formula: 'y ~ x, sigma ~ 0 + arm'"),
+    (
+        "family",
+        "residual correlation correlations autocor",
+        "write it in the formula: y ~ x + ar(time, gr=subject), cosy(gr=subject) or unstr(visit, gr=subject)",
+    ),
+    ("family", "smooths", "write it in the formula: y ~ x + s(x)"),
     ("family", "nAGQ", "leave it out: draws need no quadrature, and maximum_likelihood chooses its own"),
     ("reml", "REML", "write reml=True for restricted maximum likelihood"),
     ("family", "ziformula zi hu zi_formula", _ZEROS),
@@ -107,14 +116,18 @@ def explains_keywords[**Arguments, Result](function: Callable[Arguments, Result]
       allowed: fit(model, tune=..., draws=...)
       do:      write the name of every argument after model, for instance tune=2000
     """
-    signature = inspect.signature(function)
+    whole = inspect.signature(function)
+    parameters = list(whole.parameters.values())
+    bound = int(bool(parameters) and parameters[0].name in ("self", "cls"))
+    signature = whole.replace(parameters=parameters[bound:])
+    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
     @wraps(function)
     def explained(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
-            signature.bind(*args, **kwargs)
+            signature.bind(*args[bound:], **kwargs)
         except TypeError as error:
-            raise _refused(function.__name__, signature, args, kwargs, str(error)) from None
+            raise _refused(name, signature, args[bound:], kwargs, str(error)) from None
         return function(*args, **kwargs)
 
     return explained

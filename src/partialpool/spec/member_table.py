@@ -68,6 +68,10 @@ def read_member_table(
                 do="name the column, or rename it",
             )
     rows, members = _column(given[0], str(row)), _column(given[0], str(member))
+    if not rows:
+        raise SpecError(
+            "a table of memberships is empty", got="0 lines", allowed="a line for each row and member", do="check it"
+        )
     values = [1.0] * len(rows) if weight is None else _column(given[0], str(weight))
     wrong = next((v for v in values if isinstance(v, (str, bool)) or not (0 <= v < math.inf)), None)
     if wrong is not None:
@@ -75,7 +79,7 @@ def read_member_table(
             "a table of memberships has weights that are not numbers from 0 on",
             got=repr(wrong),
             allowed="numbers from 0 on",
-            do=f"correct the column {weight!r}",
+            do="correct these weights",
         )
     return MemberTable(str(member), tuple(rows), tuple(members), tuple(map(float, values)))
 

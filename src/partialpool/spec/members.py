@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from partialpool.errors import FormulaError, SpecError
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.member_table import OUTSIDE, MemberTable, read_member_table
 from partialpool.spec.tokenize import outer_split
 from partialpool.spec.whitelist import quote_name
@@ -52,6 +53,7 @@ class Members:
     scale: bool
     table: MemberTable | None
 
+    @explains_keywords
     def __init__(
         self,
         *columns: Any,
@@ -67,12 +69,12 @@ class Members:
             _check_scale(scale)
             self._keep((str(row),), (), scale)
             return
-        given = (weights,) if isinstance(weights, str) else tuple(weights)
+        given = (weights,) if isinstance(weights, str) or not isinstance(weights, Iterable) else tuple(weights)
         for name in (*columns, *given):
             if not isinstance(name, str) or not name.strip() or any(sign in name for sign in OUTSIDE):
                 raise SpecError(
                     "multi-membership needs names of columns",
-                    got=repr(name),
+                    got=repr(name) if isinstance(name, str | float | int | None) else f"a {type(name).__name__}",
                     allowed=f"names without the signs {OUTSIDE}",
                     do="write pp.Members('school1', 'school2', weights=('w1', 'w2')), or rename the column",
                 )
@@ -100,10 +102,7 @@ class Members:
 
     @property
     def factor(self) -> str:
-        """The factor's name in the posterior: `mm(school1+school2)`, or `mm(school row=pupil)` for a table.
-
-        It has no comma: nutpie separates the names of dimensions by commas.
-        """
+        """The factor's name in the posterior: `mm(school1+school2)`, or `mm(school row=pupil)` for a table."""
         if self.table is not None:
             return f"mm({self.table.member} row={self.columns[0]})"
         return f"mm({'+'.join(self.columns)})"

@@ -19,6 +19,7 @@ from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import canonical_groups, check_flag, check_names_apart, check_no_effect_twice, listed
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.memberchecks import check_memberships
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
@@ -110,6 +111,7 @@ class ModelSpec:
     offsets: tuple[str, ...]
     units: UnitTable
 
+    @explains_keywords
     def __init__(
         self,
         response: str,
@@ -156,11 +158,10 @@ class ModelSpec:
         check_memberships(self.groups, correlated_residuals=bool(self.residual or self.sigma))
         check_names_apart(self.parts_with_sds, self.columns)
         one = tuple(group.factor for group in self.groups if group.covariance)
-        check_stated_priors(
-            self.priors, self.parts_with_sds, self.family_record, link=self.link, se=self.se, structured=one
-        )
+        check_stated_priors(self.priors, self.parts_with_sds, known, link=chosen, se=se, structured=one)
 
     @classmethod
+    @explains_keywords
     def from_formula(
         cls,
         formula: str,
@@ -282,8 +283,9 @@ class ModelSpec:
         >>> dict(ModelSpec.from_formula("y ~ x + (1 | g)").with_priors({"sigma": half}).priors)
         {'sigma': Prior('HalfNormal', sigma=2)}
         """
-        parts, own = self.parts_with_sds, self.priors.items()
-        kept = {name: prior for name, prior in own if not replaced_by(name, priors, parts)}
+        kept = {
+            name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.parts_with_sds)
+        }
         return self._changed(self.common, self.groups, {**kept, **priors})
 
     def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
@@ -296,9 +298,7 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             priors=priors,
-            se=self.se,
-            precision=self.precision,
-            frequency=self.frequency,
+            **self.columns_of_rows,
             smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
@@ -333,7 +333,7 @@ class ModelSpec:
 
     @property
     def columns_of_rows(self) -> dict[str, str]:
-        """The columns that say something of each row's response, by what they say: se, precision, frequency."""
+        """The columns of what is said of each row's response, by what they say: se, precision, frequency."""
         return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
 
     @property

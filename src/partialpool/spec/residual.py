@@ -116,7 +116,8 @@ def read_residual(text: str) -> Residual | None:
                     allowed=_WRITTEN,
                     do="name the column of series by gr=; orders above 1 are not available"
                     if "p" in named
-                    else "name the column of times or visits first (none for cosy), and the column of series by gr=",
+                    else "name the column of times or visits first (none for cosy), and one column of series by gr=; "
+                    "compute combinations of columns in the table first",
                 )
             return Residual(token.lexeme, gr, order)
     return None

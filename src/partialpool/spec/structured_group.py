@@ -38,7 +38,7 @@ def read_structured(piece: str) -> tuple[str, str, bool, str | None, bool | None
         raise FormulaError(
             f"cannot read {found[1]}(...)",
             got=repr(piece.strip()),
-            allowed="cs(effects | factor), ar1(effects | factor) diag(effects | factor); hom=True or False",
+            allowed="cs(effects | factor), ar1(effects | factor), diag(effects | factor); hom=True or False",
             do="write one bar, and hom=True for one sd of all effects",
         )
     return (*grouping[:2], True, covariance, said[0] == "hom=True" if said else hom)
@@ -62,6 +62,7 @@ def read_by(factor: str) -> tuple[str, str | None]:
             "cannot read gr(...)",
             got=repr(factor.strip()),
             allowed="gr(factor, by=column)",
-            do="state known covariances of levels by cov= of pp.fit or pp.Group; other options are not available",
+            do="name one column by by=, and compute combinations as a column of the table; known covariances of levels "
+            "are stated by cov= of pp.fit or pp.Group; other options are not available",
         )
     return name, sides[0][1].strip("`") if sides else None

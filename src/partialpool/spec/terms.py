@@ -6,6 +6,7 @@ from typing import Final
 
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, OBS, RESERVED
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.members import Members, is_membership, member_columns
 from partialpool.spec.relationship import Relationship, as_relationship
 from partialpool.spec.whitelist import quote_name
@@ -89,6 +90,7 @@ class Group:
     by: str | None
     members: Members | None
 
+    @explains_keywords
     def __init__(
         self,
         factor: str | Members,
@@ -103,9 +105,8 @@ class Group:
         by: str | None = None,
         members: Members | None = None,
     ) -> None:
-        if isinstance(factor, Members):
-            members = factor
-            factor = factor.factor
+        members = factor if isinstance(factor, Members) else members
+        _check_members(members)
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
         factor = _canonical_factor(factor) if members is None else members.factor
         if not slopes and not intercept:
@@ -198,6 +199,16 @@ class Group:
         factor = factor if self.by is None else f"gr({factor}, by={quote_name(self.by)})"
         hom = f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
         return f"{function}({'' if self.intercept else '0 + '}{head} {bar} {factor}{hom})"
+
+
+def _check_members(members: object) -> None:
+    if members is not None and not isinstance(members, Members):
+        raise SpecError(
+            "members of a Group must be a Members object",
+            got=repr(members),
+            allowed="pp.Group(pp.Members('school1', 'school2'))",
+            do="write pp.Members(...) in place of the factor, or mm(school1, school2) in a formula",
+        )
 
 
 def _check_covariance(covariance: object, *, correlated: bool, hom: bool | None) -> None:

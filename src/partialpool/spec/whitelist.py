@@ -39,7 +39,7 @@ RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 
 CHECK_SPELLING: Final = "check the spelling there; compute anything unusual in the table first"
 """Advice on text that is not understood."""
-REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "t2", "cor"})
+REPLACED: Final = frozenset({"mo", "me", "mi", "t2", "cor", "arma", "ma", "car", "sar", "toep", "rr", "ou"})
 
 WEIGHTS: Final = (
     "say what the weights mean: y | precision(w), the residual variance is sigma^2 / w (lme4's weights); "
@@ -53,6 +53,14 @@ CATEGORY_FUNCTIONS: Final = ("factor", "ordered", "categorical", "as.factor", "a
 _CATEGORY: Final = (
     "write C(x) for a term of categories; the values of a grouping factor are its levels already: (1 | g)"
 )
+_RESIDUAL: Final = (
+    "write ar(time, gr=subject), cosy(gr=subject) or unstr(visit, gr=subject), the correlations of residuals that are "
+    "available"
+)
+_EFFECTS: Final = (
+    "write effects, a bar and a factor in it: cs(0 + visit | g), ar1(0 + visit | g) or diag(0 + visit | g); "
+    "correlated residuals are ar(time, gr=g), cosy(gr=g) or unstr(visit, gr=g)"
+)
 _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(CATEGORY_FUNCTIONS, _CATEGORY),
@@ -62,10 +70,12 @@ _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
         "weights": WEIGHTS,
         **dict.fromkeys(("t2", "te", "ti", "ns", "gp"), "write s(x) for a smooth curve, or poly(x, 2)"),
         "s": "write it as a term by itself: y ~ x + s(x); s(x, by=f) for a curve of each category",
-        "mm": "write (1 | first) + (1 | second), which takes the two memberships as factors of their own",
-        "gr": "write (1 | g), and pass cov={'g': matrix} for related levels",
+        "mm": "write it in a grouping term: (1 | mm(school1, school2))",
+        "gr": "write it in a grouping term: (1 | gr(patient, by=arm)); pass cov={'g': matrix} for related levels",
         "mo": "write C(x), or x as a number",
         **dict.fromkeys(("ar", "cosy", "unstr"), "write it as a term by itself: y ~ x + ar(time, gr=g)"),
+        **dict.fromkeys(("AR", "CS", "UN", "corAR1", "corCompSymm", "corSymm", "arma", "ma", "car", "sar"), _RESIDUAL),
+        **dict.fromkeys(("cs", "ar1", "diag", "us", "homcs", "homdiag", "hetar1", "toep", "rr", "ou"), _EFFECTS),
         **dict.fromkeys(("square", "pow", "power"), "write I(x**2)"),
     }
 )

@@ -60,13 +60,21 @@ class Workload:
 
 
 def expect_workload(design: Design) -> Workload:
-    """Count the work of one evaluation, roughly; levels with a known covariance count as if independent."""
-    factors = sorted(design.factors, key=lambda f: -f.n_levels * len(f.names))
+    """Count the work of one evaluation, roughly; levels with a known covariance count as if independent.
+
+    So do the levels of rows that belong to several, where they are rotated; otherwise they are part of the tail.
+    """
+    largest = sorted(design.factors, key=lambda f: -f.n_levels * len(f.names))
+    rotated = largest[0] if largest and largest[0].has_members and len(largest[0].names) == 1 else None
+    factors = sorted(largest, key=lambda f: f.has_members and f is not rotated)
     partials = sum(len(block) * (len(block) - 1) // 2 for f in factors for block in f.blocks)
     size = sum(len(f.names) for f in factors) + partials + (design.se is None)
     width = len(design.common.coefs) + 1
     if not factors:
         return Workload(size, 0, 0, 0, (width - 1) ** 3 / 3)
+    if factors[0].has_members and factors[0] is not rotated:
+        columns = sum(f.n_levels * len(f.names) for f in factors)
+        return Workload(size, 0, 0, columns, (columns + width - 1) ** 3 / 3)
     leaf, others = factors[0], factors[1:]
     branch = next(
         (f for f in others if f.n_levels * len(f.names) >= BRANCH_FROM and leaf.parent_levels(f) is not None), None
@@ -82,7 +90,10 @@ def expect_workload(design: Design) -> Workload:
 
 
 def _level_by_level(factor: FactorEffects, tail: list[FactorEffects], width: int, rows: int) -> float:
-    """Return the multiplications of eliminating a factor whose rows are spread at random over the tail's levels."""
-    each = rows / factor.n_levels
+    """Return the multiplications of eliminating a factor whose rows are spread at random over the tail's levels.
+
+    A level that is a combination of others shares rows with all of them.
+    """
+    each = np.inf if factor.has_members else rows / factor.n_levels
     listed = sum(len(f.names) * f.n_levels * -np.expm1(-each / f.n_levels) for f in tail)
     return float(len(factor.names) * factor.n_levels * (listed + width) ** 2)
