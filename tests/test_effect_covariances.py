@@ -261,5 +261,3 @@ def test_wrong_keywords_are_refused():
     joint = {"icc": pp.Prior("Beta", alpha=1, beta=1)}
     call = lambda: pp.fit("y ~ ar1(0 + visit | g)", panel(), priors=joint, **SETTINGS)  # noqa: E731
     check_refused(pp.PriorError, call, "share one sd")
-    script = lambda: pp.pymc_source("y ~ ar1(0 + visit | g)", panel())  # noqa: E731
-    check_refused(pp.EngineError, script, "build_model")
