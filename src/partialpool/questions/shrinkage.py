@@ -21,6 +21,9 @@ __all__ = ["shrinkage"]
 
 _LEVELS_AT_ONCE = 64
 _DEFINITION: Final = "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling"
+_GENERALISED: Final = (
+    "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + R, R the covariance of the residuals; 0 is complete pooling"
+)
 _APPROXIMATION: Final = (
     "weight = Sigma (G Sigma + I)^-1 G per level, G = Z'W Z, W the information at the posterior mean of the linear "
     "predictor; 0 is complete pooling"
@@ -35,6 +38,12 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     from its own rows, B_j = Sigma Z_j' V_j^-1 Z_j = Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j,
     V_j = Z_j Sigma Z_j' + sigma^2 I: the identity is no pooling, 0 complete pooling. For a balanced varying intercept
     it is n tau^2 / (n tau^2 + sigma^2).
+
+    Where residuals have several sds or are correlated, with R_j the covariance of those of level j's rows, V_j is
+    Z_j Sigma Z_j' + R_j and B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'R_j^-1 Z_j, R_j that of each draw. The
+    level's own estimate is generalised least squares, (Z_j'R_j^-1 Z_j)^-1 Z_j'R_j^-1 y_j, with R_j at the posterior
+    medians of the residual sds and the posterior means of their correlations; so is complete pooling, of all rows. A
+    series of correlated residuals must be within one level: otherwise rows of other levels would belong to its own.
 
     For responses that are not normal, everything is on the scale of the linear predictor, and B_j is that of Laplace's
     approximation of the effects' posterior given theta: B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'W_j Z_j, W_j the
@@ -65,11 +74,11 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
         - by level: `n`, its rows; where rows have several trials, `trials`, their sum; `own_mean`, the mean of its
           responses (of trials: the share of successes; NaN without trials);
-        - by level and effect: `no_pooling`, least squares of the level's own rows, or maximum likelihood if the
-          response is not normal, everything else at its posterior mean, and `no_pooling_se`, its standard error
-          (sigma^2 at its posterior mean; inverse information); NaN where there is no finite estimate, and
-          `no_estimate`, the reason: the rows do not identify it, or it is infinite (a level with only successes, with
-          counts of 0 only under a log link, with outcomes that a predictor separates), or the level has no trials;
+        - by level and effect: `no_pooling`, least squares of the level's own rows (generalised, see above), or maximum
+          likelihood if the response is not normal, everything else at its posterior mean, and `no_pooling_se`, its
+          standard error (sigma^2 at its posterior mean; inverse information); NaN where there is no finite estimate,
+          and `no_estimate`, the reason: the rows do not identify it, or it is infinite (a level with only successes,
+          with counts of 0 only under a log link, with outcomes that a predictor separates), or the level has no trials;
         - by effect, or by level and effect if levels have their own predictor values: `complete_pooling`, least squares
           or maximum likelihood of all rows, ignoring the grouping (0 for an effect that is not among the fixed effects,
           NaN where the estimate is infinite), and `complete_pooling_se`, which is too small since it ignores the
@@ -83,7 +92,8 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Raises
     ------
     DataError
-        Ordered categories; no such factor; `at` names a column that the model does not use, or whose effect varies.
+        Ordered categories; no such factor; a series of correlated residuals with rows of several levels; `at` names a
+        column that the model does not use, or whose effect varies.
 
     Examples
     --------
@@ -129,7 +139,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     }
     attrs = {
         "factor": chosen.name,
-        "definition": _DEFINITION if fit.spec.is_normal else _APPROXIMATION,
+        "definition": _definition(fit),
         "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
@@ -139,6 +149,12 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         **coefficients.in_words,
     }
     return Answer(variables, coords=coords, attrs=attrs)
+
+
+def _definition(fit: Fit) -> str:
+    if fit.design.residual is not None:
+        return _GENERALISED
+    return _DEFINITION if fit.spec.is_normal else _APPROXIMATION
 
 
 def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
@@ -154,11 +170,11 @@ def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str],
 
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
     """Return Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects)."""
-    q = gram.shape[1]
-    out = np.empty((*sigma.shape[:2], len(gram), q, q))
+    levels, q = gram.shape[-3:-1]
+    out = np.empty((*sigma.shape[:2], levels, q, q))
     noise = np.broadcast_to(sigma2, sigma.shape[:2])[:, :, None, None, None] * np.eye(q)
-    for at in range(0, len(gram), _LEVELS_AT_ONCE):
-        some = gram[at : at + _LEVELS_AT_ONCE]
+    for at in range(0, levels, _LEVELS_AT_ONCE):
+        some = gram[..., at : at + _LEVELS_AT_ONCE, :, :]
         inner = some @ sigma[:, :, None] + noise
         out[:, :, at : at + _LEVELS_AT_ONCE] = sigma[:, :, None] @ np.linalg.solve(
             inner, np.broadcast_to(some, inner.shape)
