@@ -36,7 +36,7 @@ def level_grams(posterior: xr.Dataset, coefficients: LevelCoefficients) -> np.nd
     """
     design, factor = coefficients.design, coefficients.factor
     assert design.residual is not None
-    z = coefficients.columns
+    z = coefficients.own_columns
     if design.precision is not None:
         z = z * np.sqrt(design.precision)[:, None]
     q, levels = z.shape[1], factor.of_rows(np.arange(factor.n_levels))

@@ -39,7 +39,8 @@ class Unpooled:
         effects, effects). Others: the information of the level's rows about their linear predictors, at these
         predictors' posterior means.
     estimate, error
-        Effects, including the fixed effects, and their standard errors, (levels, effects); NaN where there is none.
+        The level's own effects, including the fixed effects, and their standard errors, (levels, effects); NaN where
+        there is none.
     no_estimate
         Why there is none, (levels, effects): `NOT_IDENTIFIED`, `INFINITE`, `NO_TRIALS`, or an empty text.
     sigma2
@@ -74,7 +75,7 @@ def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficient
         The response minus its offset, (rows,).
     """
     design, factor = coefficients.design, coefficients.factor
-    z = coefficients.columns
+    z = coefficients.own_columns
     weight = design.row_weights
     gram = factor.sum(weight[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
     sigma2 = np.ones((1, 1))
@@ -110,7 +111,7 @@ def generalised_by_level(
         Z_j'R_j^-1 Z_j under each draw, (chains, draws, levels, effects, effects).
     """
     design, factor = coefficients.design, coefficients.factor
-    left = np.concatenate([coefficients.columns, (y - _rest(posterior, coefficients))[:, None]], axis=1)
+    left = np.concatenate([coefficients.own_columns, (y - _rest(posterior, coefficients))[:, None]], axis=1)
     whitened = whiten(design, residual_scale(posterior), left)
     z, r = whitened[:, :-1], whitened[:, -1:]
     own = factor.sum(z[:, :, None] * z[:, None, :], axis=0)
@@ -135,10 +136,10 @@ def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, 
         log p of the rows, the family's own parameters at their posterior means.
     """
     design, factor = coefficients.design, coefficients.factor
-    z = coefficients.columns
+    z = coefficients.own_columns
     rest = _rest(posterior, coefficients) + (0.0 if design.offset is None else design.offset)
     common = coefficients.common(mean_beta(posterior, design))[coefficients.places.place_of_level]
-    start = common + mean_effects(posterior, factor) @ coefficients.turn.T
+    start = np.nan_to_num(coefficients.own_of(common + mean_effects(posterior, factor) @ coefficients.turn.T))
     can_diverge = not design.spec.link_record.is_identity
     level_of_row = factor.of_rows(np.arange(factor.n_levels))
     found = maximise_by_group(density, z, level_of_row, rest, start, can_diverge=can_diverge)

@@ -14,11 +14,15 @@ from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
-from partialpool.model.level_coefficients import level_coefficients
+from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
+from partialpool.model.no_pooling import Unpooled
+from partialpool.names import answer_name
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["shrinkage"]
 
+CATEGORY: Final = "category"
+"""Dimension of the covariance, where each category of levels has its own."""
 _LEVELS_AT_ONCE = 64
 _DEFINITION: Final = "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling"
 _GENERALISED: Final = (
@@ -89,6 +93,9 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         - (chain, draw, level, effect, effect_bis): `weight`, B_j;
         - (chain, draw, effect, effect_bis): `covariance`, Sigma.
 
+        Under `gr(g, by=arm)` a level has the effects of its own category, under their names without it; `arm` is a
+        coordinate of the levels, complete pooling is by level, and `covariance` has the dimension `category` too.
+
     Raises
     ------
     DataError
@@ -114,20 +121,24 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         for values in (coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance))
     )
     common, sigma = coefficients.common_draws(fit.posterior), coefficients.covariance_draws(fit.posterior)
-    b = coefficients.own_draws(fit.posterior)
-    names, labels = list(chosen.names), list(chosen.levels.labels)
+    names, labels = list(coefficients.names), list(chosen.levels.labels)
     per_effect = ("level", "effect")
-    of_all = per_effect if places.differ else ("effect",)
+    by_level = places.differ or coefficients.own is not None
+    of_all = per_effect if by_level else ("effect",)
+    if by_level:
+        complete, errors = (coefficients.own_of(coefficients.by_level(values, 0)) for values in (complete, errors))
+    b = coefficients.own_of(coefficients.own_draws(fit.posterior))
+    weight, covariance = _weights_and_covariance(coefficients, sigma, own)
     variables = {
         **_sizes(design, chosen),
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
         "no_estimate": (per_effect, own.no_estimate),
-        "complete_pooling": (of_all, coefficients.by_level(complete, 0) if places.differ else complete[0]),
-        "complete_pooling_se": (of_all, coefficients.by_level(errors, 0) if places.differ else errors[0]),
-        "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.by_level(common, 2)),
-        "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, own.gram, own.sigma2)),
-        "covariance": (("chain", "draw", "effect", "effect_bis"), sigma),
+        "complete_pooling": (of_all, complete if by_level else complete[0]),
+        "complete_pooling_se": (of_all, errors if by_level else errors[0]),
+        "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.own_of(coefficients.by_level(common, 2))),
+        "weight": (("chain", "draw", *per_effect, "effect_bis"), weight),
+        **covariance,
         "pooling_factor": (("effect",), _pooling_factor(b)),
     }
     coords = {
@@ -137,6 +148,10 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         "effect": names,
         "effect_bis": names,
     }
+    if coefficients.own is not None:
+        taken = {*coords, *variables, CATEGORY}
+        coords |= {CATEGORY: list(coefficients.own.of_category())}
+        coords |= {answer_name(coefficients.own.by, taken): ("level", coefficients.own.category)}
     attrs = {
         "factor": chosen.name,
         "definition": _definition(fit),
@@ -166,6 +181,27 @@ def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str],
     if design.response.trials is not None:
         sizes["trials"] = (("level",), factor.sum(np.asarray(design.response.trials, float)).round().astype(int))
     return sizes
+
+
+def _weights_and_covariance(
+    coefficients: LevelCoefficients, sigma: np.ndarray, unpooled: Unpooled
+) -> tuple[np.ndarray, dict[str, tuple[tuple[str, ...], np.ndarray]]]:
+    """Return B_j, and Sigma as a variable: one for each category where levels have effects of their own category."""
+    own, dims = coefficients.own, ("effect", "effect_bis")
+    if own is None:
+        weight = _weights(sigma, unpooled.gram, unpooled.sigma2)
+        return weight, {"covariance": (("chain", "draw", *dims), sigma)}
+    of_category = own.of_category()
+    parts = np.full((*sigma.shape[:2], len(of_category), len(own.names), len(own.names)), np.nan)
+    weight = np.full((*sigma.shape[:2], len(own.category), len(own.names), len(own.names)), np.nan)
+    for k, (category, places) in enumerate(of_category.items()):
+        there = np.flatnonzero(places >= 0)
+        block = sigma[:, :, places[there][:, None], places[there]]
+        parts[:, :, k, there[:, None], there] = block
+        levels = np.flatnonzero(own.category == category)
+        gram = unpooled.gram[..., levels[:, None, None], there[:, None], there]
+        weight[:, :, levels[:, None, None], there[:, None], there] = _weights(block, gram, unpooled.sigma2)
+    return weight, {"covariance": (("chain", "draw", CATEGORY, *dims), parts)}
 
 
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
