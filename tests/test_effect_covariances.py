@@ -199,6 +199,77 @@ def test_by_is_a_fit_of_each_category_if_nothing_is_shared():
     assert both.n_parameters == sum(fit.n_parameters for fit in apart)
 
 
+@pytest.fixture(scope="module")
+def by_arm():
+    return pp.fit("y ~ x + (1 + x | gr(g, by=arm))", panel(), **SETTINGS)
+
+
+def test_a_level_is_shown_with_the_effects_of_its_own_category(by_arm):
+    answer, b = pp.group_effects(by_arm), by_arm.posterior["b_g"]
+    assert answer["effect"].to_numpy().tolist() == ["Intercept", "x"]
+    for level, arm in panel().drop_duplicates("g").set_index("g")["arm"].items():
+        assert answer["arm"].sel(level=level).item() == arm
+        for effect, name in (("Intercept", f"arm[{arm}]"), ("x", f"arm[{arm}]:x")):
+            shown = answer["effects"].sel(level=level, effect=effect).to_numpy()
+            np.testing.assert_array_equal(shown, b.sel(g=level, g_effect=name).to_numpy())
+    frame = pp.to_frame(answer)
+    assert len(frame) == 48
+    assert set(frame["arm"]) == {"new", "old"}
+    assert set(b["g_effect"].to_numpy()) == {"arm[new]", "arm[old]", "arm[new]:x", "arm[old]:x"}
+
+
+def test_a_coefficient_of_a_level_is_that_of_its_own_category(by_arm):
+    own = pp.level_effects(by_arm, "x")["effect"]
+    assert own.sizes["level"] == 24
+    for arm in ("new", "old"):
+        some = pp.level_effects(by_arm, f"arm[{arm}]:x")["effect"]
+        assert some["level"].to_numpy().tolist() == sorted(set(panel().query("arm == @arm")["g"]))
+        np.testing.assert_array_equal(some, own.sel(level=some["level"]))
+        slopes = by_arm.posterior["beta"].sel(coef="x") + by_arm.posterior["b_g"].sel(g_effect=f"arm[{arm}]:x")
+        np.testing.assert_allclose(some, slopes.sel(g=some["level"].to_numpy()), rtol=1e-12)
+    ranks = pp.level_ranks(by_arm, "x")
+    assert ranks["best"].sum().item() == pytest.approx(1)
+    assert ranks.sizes["level"] == 24
+
+
+def test_an_unknown_coefficient_of_a_category_is_refused(by_arm):
+    check_refused(pp.DataError, lambda: pp.level_effects(by_arm, "z"), "name one coefficient that varies", "x over g")
+
+
+def test_shrinkage_is_that_of_each_category(by_arm):
+    """The weights and own estimates of a category's levels, from their definition."""
+    answer, factor = pp.shrinkage(by_arm), by_arm.design.factors[0]
+    assert answer["effect"].to_numpy().tolist() == ["Intercept", "x"]
+    assert answer["covariance"].dims == ("chain", "draw", "category", "effect", "effect_bis")
+    table, draws = panel(), by_arm.stacked()
+    for place, level in enumerate(factor.levels.labels):
+        rows = np.flatnonzero(factor.codes == place)
+        z = np.column_stack([np.ones(len(rows)), table["x"].to_numpy()[rows]])
+        own = np.linalg.lstsq(z, table["y"].to_numpy()[rows])[0]
+        np.testing.assert_allclose(answer["no_pooling"].sel(level=level), own, rtol=1e-8)
+        which = [
+            k for k, name in enumerate(factor.names) if name.startswith(f"arm[{answer['arm'].sel(level=level).item()}]")
+        ]
+        for draw in (0, 700):
+            sd, corr = draws["sd_g"][draw][which], draws["corr_g"][draw][np.ix_(which, which)]
+            sigma = sd[:, None] * corr * sd
+            v = z @ sigma @ z.T + draws["sigma"][draw] ** 2 * np.eye(len(rows))
+            weight = answer["weight"].sel(level=level).stack(sample=("chain", "draw")).isel(sample=draw)
+            np.testing.assert_allclose(weight, sigma @ z.T @ np.linalg.solve(v, z), rtol=1e-6, atol=1e-9)
+    assert len(pp.plot_shrinkage(answer).axes[0].lines) >= 3
+    lines = pp.level_lines(by_arm, "x", points=2)
+    expected = answer["no_pooling"].sel(effect="Intercept") + lines["grid"] * answer["no_pooling"].sel(effect="x")
+    np.testing.assert_allclose(lines["no_pooling"], expected.transpose("level", "grid"), rtol=1e-8)
+    check_refused(pp.DataError, lambda: pp.explore(by_arm, "page.html"), "sds for each arm", "rows of one arm")
+
+
+def test_plots_show_each_levels_own_effects(by_arm):
+    figure = pp.plot_group_effects(by_arm)
+    assert [panel.get_title("left") for panel in figure.axes] == ["Intercept", "x"]
+    figure = pp.plot_level_effects(pp.level_effects(by_arm, "x"))
+    assert len(figure.axes[0].get_yticklabels()) >= 24
+
+
 def test_a_summary_shows_each_parameter_once():
     fit = pp.fit("y ~ x + ar1(0 + visit | g)", panel(), **SETTINGS)
     text = str(fit).split("Fixed effects", maxsplit=1)[0]
@@ -267,5 +338,3 @@ def test_wrong_keywords_are_refused():
     joint = {"icc": pp.Prior("Beta", alpha=1, beta=1)}
     call = lambda: pp.fit("y ~ ar1(0 + visit | g)", panel(), priors=joint, **SETTINGS)  # noqa: E731
     check_refused(pp.PriorError, call, "share one sd")
-    script = lambda: pp.pymc_source("y ~ ar1(0 + visit | g)", panel())  # noqa: E731
-    check_refused(pp.EngineError, script, "build_model")

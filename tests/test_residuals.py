@@ -306,12 +306,6 @@ def test_a_wrong_residual_is_refused(arguments, mentions):
     check_refused(pp.SpecError, lambda: pp.Residual(*arguments), mentions)
 
 
-@pytest.mark.parametrize("question", [pp.shrinkage, pp.explore, pp.pymc_source])
-def test_questions_that_need_one_sd_say_so(question, fits, tmp_path):
-    arguments = (tmp_path / "page.html",) if question is pp.explore else ()
-    check_refused(pp.PartialPoolError, lambda: question(fits["strata"], *arguments), "several sds or correlations")
-
-
 def test_a_stratum_or_visit_that_was_not_seen_is_refused(fits):
     new = trial().head(1)
     check_refused(pp.DataError, lambda: pp.predict(fits["unstr"], new.assign(t=9), kind="typical"), "are not known")

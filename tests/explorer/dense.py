@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from checks.residuals import residual_covariance
 from partialpool.marginal.gaussian.standardise import working_response
 from partialpool.names import SIGMA
 
@@ -42,13 +43,21 @@ def place_of(design, factor, effect):
     return np.array([turn.get(name, mean) for name, mean in zip(design.common.coefs, means, strict=True)])
 
 
+def noise_of(fit):
+    """R of a fit with one draw, (rows, rows)."""
+    design, posterior = fit.design, fit.posterior
+    if design.residual is not None:
+        correlation = posterior["residual_corr"].to_numpy()[0, 0] if design.residual.series else None
+        return residual_covariance(design, posterior[SIGMA].to_numpy()[0, 0], correlation)
+    return np.diag(design.se**2 if design.se is not None else np.full(design.n_rows, posterior[SIGMA].item() ** 2))
+
+
 def estimates(fit, factor, effect, sd):
     """E(beta_e + b_je | sd, y), beta_e, and diag(Sigma Z' V^-1 Z): b by its definition, V a matrix of rows."""
     design, posterior = fit.design, fit.posterior
     y = working_response(design)
-    noise = design.se**2 if design.se is not None else np.full(design.n_rows, posterior[SIGMA].item() ** 2)
     x, zs = design_matrices(design)
-    v = np.diag(noise)
+    v = noise_of(fit)
     at = factor.names.index(effect)
     for f, z in zip(design.factors, zs, strict=True):
         sigma = covariance(posterior, f)
@@ -69,8 +78,8 @@ def without_pooling(fit, factor, effect):
     x, zs = design_matrices(fit.design)
     own = zs[fit.design.factors.index(factor)]
     kept = [k for k, name in enumerate(fit.design.common.coefs) if name not in factor.names]
-    noise = np.ones(fit.design.n_rows) if fit.design.se is None else fit.design.se
-    columns = np.concatenate([own, x[:, kept]], axis=1) / noise[:, None]
-    solution = np.linalg.lstsq(columns, working_response(fit.design) / noise, rcond=None)[0]
+    half = np.linalg.cholesky(noise_of(fit))
+    columns = np.linalg.solve(half, np.concatenate([own, x[:, kept]], axis=1))
+    solution = np.linalg.lstsq(columns, np.linalg.solve(half, working_response(fit.design)), rcond=None)[0]
     rest = place_of(fit.design, factor, effect)[kept] @ solution[own.shape[1] :]
     return solution[: own.shape[1]].reshape(factor.n_levels, -1)[:, factor.names.index(effect)] + rest

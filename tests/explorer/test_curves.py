@@ -39,6 +39,11 @@ CASES = {
     "no fixed effect": ("dyestuff", "Yield ~ 0 + (1 | Batch)", "Intercept", {"sd_Batch": [1500.0], "sigma": 50.0}),
     "on the log scale": ("dyestuff", "Yield ~ 1 + (1 | Batch)", "Intercept", {
         "family": "lognormal", "sd_Batch": [0.03], "sigma": 0.03, "beta": [7.3]}),
+    "residuals in series": ("sleepstudy", "Reaction ~ Days + (Days | Subject) + ar(Days, gr=Subject)", "Days", {
+        "sd_Subject": [25.0, 6.0], "corr_Subject": [[1, 0.3], [0.3, 1]], "sigma": 25.0, "residual_corr": 0.5,
+        "beta": [251.0, 10.0]}),
+    "several sds": ("pastes", "strength ~ 1 + (1 | batch) + cosy(gr=sample), sigma ~ 0 + cask", "Intercept", {
+        "sd_batch": [1.3], "sigma": [0.8, 1.5, 2.0], "residual_corr": 0.4, "beta": [60.0]}),
 }  # fmt: skip
 
 

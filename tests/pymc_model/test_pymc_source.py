@@ -20,6 +20,7 @@ import partialpool as pp
 from checks import without_package
 from checks.fixed import fit_at
 from checks.kin import sib_matrix, traits
+from checks.residuals import visits
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
@@ -68,6 +69,44 @@ FORMULAS = [
     "log(positive) ~ x + (t | g)", "y ~ I(x > 5) + I((x + z)*2/k) + I(2**(-x)) + I(-(x**2)) + (1 | g)",
     "y | se(s) ~ x + (1 | g)", "y ~ 0 + offset(z) + (x | g)", "y ~ x + (1 | t) + (1 | dose)",
 ]  # fmt: skip
+
+
+RESIDUALS = [
+    "y ~ x + (1 | h), sigma ~ 0 + arm", "y | precision(w) ~ x + (1 | g), sigma ~ 0 + arm:h", "y ~ ar(t, gr=g)",
+    "y ~ x + (1 | h) + ar(uneven, gr=g), sigma ~ 0 + visit", "y ~ x + ar(hours, gr=label)", "y ~ x + cosy(gr=label)",
+    "y | precision(w) ~ cosy(gr=g), sigma ~ 0 + late", "y ~ x + unstr(t, gr=g)",
+    "y ~ 0 + x + (1 | h) + unstr(visit, gr=g), sigma ~ 0 + arm", "y ~ unstr(visit, gr=label)",
+]  # fmt: skip
+"""Sds by stratum, and correlations of residuals."""
+STRUCTURES = [
+    "y ~ x + cs(0 + visit | g)", "y ~ x + cs(0 + visit | g, hom=True)", "y ~ ar1(0 + visit | g)",
+    "y ~ ar1(0 + visit | g, hom=False) + (1 | h)", "y ~ diag(0 + visit | g, hom=True) + (1 | h)",
+    "y ~ (1 + x | gr(g, by=arm))", "y ~ cs(0 + visit | gr(g, by=arm))", "y ~ ar1(0 + visit | gr(g, by=arm))",
+    "y ~ x + cs(1 + x + I(x**2) | g)", "y ~ (1 | gr(g, by=arm)) + ar1(0 + visit | h) + ar(time, gr=g)",
+]  # fmt: skip
+"""Covariances of effects with a structure."""
+
+
+def repeated_visits():
+    """Series with gaps: whole times, times with uneven gaps, visits in an order of their own, and labels as text."""
+    table = visits(share=0.8)
+    order = ["base", "early", "mid", "late", "end"]
+    return table.assign(
+        visit=pd.Categorical([order[t] for t in table["t"]], categories=order), late=table["t"] > 2,
+        hours=table["t"] * 0.25 + 0.1, uneven=table["t"] ** 1.5, label=[f"p {g}" for g in table["g"]],
+    )  # fmt: skip
+
+
+def structured_panel():
+    """Two rows for each person and visit, people in two arms."""
+    rng = np.random.default_rng(4)
+    person, visit = (np.repeat(grid.ravel(), 2) for grid in np.meshgrid(range(10), range(4), indexing="ij"))
+    n = len(person)
+    return pd.DataFrame({
+        "y": 3 + rng.normal(size=10)[person] + rng.normal(size=n), "x": rng.normal(2, 1, n), "h": person % 3,
+        "g": [f"p{k}" for k in person], "visit": [f"v{k}" for k in visit], "arm": np.where(person % 2, "new", "old"),
+        "time": visit + np.tile([0.0, 0.5], n // 2),
+    })  # fmt: skip
 
 
 BAD = (
@@ -184,6 +223,16 @@ def cases():
         "large": Case("y ~ x + (x | ids)", pd.concat([TABLE] * 60, ignore_index=True).eval("y = y + x * z")),
     }  # fmt: skip
     yield from named.items()
+    repeated = repeated_visits()
+    panel = structured_panel()
+    for at, formula in enumerate(RESIDUALS):
+        yield f"residual_{at}", Case(formula, repeated)
+    for at, formula in enumerate(STRUCTURES):
+        yield f"structure_{at}", Case(formula, panel)
+    own = {"corr_g": PRIOR("Uniform", lower=0, upper=1), "sd_g": PRIOR("HalfNormal", sigma=2)}
+    yield "structure_own", Case("y ~ ar1(0 + visit | g)", panel, {"priors": own})
+    own = {"residual_corr": PRIOR("Uniform", lower=0, upper=0.9), "sigma[b]": PRIOR("HalfNormal", sigma=2)}
+    yield "residual_own", Case("y ~ x + ar(t, gr=g), sigma ~ 0 + arm", repeated, {"priors": own})
     for path in sorted((ROOT / "models").glob("*.toml")):
         gallery = pp.read_model_file(path)
         yield path.stem, Case(gallery.spec, read_sources(gallery.data, gallery.spec)[0])

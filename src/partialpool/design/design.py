@@ -178,28 +178,32 @@ class Design:
     @property
     def crossing_factor(self) -> str:
         """The first grouping factor of which one series of residuals has several levels; empty if there is none."""
+        return next((factor.name for factor in self.grouping if self.is_crossed_by_series(factor)), "")
+
+    def is_crossed_by_series(self, factor: FactorEffects) -> bool:
+        """Whether a series of residuals has rows of several levels of a factor."""
         series = None if self.residual is None else self.residual.series
         if series is None:
-            return ""
-        groups = len(np.unique(series.of_row))
-        pairs = {f.name: series.of_row.astype(np.int64) * f.n_levels + f.codes for f in self.grouping}
-        return next((name for name, codes in pairs.items() if len(np.unique(codes)) > groups), "")
+            return False
+        pairs = series.of_row.astype(np.int64) * factor.n_levels + factor.codes
+        return len(np.unique(pairs)) > len(np.unique(series.of_row))
 
-    def check_one_sd(self, question: str) -> None:
-        """Refuse a question that is answered only for residuals of one sd that are independent given the effects.
+    def check_series_within(self, factor: FactorEffects, question: str) -> None:
+        """Refuse a question about the rows of single levels where rows of several levels are correlated.
 
         Raises
         ------
         DataError
-            There are several sds, or correlated residuals.
+            A series of residuals has rows of several levels of the factor.
         """
-        if self.residual is not None:
+        if self.spec.residual is not None and self.is_crossed_by_series(factor):
+            of = self.spec.residual.gr
             raise DataError(
-                f"{question} is not available for residuals with several sds or correlations",
-                got=f"{self.spec}",
-                allowed="a model with one residual sd, and residuals that are independent given the effects",
-                do="ask this of the model without ar, cosy, unstr and sigma ~ ...; pp.predict and pp.group_effects "
-                "take this model",
+                f"{question} does not exist where rows of several levels of {factor.name} are correlated: rows of "
+                "other levels tell something of its residuals",
+                got=f"{self.spec.residual}, and a {of} with rows of several levels of {factor.name}",
+                allowed=f"each {of} within one level of {factor.name}",
+                do="use pp.group_effects or pp.level_effects, which are from all rows",
             )
 
     def check_no_smooths(self, question: str) -> None:

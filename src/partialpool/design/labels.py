@@ -62,10 +62,11 @@ def coordinates(design: Design) -> dict[str, list]:
     if design.spec.family_record.has_cutpoints:
         categories = design.response.categories
         coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
-    if design.residual is not None:
-        coords[STRATUM] = list(design.residual.strata)
-        visits = () if design.residual.series is None else design.residual.series.visits
-        coords[VISIT] = coords[VISIT_BIS] = [str(visit) for visit in visits]
+    residual = design.residual
+    if residual is not None and residual.is_stratified:
+        coords[STRATUM] = list(residual.strata)
+    if residual is not None and residual.series is not None and residual.series.visits:
+        coords[VISIT] = coords[VISIT_BIS] = [str(visit) for visit in residual.series.visits]
     return coords
 
 

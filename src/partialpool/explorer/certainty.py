@@ -51,7 +51,8 @@ def certainty(
     prob
         Probability of the intervals.
     """
-    draws = VaryingEffect(coefficients, which).draws(posterior)
+    every = np.arange(coefficients.factor.n_levels)
+    draws = VaryingEffect(coefficients, every, np.full(len(every), which)).draws(posterior)
     ends = np.full((2, draws.shape[-1]), np.nan)
     ends[:, shown] = np.quantile(draws[..., shown], central_ends(prob), axis=(0, 1))
     first = draws == draws.max(axis=-1, keepdims=True)

@@ -1,6 +1,7 @@
 """Estimates of all effects given the sd of one factor: by generalised least squares, once or reweighted.
 
-For a normal response the rows have known weights, 1 / sigma^2 or 1 / se^2. For others, with u = d log p / d eta and W
+For a normal response the rows have known weights, 1 / sigma^2 or 1 / se^2, or are whitened by the residuals' covariance
+where that has several sds or correlations (`model/whitened_rows.py`). For others, with u = d log p / d eta and W
 the information of each row, the working response eta + u / W has weights W; generalised least squares on it is a Newton
 step of the penalised likelihood
 
@@ -33,6 +34,7 @@ from partialpool.model.newton import diverging_rows, recession
 from partialpool.model.no_pooling import mean_beta, mean_effects
 from partialpool.model.pooled_regression import standard_columns
 from partialpool.model.response_density import ResponseDensity
+from partialpool.model.whitened_rows import ResidualScale, residual_scale, whiten
 from partialpool.names import SIGMA
 
 __all__ = ["Conditional", "GivenSd", "conditional_of", "medians"]
@@ -80,6 +82,8 @@ class Conditional:
         Fixed effects from coefficients of their columns here, (coefs, coefs).
     y, weight
         Of a normal response: the response without its offset, and the rows' weights, (rows,); else None.
+    scale
+        Parameters of residuals with several sds or correlations, else None.
     density
         Of other responses: log p of the rows.
     start
@@ -94,6 +98,7 @@ class Conditional:
     back: np.ndarray
     y: np.ndarray | None
     weight: np.ndarray
+    scale: ResidualScale | None
     density: ResponseDensity | None
     start: np.ndarray
 
@@ -146,9 +151,13 @@ class Conditional:
         return self._halves(y, self.weight)
 
     def _halves(self, y: np.ndarray, weight: np.ndarray) -> Halves:
-        size = np.sqrt(weight)[:, None]
-        everything = np.concatenate([self.columns, y[:, None]], axis=1) * size
-        return split_rows(everything, self.precision, self._z * size, self._rows_of_levels, self.root)
+        everything, z = np.concatenate([self.columns, y[:, None]], axis=1), self._z
+        if self.scale is None:
+            size = np.sqrt(weight)[:, None]
+            everything, z = everything * size, z * size
+        else:
+            everything, z = whiten(self.design, self.scale, everything), whiten(self.design, self.scale, z)
+        return split_rows(everything, self.precision, z, self._rows_of_levels, self.root)
 
     def _iterated(self, c: float, density: ResponseDensity, begin: GivenSd | None) -> GivenSd:
         solution, best = (None, -np.inf) if begin is None else (begin.solution, self._objective(c, begin.solution))
@@ -236,17 +245,20 @@ def conditional_of(fit: Fit, factor: FactorEffects) -> Conditional:
     fixed, back = standard_columns(design)
     columns = [fixed, *(_level_columns(posterior, other) for other in others)]
     y, weight, density, start = None, np.ones(design.n_rows), None, np.zeros(design.n_rows)
+    scale: ResidualScale | None = None
     if fit.spec.is_normal:
         y = working_response(design)
-        weight = design.row_weights
-        if design.se is None:
-            weight = weight / float(posterior[SIGMA].median()) ** 2
+        if design.residual is not None:
+            scale = residual_scale(posterior)
+        else:
+            weight = design.row_weights
+            weight = weight if design.se is not None else weight / float(posterior[SIGMA].median()) ** 2
     else:
         density, start = density_of(fit), _mean_predictor(posterior, design)
         weight = density.curvature(start)[1]
     return Conditional(
         design, factor, np.concatenate(columns, axis=1), np.concatenate([np.zeros(len(common.coefs)), np.ones(width)]),
-        _root(posterior, factor), back, y, weight, density, start,
+        _root(posterior, factor), back, y, weight, scale, density, start,
     )  # fmt: skip
 
 

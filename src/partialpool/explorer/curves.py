@@ -8,6 +8,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.own_effects import own_effects
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.conditional import GivenSd, conditional_of, medians
 from partialpool.explorer.within_between import Solution
@@ -108,6 +109,14 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
     first = design.factors[0].name if design.factors else None
     chosen = design.factor_named(first if factor is None else factor)
     chosen.check_unrelated("an estimate between complete pooling and no pooling")
+    own = own_effects(design, chosen)
+    if own is not None:
+        raise DataError(
+            f"the explorer moves one sd, and {chosen.name} has sds for each {own.by}",
+            got=", ".join(chosen.names),
+            allowed=f"a factor without by={own.by}",
+            do=f"explore a fit of the rows of one {own.by}; pp.shrinkage takes this model",
+        )
     if effect is None:
         return chosen, INTERCEPT if INTERCEPT in chosen.names else chosen.names[0]
     if effect not in chosen.names:

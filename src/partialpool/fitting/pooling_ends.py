@@ -2,12 +2,20 @@
 
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.level_grams import level_grams
 from partialpool.marginal.gaussian.standardise import working_response
 from partialpool.marginal.glmm.posterior import read_response
 from partialpool.model.level_coefficients import LevelCoefficients
-from partialpool.model.no_pooling import Unpooled, least_squares_by_level, likelihood_by_level, mean_beta
-from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, least_squares
+from partialpool.model.no_pooling import (
+    Unpooled,
+    generalised_by_level,
+    least_squares_by_level,
+    likelihood_by_level,
+    mean_beta,
+)
+from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, generalised_least_squares, least_squares
 from partialpool.model.response_density import ResponseDensity, mean_parameters
+from partialpool.model.whitened_rows import residual_scale
 
 __all__ = ["complete_pooling", "density_of", "no_pooling", "refuse_cutpoints"]
 
@@ -38,14 +46,18 @@ def density_of(fit: Fit) -> ResponseDensity:
 def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
     """Estimate each level's effects from its own rows, the rest of the model at its posterior means.
 
-    Least squares for normal responses, maximum likelihood for others.
+    Least squares for normal responses, generalised where residuals have several sds or are correlated; maximum
+    likelihood for others.
 
     Raises
     ------
     DataError
-        Residuals with several sds, or correlated.
+        Series of correlated residuals with rows of several levels of the factor.
     """
-    fit.design.check_one_sd("an estimate from a level's own rows")
+    fit.design.check_series_within(coefficients.factor, "an estimate from a level's own rows")
+    if fit.design.residual is not None:
+        gram = level_grams(fit.posterior, coefficients)
+        return generalised_by_level(fit.posterior, coefficients, working_response(fit.design), gram)
     if fit.spec.is_normal:
         return least_squares_by_level(fit.posterior, coefficients, working_response(fit.design))
     return likelihood_by_level(fit.posterior, coefficients, density_of(fit))
@@ -54,9 +66,11 @@ def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
 def complete_pooling(fit: Fit) -> Ungrouped:
     """Estimate the fixed effects from all rows, ignoring the grouping.
 
-    Least squares for normal responses. For others maximum likelihood, with the family's own parameters (such as a
-    shape) at their posterior means.
+    Least squares for normal responses, generalised where residuals have several sds or are correlated. For others
+    maximum likelihood, with the family's own parameters (such as a shape) at their posterior means.
     """
+    if fit.design.residual is not None:
+        return generalised_least_squares(fit.design, working_response(fit.design), residual_scale(fit.posterior))
     if fit.spec.is_normal:
         return least_squares(fit.design, working_response(fit.design))
     return fisher_scoring(density_of(fit), mean_beta(fit.posterior, fit.design))

@@ -25,6 +25,7 @@ from partialpool.design.effect_basis import is_far_from_zero
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.held import Held
 from partialpool.design.level_places import LevelPlaces, level_places, varying_columns
+from partialpool.design.own_effects import OwnEffects, own_effects
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.newton import Recession
 from partialpool.names import BETA, INTERCEPT, b_name
@@ -55,6 +56,8 @@ class LevelCoefficients:
         a, the contribution of the offset, (places, effects).
     turn
         T: effects are reported as T b. The identity, or the change to the predictors' means if zero is far away.
+    own
+        The effects that each level has, where these differ by category; None where every level has all.
     """
 
     design: Design
@@ -63,6 +66,24 @@ class LevelCoefficients:
     weights: np.ndarray
     known: np.ndarray
     turn: np.ndarray
+    own: OwnEffects | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A level's own effects."""
+        return self.factor.names if self.own is None else self.own.names
+
+    @property
+    def own_columns(self) -> np.ndarray:
+        """Z of a level's own effects, (rows, own effects)."""
+        if self.own is None:
+            return self.columns
+        places = self.factor.of_rows(self.own.places)
+        return np.where(places >= 0, np.take_along_axis(self.columns, np.maximum(places, 0), 1), 0.0)
+
+    def own_of(self, by_level: np.ndarray) -> np.ndarray:
+        """Return a level's own ones of values of all effects, (..., levels, effects) to (..., levels, own effects)."""
+        return by_level if self.own is None else self.own.take(by_level)
 
     @property
     def columns(self) -> np.ndarray:
@@ -134,8 +155,9 @@ class LevelCoefficients:
         return np.square(x - made).mean(axis=0) > _NOTHING * np.square(x).mean(axis=0)
 
     def own_deviations(self, estimate: np.ndarray, beta: np.ndarray) -> np.ndarray:
-        """Return coefficients (levels, effects) minus `common` at beta, as effects at zero, (levels, effects)."""
-        deviations = estimate - self.common(beta)[self.places.place_of_level]
+        """Return coefficients (levels, own effects) minus `common` at beta, as effects at zero, (levels, effects)."""
+        deviations = estimate - self.own_of(self.common(beta)[self.places.place_of_level])
+        deviations = deviations if self.own is None else self.own.put(deviations)
         return np.asarray(deviations @ np.linalg.inv(self.turn).T)
 
     def by_level(self, values: np.ndarray, axis: int) -> np.ndarray:
@@ -173,7 +195,7 @@ def level_coefficients(
     first = np.ones((count * points, 1 if design.common.intercept else 0))
     x = np.concatenate([first, values.common, values.offset[:, None]], axis=1).reshape(count, points, -1)
     found = _parts(z, x, share, _of_lower_degree(design, factor))
-    return LevelCoefficients(design, factor, places, found[..., :-1], found[..., -1], turn)
+    return LevelCoefficients(design, factor, places, found[..., :-1], found[..., -1], turn, own_effects(design, factor))
 
 
 def _of_lower_degree(design: Design, factor: FactorEffects) -> np.ndarray:

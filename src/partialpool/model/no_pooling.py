@@ -1,6 +1,7 @@
 """No pooling: the estimate from each level's own rows, with the rest of the model at its posterior means.
 
-Normal responses: least squares. Others: maximum likelihood.
+Normal responses: least squares, generalised where residuals have several sds or are correlated. Others: maximum
+likelihood.
 """
 
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.level_coefficients import LevelCoefficients
 from partialpool.model.newton import maximise_by_group, unit_grams
 from partialpool.model.response_density import ResponseDensity
+from partialpool.model.whitened_rows import residual_scale, whiten
 from partialpool.names import BETA, SIGMA, b_name
 
-__all__ = ["INFINITE", "NOT_IDENTIFIED", "NO_TRIALS", "Unpooled", "least_squares_by_level", "likelihood_by_level",
-           "mean_beta", "mean_effects", "without_trials"]  # fmt: skip
+__all__ = ["INFINITE", "NOT_IDENTIFIED", "NO_TRIALS", "Unpooled", "generalised_by_level", "least_squares_by_level",
+           "likelihood_by_level", "mean_beta", "mean_effects", "without_trials"]  # fmt: skip
 
 NOT_IDENTIFIED: Final = "not identified by the level's rows"
 INFINITE: Final = "infinite"
@@ -33,10 +35,12 @@ class Unpooled:
     ----------
     gram
         Z_j'W_j Z_j, (levels, effects, effects). Normal responses: W_j = I, or diag(1 / se^2) where standard errors are
-        known. Others: the information of the level's rows about their linear predictors, at these predictors' posterior
-        means.
+        known; where residuals have several sds or are correlated, R_j^-1 under each draw, (chains, draws, levels,
+        effects, effects). Others: the information of the level's rows about their linear predictors, at these
+        predictors' posterior means.
     estimate, error
-        Effects, including the fixed effects, and their standard errors, (levels, effects); NaN where there is none.
+        The level's own effects, including the fixed effects, and their standard errors, (levels, effects); NaN where
+        there is none.
     no_estimate
         Why there is none, (levels, effects): `NOT_IDENTIFIED`, `INFINITE`, `NO_TRIALS`, or an empty text.
     sigma2
@@ -71,7 +75,7 @@ def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficient
         The response minus its offset, (rows,).
     """
     design, factor = coefficients.design, coefficients.factor
-    z = coefficients.columns
+    z = coefficients.own_columns
     weight = design.row_weights
     gram = factor.sum(weight[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
     sigma2 = np.ones((1, 1))
@@ -81,6 +85,38 @@ def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficient
     right = factor.sum(weight[:, None] * z * (y - rest)[:, None], axis=0)
     estimate, error = _solved(gram, right, float(sigma2.mean()))
     return Unpooled(gram, estimate, error, np.where(np.isnan(estimate), NOT_IDENTIFIED, ""), sigma2)
+
+
+def generalised_by_level(
+    posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray, gram: np.ndarray
+) -> Unpooled:
+    """Estimate each level's effects from its own rows by generalised least squares, R given.
+
+    With R_j the covariance of the residuals of level j's rows, Z_j the values of its effects there, and r_j what is
+    left of y_j without other effects at their posterior means,
+
+        (Z_j'R_j^-1 Z_j)^-1 Z_j'R_j^-1 r_j,    with covariance    (Z_j'R_j^-1 Z_j)^-1.
+
+    R has the residual sds at their posterior medians, and correlations at their posterior means.
+
+    Parameters
+    ----------
+    posterior
+        Posterior of a fit whose residuals have several sds, or are correlated within series that are within levels.
+    coefficients
+        Coefficients of the factor's levels.
+    y
+        The response minus its offset, (rows,).
+    gram
+        Z_j'R_j^-1 Z_j under each draw, (chains, draws, levels, effects, effects).
+    """
+    design, factor = coefficients.design, coefficients.factor
+    left = np.concatenate([coefficients.own_columns, (y - _rest(posterior, coefficients))[:, None]], axis=1)
+    whitened = whiten(design, residual_scale(posterior), left)
+    z, r = whitened[:, :-1], whitened[:, -1:]
+    own = factor.sum(z[:, :, None] * z[:, None, :], axis=0)
+    estimate, error = _solved(own, factor.sum(z * r, axis=0), 1.0)
+    return Unpooled(gram, estimate, error, np.where(np.isnan(estimate), NOT_IDENTIFIED, ""), np.ones((1, 1)))
 
 
 def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, density: ResponseDensity) -> Unpooled:
@@ -100,10 +136,10 @@ def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, 
         log p of the rows, the family's own parameters at their posterior means.
     """
     design, factor = coefficients.design, coefficients.factor
-    z = coefficients.columns
+    z = coefficients.own_columns
     rest = _rest(posterior, coefficients) + (0.0 if design.offset is None else design.offset)
     common = coefficients.common(mean_beta(posterior, design))[coefficients.places.place_of_level]
-    start = common + mean_effects(posterior, factor) @ coefficients.turn.T
+    start = np.nan_to_num(coefficients.own_of(common + mean_effects(posterior, factor) @ coefficients.turn.T))
     can_diverge = not design.spec.link_record.is_identity
     level_of_row = factor.of_rows(np.arange(factor.n_levels))
     found = maximise_by_group(density, z, level_of_row, rest, start, can_diverge=can_diverge)

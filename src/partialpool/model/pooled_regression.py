@@ -7,8 +7,9 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.model.newton import Recession, maximise_by_group
 from partialpool.model.response_density import ResponseDensity
+from partialpool.model.whitened_rows import ResidualScale, whiten
 
-__all__ = ["Ungrouped", "fisher_scoring", "least_squares", "standard_columns"]
+__all__ = ["Ungrouped", "fisher_scoring", "generalised_least_squares", "least_squares", "standard_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,30 @@ def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
     if design.se is None:
         scale = float(np.sum(weight * (y - x @ beta) ** 2)) / freedom if freedom > 0 else np.nan
     return Ungrouped(back @ beta, scale * (back @ inverse @ back.T), freedom)
+
+
+def generalised_least_squares(design: Design, y: np.ndarray, scale: ResidualScale) -> Ungrouped:
+    """Regress y on the fixed effects with residual covariance R: (X'R^-1 X)^-1 X'R^-1 y.
+
+    The covariance is s^2 (X'R^-1 X)^-1, s^2 = (y - X beta)'R^-1 (y - X beta) / (rows minus coefficients): R, which is
+    that of rows given their groups, has its shape from the model and its size from these residuals.
+
+    Parameters
+    ----------
+    design
+        The columns.
+    y
+        The response minus its offset, (rows,).
+    scale
+        The residuals' parameters.
+    """
+    x, back = standard_columns(design)
+    whitened = whiten(design, scale, np.concatenate([x, y[:, None]], axis=1))
+    columns, target = whitened[:, :-1], whitened[:, -1]
+    beta, inverse = _weighted(columns, target, np.ones(design.n_rows))
+    freedom = design.n_rows - len(beta)
+    size = float(np.sum((target - columns @ beta) ** 2)) / freedom if freedom > 0 else np.nan
+    return Ungrouped(back @ beta, size * (back @ inverse @ back.T), freedom)
 
 
 def fisher_scoring(density: ResponseDensity, start: np.ndarray) -> Ungrouped:

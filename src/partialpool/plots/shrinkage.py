@@ -174,11 +174,19 @@ def _plane(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     complete = np.atleast_2d(pooling["complete_pooling"].transpose(..., "effect").to_numpy()[..., :2])
     crosses, place = np.unique(complete, axis=0, return_inverse=True, equal_nan=True)
     shown = [partial[:, :2], crosses]
-    # Levels with different values of other predictors have different population means.
-    for k in range(len(crosses)) if len(crosses) <= _MOST_ELLIPSES else ():
-        here = partial if len(complete) == 1 else partial[place.ravel() == k]
-        center, outline = here.mean(axis=0)[:2], _ellipse(pooling, prob)
-        label = "_" if k else f"{percent(prob)} of levels"
+    spread = pooling["covariance"].mean(("chain", "draw"))
+    places = np.zeros(len(partial), int) if len(complete) == 1 else place.ravel()
+    category, sigmas = np.zeros(len(partial), int), [spread]
+    if "category" in spread.dims:
+        labels = [str(one) for one in spread["category"].to_numpy()]
+        category = np.array([labels.index(str(one)) for one in _categories(pooling)])
+        sigmas = [spread.isel(category=k) for k in range(len(labels))]
+    # Levels with different values of other predictors have different population means; categories, their own spread.
+    both = np.unique(np.stack([places, category], axis=1), axis=0)
+    for k, (cross, which) in enumerate(both) if len(both) <= _MOST_ELLIPSES else ():
+        here = partial[(places == cross) & (category == which)]
+        center, outline = here.mean(axis=0)[:2], _ellipse(sigmas[which], prob)
+        label = "_" if k else f"{percent(prob)} of levels{' of a category' if len(sigmas) > 1 else ''}"
         axes.plot(center[0] + outline[0], center[1] + outline[1], color=GREY, lw=1.2, label=label)
         shown.append(center + outline.T)
     limits = [robust_limits(np.concatenate(shown)[:, k], own[:, k]) for k in (0, 1)]
@@ -241,9 +249,15 @@ def _draw_own(
     axes.plot(own[0][here], own[1][here], "o", ms=5, mfc="white", mec=GREY, label="no pooling")
 
 
-def _ellipse(pooling: xr.Dataset, prob: float) -> np.ndarray:
-    """Return the outline that contains `prob` of a bivariate normal with the posterior mean of Sigma, (2, points)."""
-    sigma = pooling["covariance"].mean(("chain", "draw")).to_numpy()[:2, :2]
+def _categories(pooling: xr.Dataset) -> np.ndarray:
+    """Return the category of each level, where the covariance differs by category."""
+    along = [coord for name, coord in pooling.coords.items() if coord.dims == ("level",) and name != "level"]
+    return np.asarray(along[0].to_numpy())
+
+
+def _ellipse(spread: xr.DataArray, prob: float) -> np.ndarray:
+    """Return the outline that contains `prob` of a bivariate normal with covariance Sigma, (2, points)."""
+    sigma = spread.transpose("effect", "effect_bis").to_numpy()[:2, :2]
     angle = np.linspace(0, 2 * np.pi, 200)
     radius = np.sqrt(-2 * np.log1p(-prob))  # the squared distance is chi-square with 2 degrees of freedom
     return radius * singular_root(sigma) @ np.stack([np.cos(angle), np.sin(angle)])

@@ -1,14 +1,19 @@
 """Group effects: the deviation of each level from the population."""
 
+from typing import Any, Final
+
 import xarray as xr
 
+from partialpool.design.own_effects import own_effects
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
-from partialpool.names import b_name, effect_dim
+from partialpool.names import answer_name, b_name, effect_dim
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["group_effects"]
+
+_NAMES: Final = ("chain", "draw", "level", "effect", "effects")
 
 
 @explains_keywords
@@ -25,15 +30,24 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor.
+        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor. Under `gr(g, by=arm)` a
+        level has the effects of its own category only, under their names without it (`Intercept`, `x`), and `arm` is a
+        coordinate of the levels. The posterior has the other categories' effects too: no row informs them, and they
+        are draws from their distribution.
 
     Raises
     ------
     DataError
         No such factor, or none named although there are several.
     """
-    chosen = fit.design.factor_named(factor).name
+    found = fit.design.factor_named(factor)
+    chosen, own = found.name, own_effects(fit.design, found)
     effects = fit.posterior[b_name(chosen)].rename({chosen: "level", effect_dim(chosen): "effect"})
+    effects = effects.transpose("chain", "draw", "level", "effect")
+    if own is not None:
+        coords: dict[str, Any] = {name: effects[name] for name in ("chain", "draw", "level")}
+        coords |= {"effect": list(own.names), answer_name(own.by, _NAMES): ("level", own.category)}
+        effects = xr.DataArray(own.take(effects.to_numpy()), dims=effects.dims, coords=coords)
     attrs = {
         "factor": chosen,
         "definition": "b, the deviation of a level's effect from the fixed effect",

@@ -44,7 +44,8 @@ def level_effects(
     fit
         A fit.
     effect
-        A coefficient that varies: `Days`, or `Intercept`.
+        A coefficient that varies: `Days`, or `Intercept`. Under `(1 + x | gr(g, by=arm))` `x` is each level's own
+        slope, that of its category; `arm[a]:x` is that of the levels of category a, without the other levels.
     factor
         The factor it varies over; optional if there is only one.
     threshold
@@ -84,7 +85,7 @@ def level_effects(
     posterior, coefficients = fit.posterior, found.coefficients
     total, common = found.draws(posterior), found.population_draws(posterior)
     every = ("chain", "draw", "level")
-    population = (every, common) if coefficients.places.differ else (every[:2], common[:, :, 0])
+    population = (every, common) if found.differs else (every[:2], common[:, :, 0])
     variables = {
         "effect": (every, total),
         "population": population,

@@ -45,8 +45,9 @@ def level_lines(
 ) -> xr.Dataset:
     """Return every level's line along a predictor with no, complete and partial pooling, and its rows.
 
-    No pooling: least squares (maximum likelihood if the response is not normal) of the level's own rows on the effects
-    that vary over the factor; the rest of the model (including slopes that do not vary) is at its posterior mean.
+    No pooling: least squares (generalised, where residuals have several sds or are correlated; maximum likelihood, if
+    the response is not normal) of the level's own rows on the effects that vary over the factor; the rest of the model
+    (including slopes that do not vary) is at its posterior mean.
     Complete pooling: the same of all rows, ignoring the grouping. Partial pooling: fixed effects plus the level's group
     effects, draw by draw. Under a link other than the identity the lines are curves of the mean: probabilities,
     expected counts. Along a categorical predictor the line is the level's mean in each category.
@@ -94,7 +95,8 @@ def level_lines(
     Raises
     ------
     DataError
-        A response of ordered categories; no such factor, column, category or level; fewer than two points.
+        A response of ordered categories; a series of correlated residuals with rows of several levels; no such factor,
+        column, category or level; fewer than two points.
 
     Examples
     --------
@@ -156,6 +158,7 @@ def level_lines(
     }
     others = [f.name for f in design.factors if f is not chosen]
     how = "least squares" if fit.spec.is_normal else "maximum likelihood"
+    how = f"generalised {how}" if design.residual is not None else how
     attrs = {
         "over": over,
         "factor": chosen.name,

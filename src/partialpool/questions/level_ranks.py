@@ -46,7 +46,8 @@ def level_ranks(
     fit
         A fit.
     effect
-        A coefficient that varies: `Days`, or `Intercept`.
+        A coefficient that varies: `Days`, or `Intercept`. Under `(1 + x | gr(g, by=arm))` `x` ranks all levels by their
+        own slopes, `arm[a]:x` those of category a.
     factor
         The factor it varies over; optional if there is only one.
     best

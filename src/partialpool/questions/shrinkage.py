@@ -15,13 +15,20 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
-from partialpool.model.level_coefficients import level_coefficients
+from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
+from partialpool.model.no_pooling import Unpooled
+from partialpool.names import answer_name
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["shrinkage"]
 
+CATEGORY: Final = "category"
+"""Dimension of the covariance, where each category of levels has its own."""
 _LEVELS_AT_ONCE = 64
 _DEFINITION: Final = "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling"
+_GENERALISED: Final = (
+    "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + R, R the covariance of the residuals; 0 is complete pooling"
+)
 _APPROXIMATION: Final = (
     "weight = Sigma (G Sigma + I)^-1 G per level, G = Z'W Z, W the information at the posterior mean of the linear "
     "predictor; 0 is complete pooling"
@@ -37,6 +44,12 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     from its own rows, B_j = Sigma Z_j' V_j^-1 Z_j = Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j,
     V_j = Z_j Sigma Z_j' + sigma^2 I: the identity is no pooling, 0 complete pooling. For a balanced varying intercept
     it is n tau^2 / (n tau^2 + sigma^2).
+
+    Where residuals have several sds or are correlated, with R_j the covariance of those of level j's rows, V_j is
+    Z_j Sigma Z_j' + R_j and B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'R_j^-1 Z_j, R_j that of each draw. The
+    level's own estimate is generalised least squares, (Z_j'R_j^-1 Z_j)^-1 Z_j'R_j^-1 y_j, with R_j at the posterior
+    medians of the residual sds and the posterior means of their correlations; so is complete pooling, of all rows. A
+    series of correlated residuals must be within one level: otherwise rows of other levels would belong to its own.
 
     For responses that are not normal, everything is on the scale of the linear predictor, and B_j is that of Laplace's
     approximation of the effects' posterior given theta: B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'W_j Z_j, W_j the
@@ -67,11 +80,11 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
         - by level: `n`, its rows; where rows have several trials, `trials`, their sum; `own_mean`, the mean of its
           responses (of trials: the share of successes; NaN without trials);
-        - by level and effect: `no_pooling`, least squares of the level's own rows, or maximum likelihood if the
-          response is not normal, everything else at its posterior mean, and `no_pooling_se`, its standard error
-          (sigma^2 at its posterior mean; inverse information); NaN where there is no finite estimate, and
-          `no_estimate`, the reason: the rows do not identify it, or it is infinite (a level with only successes, with
-          counts of 0 only under a log link, with outcomes that a predictor separates), or the level has no trials;
+        - by level and effect: `no_pooling`, least squares of the level's own rows (generalised, see above), or maximum
+          likelihood if the response is not normal, everything else at its posterior mean, and `no_pooling_se`, its
+          standard error (sigma^2 at its posterior mean; inverse information); NaN where there is no finite estimate,
+          and `no_estimate`, the reason: the rows do not identify it, or it is infinite (a level with only successes,
+          with counts of 0 only under a log link, with outcomes that a predictor separates), or the level has no trials;
         - by effect, or by level and effect if levels have their own predictor values: `complete_pooling`, least squares
           or maximum likelihood of all rows, ignoring the grouping (0 for an effect that is not among the fixed effects,
           NaN where the estimate is infinite), and `complete_pooling_se`, which is too small since it ignores the
@@ -82,10 +95,14 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         - (chain, draw, level, effect, effect_bis): `weight`, B_j;
         - (chain, draw, effect, effect_bis): `covariance`, Sigma.
 
+        Under `gr(g, by=arm)` a level has the effects of its own category, under their names without it; `arm` is a
+        coordinate of the levels, complete pooling is by level, and `covariance` has the dimension `category` too.
+
     Raises
     ------
     DataError
-        Ordered categories; no such factor; `at` names a column that the model does not use, or whose effect varies.
+        Ordered categories; no such factor; a series of correlated residuals with rows of several levels; `at` names a
+        column that the model does not use, or whose effect varies.
 
     Examples
     --------
@@ -106,20 +123,24 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         for values in (coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance))
     )
     common, sigma = coefficients.common_draws(fit.posterior), coefficients.covariance_draws(fit.posterior)
-    b = coefficients.own_draws(fit.posterior)
-    names, labels = list(chosen.names), list(chosen.levels.labels)
+    names, labels = list(coefficients.names), list(chosen.levels.labels)
     per_effect = ("level", "effect")
-    of_all = per_effect if places.differ else ("effect",)
+    by_level = places.differ or coefficients.own is not None
+    of_all = per_effect if by_level else ("effect",)
+    if by_level:
+        complete, errors = (coefficients.own_of(coefficients.by_level(values, 0)) for values in (complete, errors))
+    b = coefficients.own_of(coefficients.own_draws(fit.posterior))
+    weight, covariance = _weights_and_covariance(coefficients, sigma, own)
     variables = {
         **_sizes(design, chosen),
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
         "no_estimate": (per_effect, own.no_estimate),
-        "complete_pooling": (of_all, coefficients.by_level(complete, 0) if places.differ else complete[0]),
-        "complete_pooling_se": (of_all, coefficients.by_level(errors, 0) if places.differ else errors[0]),
-        "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.by_level(common, 2)),
-        "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, own.gram, own.sigma2)),
-        "covariance": (("chain", "draw", "effect", "effect_bis"), sigma),
+        "complete_pooling": (of_all, complete if by_level else complete[0]),
+        "complete_pooling_se": (of_all, errors if by_level else errors[0]),
+        "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.own_of(coefficients.by_level(common, 2))),
+        "weight": (("chain", "draw", *per_effect, "effect_bis"), weight),
+        **covariance,
         "pooling_factor": (("effect",), _pooling_factor(b)),
     }
     coords = {
@@ -129,9 +150,13 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         "effect": names,
         "effect_bis": names,
     }
+    if coefficients.own is not None:
+        taken = {*coords, *variables, CATEGORY}
+        coords |= {CATEGORY: list(coefficients.own.of_category())}
+        coords |= {answer_name(coefficients.own.by, taken): ("level", coefficients.own.category)}
     attrs = {
         "factor": chosen.name,
-        "definition": _DEFINITION if fit.spec.is_normal else _APPROXIMATION,
+        "definition": _definition(fit),
         "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
@@ -141,6 +166,12 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         **coefficients.in_words,
     }
     return Answer(variables, coords=coords, attrs=attrs)
+
+
+def _definition(fit: Fit) -> str:
+    if fit.design.residual is not None:
+        return _GENERALISED
+    return _DEFINITION if fit.spec.is_normal else _APPROXIMATION
 
 
 def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
@@ -154,13 +185,34 @@ def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str],
     return sizes
 
 
+def _weights_and_covariance(
+    coefficients: LevelCoefficients, sigma: np.ndarray, unpooled: Unpooled
+) -> tuple[np.ndarray, dict[str, tuple[tuple[str, ...], np.ndarray]]]:
+    """Return B_j, and Sigma as a variable: one for each category where levels have effects of their own category."""
+    own, dims = coefficients.own, ("effect", "effect_bis")
+    if own is None:
+        weight = _weights(sigma, unpooled.gram, unpooled.sigma2)
+        return weight, {"covariance": (("chain", "draw", *dims), sigma)}
+    of_category = own.of_category()
+    parts = np.full((*sigma.shape[:2], len(of_category), len(own.names), len(own.names)), np.nan)
+    weight = np.full((*sigma.shape[:2], len(own.category), len(own.names), len(own.names)), np.nan)
+    for k, (category, places) in enumerate(of_category.items()):
+        there = np.flatnonzero(places >= 0)
+        block = sigma[:, :, places[there][:, None], places[there]]
+        parts[:, :, k, there[:, None], there] = block
+        levels = np.flatnonzero(own.category == category)
+        gram = unpooled.gram[..., levels[:, None, None], there[:, None], there]
+        weight[:, :, levels[:, None, None], there[:, None], there] = _weights(block, gram, unpooled.sigma2)
+    return weight, {"covariance": (("chain", "draw", CATEGORY, *dims), parts)}
+
+
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
     """Return Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects)."""
-    q = gram.shape[1]
-    out = np.empty((*sigma.shape[:2], len(gram), q, q))
+    levels, q = gram.shape[-3:-1]
+    out = np.empty((*sigma.shape[:2], levels, q, q))
     noise = np.broadcast_to(sigma2, sigma.shape[:2])[:, :, None, None, None] * np.eye(q)
-    for at in range(0, len(gram), _LEVELS_AT_ONCE):
-        some = gram[at : at + _LEVELS_AT_ONCE]
+    for at in range(0, levels, _LEVELS_AT_ONCE):
+        some = gram[..., at : at + _LEVELS_AT_ONCE, :, :]
         inner = some @ sigma[:, :, None] + noise
         out[:, :, at : at + _LEVELS_AT_ONCE] = sigma[:, :, None] @ np.linalg.solve(
             inner, np.broadcast_to(some, inner.shape)

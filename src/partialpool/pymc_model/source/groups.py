@@ -13,36 +13,16 @@ from partialpool.model.default_priors import PriorSet
 from partialpool.names import INTERCEPT, at_means_name, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
 from partialpool.pymc_model.source.columns import Column
+from partialpool.pymc_model.source.correlations import correlation_functions, correlation_lines
 from partialpool.pymc_model.source.fixed import columns_of_recipe
 from partialpool.pymc_model.source.layout import WIDTH, commented
 from partialpool.pymc_model.source.levels import level_code
 from partialpool.pymc_model.source.names import FactorNames
 from partialpool.pymc_model.source.piece import Piece, frame_of, let, prior_reasons, read_by, statement
-from partialpool.pymc_model.source.priors import PM, PT, stated, vector_variable
+from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated, vector_variable
 from partialpool.pymc_model.source.table import matrix_text, opened
 
-__all__ = ["LKJ", "GroupEffects", "group_effects", "sds_of"]
-
-LKJ = '''\
-def lkj_cholesky(name, n, eta):
-    """Return the Cholesky factor of the correlations of n effects, with an LKJ(eta) prior.
-
-    Its partial correlations are independent, each 2 p - 1 with p ~ Beta(a, a) and
-    a = eta + (n - 2 - j) / 2 in column j (Lewandowski, Kurowicka & Joe 2009).
-    """
-    below = [(i, j) for i in range(n) for j in range(i)]
-    a = np.array([eta + (n - 2 - j) / 2 for _, j in below])
-    partial = 2 * pm.Beta(name, alpha=a, beta=a, shape=len(a)) - 1
-    cells = [[0.0] * n for _ in range(n)]
-    left = [pt.constant(1.0)] * n  # of each row's squared length, which is 1
-    for k, (i, j) in enumerate(below):
-        cells[i][j] = partial[k] * pt.sqrt(left[i])
-        left[i] = left[i] * (1 - partial[k] ** 2)
-    for i in range(n):
-        cells[i][i] = pt.sqrt(left[i])
-    return pt.stack([pt.stack(row) for row in cells])
-'''
-"""As `lkj_cholesky` of `pymc_model/covariance.py`."""
+__all__ = ["GroupEffects", "group_effects", "sds_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +75,8 @@ def group_effects(
     if factor.correlated:
         labels[effect_bis_dim(factor.name)] = effects
     read = read_by([levels, *(column for _, column in columns)])
-    return GroupEffects(Piece(tuple(before), tuple(inside), *read, texts), labels, _rows(names, alone=alone))
+    piece = Piece(tuple(before), tuple(inside), *read, texts, correlation_functions(factor))
+    return GroupEffects(piece, labels, _rows(names, alone=alone))
 
 
 def sds_of(factor: FactorEffects, names: FactorNames) -> tuple[str, str]:
@@ -147,12 +128,20 @@ def _kinship(factor: FactorEffects, names: FactorNames, text: str) -> list[str]:
 
 def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
     local, name = sds_of(factor, names)
-    parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
+    structure = factor.structure
+    effects = [factor.names[at] for at in structure.own_sds]
+    parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in effects]
     where = "" if factor.basis.is_plain else " at the predictors' means"
     lines = commented(f"{factor.name}: the sd of each effect{where}.", indent=2)
     lines += prior_reasons(priors, parameters)
-    elements = stated(priors, parameters, factor.names)
-    return lines + let(local, vector_variable(name, elements, dims=effect_dim(factor.name)), 2)
+    elements = stated(priors, parameters, effects)
+    if len(effects) == len(factor.names):
+        return lines + let(local, vector_variable(name, elements, dims=effect_dim(factor.name)), 2)
+    lines += commented("Several effects share an sd.", indent=2)
+    scalars = [scalar_variable(f"{name}[{one.label}]", one) for one in elements]
+    lines += let("own", PT.stack(listed(scalars)), 2)
+    places = listed(number(structure.own_sds.index(at)) for at in structure.sd_of)
+    return lines + let(local, PM.Deterministic(name, Code("own")[places], dims=effect_dim(factor.name)), 2)
 
 
 def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
@@ -161,8 +150,7 @@ def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> lis
     sds, L, z, T = Code(sds_of(factor, names)[0]), Code(names.of("L")), Code(names.of("z")), Code(names.of("T"))
     lines = []
     if factor.correlated:
-        lines += commented(f"Their correlations ~ {priors[corr_name(factor.name)]}.", indent=2)
-        lines += let(L.text, _cholesky(factor, priors), 2)
+        lines += correlation_lines(factor, priors, L.text)
         lines += _reported(factor, names, sds, L)
     lines += commented("The effects of each level, non-centred: standard normal z times their sds.", indent=2)
     lines += let(z.text, PM.Normal(z_name(factor.name), 0, 1, dims=dims), 2)
@@ -175,22 +163,6 @@ def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> lis
 def _grouped(code: Code) -> Code:
     """Put an expression into parentheses, for readers: products and sums of matrices are told apart."""
     return code if isinstance(code.node, str) and code.text.isidentifier() else Code(f"({code.text})")
-
-
-def _cholesky(factor: FactorEffects, priors: PriorSet) -> Code:
-    """Write the Cholesky factor of the correlations: LKJ within blocks of effects, 0 between them."""
-    prior = priors[corr_name(factor.name)]
-    eta = number(prior.arguments["eta"], exact=True)
-    several = sum(len(block) > 1 for block in factor.blocks) > 1
-    parts, at = [], 0
-    for block in factor.blocks:
-        if len(block) == 1:
-            parts.append(Code("np").eye(1))
-            continue
-        name = f"{corr_name(factor.name)}_partial" + (f"_{at}" if several else "")
-        parts.append(Code("lkj_cholesky")(name, n=len(block), eta=eta))
-        at += 1
-    return parts[0] if len(parts) == 1 else PT.linalg.block_diag(*parts)
 
 
 def _reported(factor: FactorEffects, names: FactorNames, sds: Code, L: Code) -> list[str]:

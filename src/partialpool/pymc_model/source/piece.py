@@ -12,7 +12,7 @@ from partialpool.pymc_model.source.code import Code, written
 from partialpool.pymc_model.source.columns import Column
 from partialpool.pymc_model.source.layout import Bracket, assigned, commented, laid_out, prefixed
 
-__all__ = ["Piece", "frame_of", "let", "prior_reasons", "read_by", "statement"]
+__all__ = ["Piece", "Reading", "frame_of", "let", "prior_reasons", "read_by", "statement"]
 
 _MOST_REASONS = 6
 """Most priors of a variable whose reasons are told one by one."""
@@ -46,6 +46,8 @@ class Piece:
         As for `Column`.
     texts
         Matrices as text, by the name under which the script has them.
+    functions
+        Functions that the lines call, as text.
     """
 
     before: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ class Piece:
     reads: frozenset[str] = frozenset()
     stores: Mapping[str, np.ndarray] = MappingProxyType({})
     texts: Mapping[str, str] = MappingProxyType({})
+    functions: tuple[str, ...] = ()
 
 
 def read_by(parts: Iterable[Reading]) -> tuple[frozenset[str], Mapping[str, np.ndarray]]:

@@ -22,6 +22,7 @@ from partialpool.pymc_model.source.columns import Column, as_expression, chosen,
 from partialpool.pymc_model.source.layout import commented
 from partialpool.pymc_model.source.piece import Piece, let, prior_reasons, read_by, statement
 from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated
+from partialpool.pymc_model.source.residual import given_earlier
 
 __all__ = ["WrittenGiven", "likelihood", "offset_piece"]
 
@@ -58,7 +59,7 @@ def offset_piece(design: Design) -> Piece:
     return Piece(tuple(lines), (), *read_by([column]))
 
 
-def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, *, has_sigma: bool) -> Piece:
+def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, sigma: Code | None) -> Piece:
     """Write the response and its distribution.
 
     Parameters
@@ -69,8 +70,8 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
         The linear predictor.
     shift
         What the predictors' means add to it; None where that is zero.
-    has_sigma
-        Whether sigma exists, since it follows from a joint prior.
+    sigma
+        The residual sd of each row, where it exists already; None where it is a parameter of this part.
     """
     family = design.spec.family_record
     columns = {"y": _response(design)}
@@ -81,12 +82,12 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
         columns["trials"] = _trials(design)
         before += _array("trials", columns["trials"], "int", "The number of trials of each row.")
     inside: list[str] = []
-    parameters: dict[str, Any] = {SIGMA: Code(SIGMA)} if has_sigma else {}
+    parameters: dict[str, Any] = {} if sigma is None else {SIGMA: sigma}
     for name, _ in family.parameters:
         if name == _CUTPOINTS:
             inside += _cutpoints(design, priors, shift)
             parameters[name] = Code("cutpoints_at_means")
-        elif name in priors:
+        elif name in priors and name not in parameters:
             inside += ["", *prior_reasons(priors, [name])]
             inside += let(name, scalar_variable(name, stated(priors, [name], [name])[0]), 2)
             parameters[name] = Code(name)
@@ -98,6 +99,9 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
         columns["precision"] = table_column(design.spec.precision or "", design.frame)
         before += _array("precision", columns["precision"], "float", "Weights w of the residual variance sigma^2 / w.")
         parameters[SIGMA] = parameters[SIGMA] / PT.sqrt(Code("precision"))
+    if design.residual is not None and design.residual.series is not None:
+        inside += given_earlier(design.residual.series, parameters[SIGMA])
+        parameters[SIGMA] = Code("sd")
     values, link = design.response.values, design.spec.link_record
     written_out: Any = family.register(
         _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)

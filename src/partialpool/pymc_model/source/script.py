@@ -1,7 +1,7 @@
 """The whole script: heading, imports, the model as a function of the table, the table, and sampling."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from partialpool import __version__
@@ -10,13 +10,14 @@ from partialpool.design.labels import variable_dims
 from partialpool.errors import EngineError
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import COEF, CUTPOINT, OBS, b_name
+from partialpool.names import COEF, CUTPOINT, OBS, SIGMA, b_name
 from partialpool.pymc_model.source.code import Code, listed, written
 from partialpool.pymc_model.source.fixed import fixed_effects
-from partialpool.pymc_model.source.groups import LKJ, GroupEffects, group_effects
+from partialpool.pymc_model.source.groups import GroupEffects, group_effects
 from partialpool.pymc_model.source.layout import Bracket, assigned, commented, laid_out, prefixed
 from partialpool.pymc_model.source.names import names_of_factors
 from partialpool.pymc_model.source.piece import Piece, let, read_by
+from partialpool.pymc_model.source.residual import ResidualCode, residual_code
 from partialpool.pymc_model.source.response import likelihood, offset_piece
 from partialpool.pymc_model.source.table import SourceTable, table_values, text_block
 from partialpool.pymc_model.source.variances import variance_parts
@@ -47,51 +48,36 @@ def write_script(design: Design, priors: PriorSet) -> str:
     Raises
     ------
     EngineError
-        Residuals with several sds, or correlated; group effects whose covariance has a structure; rows that belong to
-        several levels.
+        Rows that belong to several levels.
+    DataError
+        Smooths.
     """
-    design.check_no_smooths("a script of the PyMC model")
-    for group in design.spec.groups:
-        if group.covariance or group.hom or group.by:
-            raise EngineError(
-                "there is no script of a model whose group effects have a covariance with a structure",
-                got=str(group),
-                allowed="unstructured covariances, and independent effects with an sd each",
-                do="use pp.build_model, which returns the PyMC model itself",
-            )
-    if design.residual is not None:
-        raise EngineError(
-            "there is no script of a model whose residuals have several sds or correlations",
-            got=f"{design.spec}",
-            allowed="a model with one residual sd, and residuals that are independent given the effects",
-            do="use pp.build_model, which returns the PyMC model itself",
-        )
-    if any(factor.has_members for factor in design.factors):
-        raise EngineError(
-            "there is no script of a model whose rows belong to several levels",
-            got=f"{design.spec}",
-            allowed="factors without mm(...)",
-            do="use pp.build_model, which returns the PyMC model itself",
-        )
+    _check_written(design)
     names = names_of_factors([factor.name for factor in design.factors])
     whole = is_decomposed(priors)
     fixed = fixed_effects(design, priors)
     groups = [group_effects(design, f, priors, names[f.name], has_sds=whole) for f in design.factors]
     offset = offset_piece(design)
     has_sigma = whole and design.spec.family_record.latent_variance(design.spec.link_record) is None
-    response = likelihood(design, priors, Code("eta"), fixed.shift, has_sigma=has_sigma)
-    pieces = [fixed.piece, *(group.piece for group in groups), offset, response]
+    residual = None if design.residual is None else residual_code(design, priors)
+    sigma = residual.sd if residual is not None else Code(SIGMA) if has_sigma else None
+    response = likelihood(design, priors, Code("eta"), fixed.shift, sigma)
+    effects = [fixed.piece, *(group.piece for group in groups)]
+    pieces = [*effects, offset, *([] if residual is None else [residual.piece]), response]
     table = _table(design, pieces)
     inside = [
         *(variance_parts(design, priors, names) if whole else []),
-        *_separated(piece.inside for piece in pieces[:-2]),
+        *_separated(piece.inside for piece in effects),
         *_predictor([fixed.eta, *(group.eta for group in groups)], has_offset=design.offset is not None),
+        *([] if residual is None else residual.piece.inside),
         *response.inside,
     ]
-    before = _separated([*(piece.before for piece in pieces), _coordinates(design, fixed.labels, groups)])
+    labels = _labels(design, fixed.labels, [*groups, *([] if residual is None else [residual])])
+    before = _separated([*(piece.before for piece in pieces), _coordinates(labels)])
+    functions = dict.fromkeys(text for piece in pieces for text in piece.functions)
     texts = {"TABLE": table.text} | {name: text for piece in pieces for name, text in piece.texts.items()}
     body = [
-        *(["", "", *LKJ.splitlines()] if any(factor.correlated for factor in design.factors) else []),
+        *(line for text in functions for line in ["", "", *text.splitlines()]),
         *_function(before, inside),
         *["", "", *table.reader()],
         *["", ""],
@@ -100,6 +86,18 @@ def write_script(design: Design, priors: PriorSet) -> str:
         *_main(design),
     ]
     return "\n".join([*_heading(design), *_imports(body), *body]) + "\n"
+
+
+def _check_written(design: Design) -> None:
+    """Refuse a model that is not written as a script."""
+    design.check_no_smooths("a script of the PyMC model")
+    if any(factor.has_members for factor in design.factors):
+        raise EngineError(
+            "there is no script of a model whose rows belong to several levels",
+            got=f"{design.spec}",
+            allowed="factors without mm(...)",
+            do="use pp.build_model, which returns the PyMC model itself",
+        )
 
 
 def _table(design: Design, pieces: Iterable[Piece]) -> SourceTable:
@@ -133,16 +131,21 @@ def _separated(parts: Iterable[Iterable[str]]) -> list[str]:
     return lines
 
 
-def _coordinates(design: Design, coefs: Code, groups: Iterable[GroupEffects]) -> list[str]:
-    """Return the lines that assign the labels of every dimension."""
+def _labels(design: Design, coefs: Code, parts: Iterable[GroupEffects | ResidualCode]) -> dict[str, Code]:
+    """Return the labels of every dimension."""
     labels: dict[str, Code] = {OBS: Code("table").index}
     if design.common.coefs:
         labels[COEF] = coefs
-    for group in groups:
-        labels |= group.labels
+    for part in parts:
+        labels |= part.labels
     if design.spec.family_record.has_cutpoints:
         categories = design.response.categories
         labels[CUTPOINT] = listed(written(f"{low}|{high}") for low, high in pairwise(categories))
+    return labels
+
+
+def _coordinates(labels: Mapping[str, Code]) -> list[str]:
+    """Return the lines that assign the labels of every dimension."""
     items = tuple(prefixed(f"{written(name).text}: ", code.node) for name, code in labels.items())
     return assigned("coords", Bracket("{", items, "}"), 1)
 

@@ -47,10 +47,11 @@ def _picture(reported: Reported, factor: FactorEffects) -> Picture:
         point = common_point(shown["effects"])
         thinned = f" The {OF_EACH_END} lowest and the {OF_EACH_END} highest of {len(order)} levels."
     names, named = reported.names, reported.names.factor(factor.name)
-    known = fit.design.axis_units.of_effects(factor.names)
+    effects = [str(effect) for effect in answer["effect"].to_numpy()]
+    known = fit.design.axis_units.of_effects(effects)
     units = {names.coefficient(effect): names.told(unit) for effect, unit in known.items()}
     figure = plot_group_effects(names.relabelled(shown), units=units, prob=reported.prob)
-    said = ". ".join(_in_numbers(reported, answer, effect, point) for effect in factor.names)
+    said = ". ".join(_in_numbers(reported, answer, effect, point) for effect in effects)
     bars = f"{point.name.capitalize()}, {bars_in_words(reported.prob)}."
     caption = f"{named}: deviation of each level from the population{on_scale(fit)}. {bars}{thinned}"
     return Picture(figure_image(figure), f"{len(order)} levels of {named}. {said}.", caption)

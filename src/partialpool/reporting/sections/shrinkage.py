@@ -45,13 +45,13 @@ def _picture(reported: Reported, factor: FactorEffects) -> Picture:
     fit, names = reported.fit, reported.names
     found = shrinkage(fit, factor.name)
     answer = names.relabelled(found)
-    if factor.names == (INTERCEPT,):  # it is drawn as a mean, and known by its name
+    if found["effect"].to_numpy().tolist() == [INTERCEPT]:  # it is drawn as a mean, and known by its name
         answer = answer.assign_coords(effect=found["effect"])
     figure = plot_shrinkage(answer, prob=reported.prob)
     drawn, as_means = as_drawn(answer)
     effects = [_in_numbers(drawn, str(effect)) for effect in drawn["effect"].to_numpy()]
     said = ". ".join([*effects, *_without_in_words(answer, as_means=as_means)])
-    alone, one = len(factor.names) == 1, "level" not in answer["complete_pooling"].dims
+    alone, one = found.sizes["effect"] == 1, "level" not in answer["complete_pooling"].dims
     mark = ("The dashed line is" if one else "Marks are") if alone else "The cross is" if one else "Crosses are"
     origin = answer.attrs["origin"]
     moved = "" if origin == "zero" else f" Intercepts are at {origin}."
