@@ -131,3 +131,14 @@ def test_a_page_is_no_other_kind_of_file(sleepstudy_fit, tmp_path, write, name):
     assert error.allowed == ".html or .htm"
     assert "pp.table" in error.do
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_groups_has_no_group_effects():
+    table = {"y": [1.0, 3, 2, 5, 0, 4] * 4, "x": np.arange(24.0)}
+    text = pp.methods(pp.fit("y ~ x", table, seed=1, draws=100, progressbar=False))
+    assert "The coefficients were integrated out exactly, and drawn from their exact conditional distribution" in text
+    assert "group effects" not in text
+    counts = table | {"y": [1, 3, 2, 5, 0, 4] * 4}
+    text = pp.methods(pp.fit("y ~ x", counts, family="poisson", seed=1, draws=100, progressbar=False))
+    assert "no-U-turn sampler (Hoffman & Gelman 2014" in text
+    assert "group effects" not in text

@@ -4,7 +4,7 @@ from functools import partial
 
 from partialpool.fitting.point_estimate import common_point
 from partialpool.plots.design_effect import plot_design_effect
-from partialpool.plots.naive_errors import plot_naive_errors
+from partialpool.plots.naive_errors import pair_of_errors, plot_naive_errors
 from partialpool.plots.style import figure_image
 from partialpool.questions.design_effect import design_effect
 from partialpool.questions.naive_errors import naive_errors
@@ -52,7 +52,7 @@ def _worth(reported: Reported) -> Picture:
 def _naive(reported: Reported) -> Picture:
     answer = reported.names.relabelled(naive_errors(reported.fit))
     said = [
-        f"{coef}: naive {number(float(naive))}, with the grouping {number(float(own))}"
+        "{}: naive {}, with the grouping {}".format(coef, *pair_of_errors(float(naive), float(own)))
         for coef, naive, own in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
     ]
     caption = (

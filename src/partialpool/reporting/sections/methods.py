@@ -161,7 +161,8 @@ def _computation(reported: Reported) -> Iterator[str]:
     seed = run.settings.get("seed")
     drawn = f"{sizes['chain']} chains of {sizes['draw']} draws each{'' if seed is None else f' (seed {seed})'}"
     how = f" (sampler: {run.sampler})" if run.sampler else ""
-    yield f"{run.card.method}{how}. We used {drawn}."
+    method = run.card.method if fit.spec.parts_with_sds else run.card.method_without_effects
+    yield f"{method}{how}. We used {drawn}."
     findings = [names.finding(finding) for finding in fit.digest.verdict.findings]
     if fit.digest.verdict.good:
         yield f"The diagnostics of the draws are good: {'; '.join(f.found for f in findings)}."
