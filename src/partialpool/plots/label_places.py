@@ -1,6 +1,7 @@
 """Places of names beside points, at which they cover no marks, lines or other names."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -95,7 +96,7 @@ def _along(line: np.ndarray, pixels: float) -> np.ndarray:
     """Return points of a line, a few pixels apart."""
     pieces = [
         start + np.linspace(0, 1, 2 + int(np.hypot(*(end - start)) / (3 * pixels)))[:, None] * (end - start)
-        for start, end in zip(line[:-1], line[1:], strict=True)
+        for start, end in pairwise(line)
     ]
     return np.concatenate(pieces)
 

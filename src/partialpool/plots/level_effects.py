@@ -88,9 +88,7 @@ def plot_level_effects(
         title = f"Effects of {name} by {factor}, response {response}"
         held = held_in_title(effects.attrs, 90)
         over, under = int((above > _SURE).sum()), int((above < 1 - _SURE).sum())
-        sure = (
-            f"with probability over {_SURE}, {over} of {len(labels)} levels are above {said} and {under} below"
-        )
+        sure = f"with probability over {_SURE}, {over} of {len(labels)} levels are above {said} and {under} below"
         figure.suptitle(f"{title}\n{sure}{held}", fontsize=10.5, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure

@@ -11,6 +11,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short, titled
+from partialpool.tabulate import typeset
 
 __all__ = ["plot_level_influence"]
 

@@ -260,8 +260,9 @@ def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str
         if cut.any():  # an empty marker that is not clipped has no size and would break the layout
             axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
         for place, value in zip(places[cut], own[cut, side], strict=True):
+            said = f"to {typeset(number(float(value)))}"
             axes.annotate(
-                f"to {typeset(number(float(value)))}", (end, place), (6 if mark == "<" else -6, 1), textcoords="offset points",
+                said, (end, place), (6 if mark == "<" else -6, 1), textcoords="offset points",
                 ha=align, va="bottom", fontsize=7.5, color=INK,
             )  # fmt: skip
 

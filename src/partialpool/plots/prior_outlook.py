@@ -103,7 +103,9 @@ def draw_level_lines(
         panel.plot(x, end, color=INK, lw=1.4, ls="--", label=label)
     if "observed_low" in data:
         low, high = data["observed_low"], data["observed_high"]
-        panel.axhspan(low, high, color=VERMILION, alpha=0.25, lw=0, label=typeset(f"the data: {number(low)} to {number(high)}"))
+        panel.axhspan(
+            low, high, color=VERMILION, alpha=0.25, lw=0, label=typeset(f"the data: {number(low)} to {number(high)}")
+        )
     if "observed_mean" in data:
         mean = data["observed_mean"]
         panel.axhline(mean, color=VERMILION, lw=1.8, label=typeset(f"the data: {number(mean)} on average"))

@@ -115,6 +115,4 @@ def _uncorrelated(panel: Axes, origins: np.ndarray, height: float, prob: float) 
     low, middle, high = np.quantile(finite, [lower, 0.5, upper])
     said = [typeset(text) for text in estimate_cells((middle, low, high), sd=(high - low) / 4)]
     panel.hlines(height, low, high, color=VERMILION, lw=2.2)
-    panel.plot(
-        middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {said[0]} ({said[1]} to {said[2]})"
-    )
+    panel.plot(middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {said[0]} ({said[1]} to {said[2]})")
