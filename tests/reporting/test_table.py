@@ -507,6 +507,18 @@ def test_the_exponential_of_the_intercept_is_per_unit_of_the_exposure(rows, form
     assert f"it is {what} predictors are 0" in note
 
 
+def test_slopes_and_rates_are_per_unit_of_the_predictor_where_it_is_known(sleep, rows):
+    (note,) = [note for note in pp.table(sleep, labels={"Days": "Time awake"}).content.notes if "Slopes" in note]
+    assert note == "Slopes are per unit of the predictor: Time awake per day."
+    data = rows.assign(hours=rows["y"].abs(), effort=rows["y"].abs())
+    for column, label, told in (("hours", "hours", "per hour where"), ("effort", "Effort", "per hour of Effort where")):
+        fit = drawn(f"count ~ x + offset(log({column})) + (1 | site)", data, family="poisson")
+        table = pp.table(fit.with_units({column: "hours"}), exponentiate=True, labels={column: label})
+        assert not any(note.startswith("Slopes") for note in table.content.notes)
+        (note,) = [note for note in table.content.notes if note.startswith("exp(Intercept)")]
+        assert f"the rate (expected count) {told}" in note
+
+
 # Labels.
 
 

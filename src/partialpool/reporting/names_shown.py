@@ -194,6 +194,9 @@ class NamesShown:
             for attr in ("long_name", "along"):
                 if variable.attrs.get(attr) in self._columns:
                     variable.attrs = variable.attrs | {attr: self.column(variable.attrs[attr])}
+        for told in (shown, *shown.variables.values()):
+            if len(told.attrs.get("categories", ())) > 2:
+                told.attrs = {**told.attrs, "categories": [self.category(str(c)) for c in told.attrs["categories"]]}
         for name, write in self._writers.items():
             if isinstance(shown.attrs.get(name), str):
                 shown.attrs[name] = write(shown.attrs[name])
