@@ -6,7 +6,7 @@ import PIL.Image
 from docutils import nodes
 from sphinx.application import Sphinx
 
-WIDE = 1000
+WIDE = 800
 """Pixels from which a picture is wide. Pictures have 160 pixels to the inch."""
 
 

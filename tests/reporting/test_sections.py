@@ -641,7 +641,12 @@ def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
 
 def test_ratios_name_the_units_per_which_they_are():
     table = {"y": [0, 1, 0, 1, 1, 0] * 2, "age": np.arange(12.0), "dose": np.arange(12.0) ** 2, "g": list("aabbcc") * 2}
-    fit = fit_at("y ~ age + dose + (1 | g)", table, family="bernoulli", beta=[0.0, 0.1, 0.1], sd_g=[1.0])
+    draws = {
+        "beta": np.random.default_rng(1).normal(size=(400, 3)),
+        "sd_g": np.ones((400, 1)),
+        "b_g": np.zeros((400, 3, 1)),
+    }
+    fit = fit_at("y ~ age + dose + (1 | g)", table, family="bernoulli", draws=400, **draws)
     *_, ratios = estimates(Reported(fit)).tables
     assert ratios.notes == ()
     *_, ratios = estimates(Reported(fit.with_units({"age": "years"}))).tables
