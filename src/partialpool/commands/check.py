@@ -58,6 +58,7 @@ def _checked(fit: Any, options: argparse.Namespace) -> int:
 
 def _shown(path: Path) -> int:
     from partialpool.design.build import build_design  # noqa: PLC0415
+    from partialpool.design.label_names import check_labels  # noqa: PLC0415
     from partialpool.fitting.model_files import read_source  # noqa: PLC0415
     from partialpool.model.default_priors import resolve_priors  # noqa: PLC0415
     from partialpool.reporting.describe import describe_data, describe_mathematics, describe_words  # noqa: PLC0415
@@ -65,6 +66,7 @@ def _shown(path: Path) -> int:
 
     model = read_model_file(path)
     design = build_design(model.spec, read_source(model.data, model.spec))
+    check_labels([design], model.labels)
     resolved = resolve_priors(design)
     factors, priors = describe_data(design, resolved)
     about = [line for line in (model.title, model.shows, model.source) if line]

@@ -1,11 +1,15 @@
 """Fit a model file: a TOML file that specifies the model, its data and the sampling settings."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from partialpool.datasets.load import load_dataset
+from partialpool.design.build import build_design
+from partialpool.design.label_names import check_labels
+from partialpool.errors import PartialPoolWarning
 from partialpool.fitting.fit import Fit, fit
 from partialpool.fitting.table_file import read_table_file
 from partialpool.spec.keywords import explains_keywords
@@ -34,7 +38,13 @@ def fit_file(path: str | Path, **overrides: Any) -> Fit:
         allowed and what to do.
     """
     model = read_model_file(path)
-    return fit(model.spec, read_source(model.data, model.spec), **(dict(model.sampling) | overrides))
+    table = read_source(model.data, model.spec)
+    if model.labels:  # refused before sampling
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PartialPoolWarning)  # `fit` gives them
+            check_labels([build_design(model.spec, table)], model.labels)
+    made = fit(model.spec, table, **(dict(model.sampling) | overrides))
+    return made.with_labels(model.labels) if model.labels else made
 
 
 def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import Final
 import xarray as xr
 
 from partialpool.design.design import Design
+from partialpool.design.label_names import parts_by_name
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.design.units import UNITS, Units
 from partialpool.fitting.convergence import Finding
@@ -32,7 +33,7 @@ from partialpool.names import (
     share_name,
 )
 from partialpool.questions.check import LEVELS_OF, MEANS_OF, SPREADS_WITHIN, TREND_OF
-from partialpool.reporting.tables.labels import Labels, parts_by_name
+from partialpool.reporting.tables.labels import Labels
 from partialpool.reporting.wording import predicted_quantity
 from partialpool.tabulate import TextTable
 

@@ -74,7 +74,8 @@ def report(
     labels
         What to write for a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
         awake", "Subject": "Participant", "Reaction": "Reaction time"}`. All sections have the labels, except the
-        formula, the equations and advice in code; "The model" lists them beside the names of the model.
+        formula, the equations and advice in code; "The model" lists them beside the names of the model. They come
+        before those of the fit itself (`Fit.with_labels`, `[labels]` of a model file).
 
     Returns
     -------
@@ -98,7 +99,7 @@ def report(
     """
     fit.design.check_no_smooths("the report")
     chapters = None if sections is None else _chosen(sections)
-    shown = None if labels is None else checked_labels([fit], labels)
+    shown = None if labels is None and not fit.labels else checked_labels([fit], labels)
     write = partial(render, Reported(fit, prob, shown), title=title, author=author, chapters=chapters)
     return write_page(path, write, doing="write the report")
 

@@ -1,7 +1,7 @@
 """Predictors that enter a model as they are, with the unit per which their coefficients are."""
 
 from partialpool.design.design import Design
-from partialpool.reporting.tables.labels import parts_by_name
+from partialpool.design.label_names import parts_by_name
 
 __all__ = ["units_of_slopes"]
 

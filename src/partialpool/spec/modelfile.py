@@ -55,6 +55,8 @@ class ModelFile:
         Where its table is.
     sampling
         Keyword arguments for `fit`: draws, tune, chains, seed, engine, sampler, target_accept, parametrization.
+    labels
+        What tables, reports and pictures write for names of the model.
     prob
         Probability of the intervals that are printed and drawn; None for the package's default.
     title, source, shows
@@ -64,6 +66,7 @@ class ModelFile:
     spec: ModelSpec
     data: DataSource
     sampling: Mapping[str, Any]
+    labels: Mapping[str, str]
     prob: float | None
     title: str
     source: str
@@ -97,6 +100,7 @@ def read_model_file(path: str | Path) -> ModelFile:
         spec=ModelSpec.from_toml_text(text, folder=path.parent),
         data=_read_source(section(document, "data"), path.parent),
         sampling=MappingProxyType(sampling),
+        labels=MappingProxyType(section(document, "labels")),
         prob=prob,
         title=about["title"] or path.stem,
         source=about["source"],

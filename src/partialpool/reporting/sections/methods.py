@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import Final
 
 from partialpool.design.design import Design
+from partialpool.design.label_names import parts_by_name
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
-from partialpool.reporting.tables.labels import parts_by_name
 from partialpool.reporting.wording import how_wide
 from partialpool.tabulate import listed, number
 
