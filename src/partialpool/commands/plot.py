@@ -100,11 +100,11 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
     wanted = ("factor", "over", "by", "effect", "seed")
     given = {option: getattr(options, option) for option in wanted if getattr(options, option) is not None}
     takes = _parameters(name)
-    for option in given:
+    for option, value in given.items():
         if option not in takes:
             can = [other for other in _OF_A_FIT if option in _parameters(other)]
             raise SpecError(
-                f"the picture {name} has no --{option}", got=f"--{option} {given[option]}", allowed=", ".join(can),
+                f"the picture {name} has no --{option}", got=f"--{option} {value}", allowed=", ".join(can),
                 do=f"leave --{option} out",
             )  # fmt: skip
     return given

@@ -11,6 +11,7 @@ from partialpool.design.build import build_design
 from partialpool.design.label_names import check_labels
 from partialpool.errors import PartialPoolWarning
 from partialpool.fitting.fit import Fit, fit
+from partialpool.fitting.reference_categories import with_references
 from partialpool.fitting.table_file import read_table_file
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
@@ -62,13 +63,15 @@ def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
     FileError
         The file cannot be read.
     DataError
-        No such embedded data set.
+        No such embedded data set; a reference category that the table does not have.
     """
     if source.dataset is not None:
-        return load_dataset(source.dataset)
-    return read_table_file(
-        source.file or Path(), columns_of_factors(spec), encoding=source.encoding, na_values=source.na_values
-    )
+        table = load_dataset(source.dataset)
+    else:
+        table = read_table_file(
+            source.file or Path(), columns_of_factors(spec), encoding=source.encoding, na_values=source.na_values
+        )
+    return with_references(table, source.reference, spec) if source.reference else table
 
 
 def columns_of_factors(spec: ModelSpec) -> set[str]:

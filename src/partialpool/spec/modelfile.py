@@ -1,7 +1,7 @@
 """The gallery's format: one TOML file with a model, its data, its sampling options, and a note on what it shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -35,12 +35,15 @@ class DataSource:
         One of them.
     encoding, na_values
         Encoding of a text file, and words that mean a missing value.
+    reference
+        By column, the category that the others are compared with; the first one of columns that are not named.
     """
 
     dataset: str | None = None
     file: Path | None = None
     encoding: str | None = None
     na_values: tuple[str, ...] = ()
+    reference: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,19 +112,32 @@ def read_model_file(path: str | Path) -> ModelFile:
 
 
 def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
-    check_keys("[data]", table, ("dataset", "file", "encoding", "na_values"))
-    encoding, words = table.get("encoding"), table.get("na_values", ())
-    match dict(table):
-        case {"dataset": str(name)} if len(table) == 1:
-            return DataSource(dataset=name)
+    check_keys("[data]", table, ("dataset", "file", "encoding", "na_values", "reference"))
+    encoding, words, reference = table.get("encoding"), table.get("na_values", ()), _references(table)
+    match {key: value for key, value in table.items() if key != "reference"}:
+        case {"dataset": str(name), **others} if not others:
+            return DataSource(dataset=name, reference=reference)
         case {"file": str(name)} if "dataset" not in table and isinstance(encoding, str | None):
-            return DataSource(file=folder / name, encoding=encoding, na_values=_words(words))
+            return DataSource(None, folder / name, encoding, _words(words), reference)
     raise SpecError(
         "[data] must name one table",
         got=repr(dict(table)),
         allowed="dataset = 'sleepstudy' or file = 'table.csv' (next to the TOML file), with encoding = 'cp1252' if its "
         "text is not UTF-8, and na_values = ['?'] for other missing values than NA",
         do="give one of the two",
+    )
+
+
+def _references(table: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the reference category of each column; numbers and booleans as they are written."""
+    stated = table.get("reference", {})
+    if isinstance(stated, dict) and all(isinstance(value, str | int | float) for value in stated.values()):
+        return MappingProxyType({column: str(value) for column, value in stated.items()})
+    raise SpecError(
+        "reference in [data] must name a category for each column",
+        got=repr(stated),
+        allowed="a table of columns and categories",
+        do='for instance reference = { habitat = "meadow" }',
     )
 
 
