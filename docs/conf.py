@@ -38,6 +38,7 @@ extensions = [
     "plain_docstrings",  # docstrings are written for `help()`
     "native_math",  # formulas as MathML, which browsers render without a script
     "name_links",  # links `pp.icc(fit)` to its reference
+    "wide_pictures",  # pictures that scroll on a phone
 ]
 
 nb_execution_mode = "off"  # notebooks are shown with their committed outputs

@@ -19,6 +19,7 @@ from partialpool.commands import (
     demo,
     explore,
     fit,
+    plot,
     predict,
     report,
     sensitivity,
@@ -33,7 +34,20 @@ from partialpool.errors import PartialPoolError, PartialPoolWarning
 
 __all__ = ["main"]
 
-_COMMANDS: Final = (demo, fit, check, table, predict, compare, sensitivity, report, explore, classroom, compile_kernels)
+_COMMANDS: Final = (
+    demo,
+    fit,
+    check,
+    table,
+    predict,
+    plot,
+    compare,
+    sensitivity,
+    report,
+    explore,
+    classroom,
+    compile_kernels,
+)
 """In the order in which `--help` lists them."""
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["TextTable", "estimate_cells", "fixed", "listed", "number", "p_value", "with_key"]
+__all__ = ["TextTable", "estimate_cells", "fixed", "listed", "number", "p_value", "typeset", "with_key"]
 
 _LONGEST_NAME = 48
 
@@ -108,6 +108,17 @@ def fixed(value: float, decimals: int) -> str:
     ('-1.3', '0.0', '0', '-')
     """
     return "-" if math.isnan(value) else f"{value:z.{decimals}f}"
+
+
+def typeset(number: str) -> str:
+    """Write a number, or an interval, with the minus sign of print.
+
+    Examples
+    --------
+    >>> typeset("-0.65 to 0.45")
+    '−0.65 to 0.45'
+    """
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def p_value(p: float) -> str:

@@ -44,7 +44,7 @@ def test_dumbbells_are_in_units_of_the_naive_error():
     assert axes.get_xlabel() == "standard error, in units of the naive one"
     assert [t.get_text() for t in axes.get_yticklabels()] == ["x0", "x1", "x2"]
     numbers = [text.get_text().split() for text in axes.texts]
-    assert [n[0::2] for n in numbers if n[0] != "naive"] == [["2", "4"], ["0.1", "0.05"], ["5", "15"]]
+    assert [n[0::2] for n in numbers if n[0] != "naive"] == [["2.00", "4.00"], ["0.1000", "0.0500"], ["5.00", "15.00"]]
 
 
 @pytest.mark.parametrize("ratio", [1e-3, 0.5, 1.0, 1.1, 400.0])

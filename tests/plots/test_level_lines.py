@@ -57,7 +57,7 @@ def test_lines_rows_and_axes():
     dots = next(line for line in panel.lines if line.get_marker() == "o")
     assert len(dots.get_ydata()) == 10
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["no pooling", "complete pooling", "partial pooling", "its 95 % interval"]
+    assert names == ["no pooling", "complete pooling", "partial pooling", "its 95 % interval", "rows"]
     assert len({axes.get_ylim() for axes in shown(figure)}) == 1
 
 
@@ -157,3 +157,5 @@ def test_levels_without_trials_say_so():
     assert lines["no_estimate"].to_numpy().tolist() == ["", "no trials"]
     figure = pp.plot_level_lines(lines)
     assert [axes.get_title(loc="left") for axes in shown(figure)] == ["a", "b\nno trials"]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[-2:] == ["its 95 % interval", "rows (area: trials)"]

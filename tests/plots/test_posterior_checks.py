@@ -57,6 +57,12 @@ def test_counts_have_a_mark_each():
     assert not dispersion.lines
 
 
+def test_few_counts_have_ticks_at_whole_numbers():
+    figure = drawn(rng().poisson(6, N), "poisson", beta=[1.8, 0.0])
+    ticks = figure.axes[0].get_xticks()
+    assert all(tick == round(tick) for tick in ticks)
+
+
 def test_large_counts_and_long_tails_have_distribution_functions():
     figure = drawn(rng().poisson(300, N), "negative_binomial", beta=[5.7, 0.0], alpha=50.0)
     assert figure.axes[0].get_ylabel() == "share of rows up to it"

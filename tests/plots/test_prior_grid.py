@@ -61,6 +61,17 @@ def test_one_family_is_a_row_per_prior(study):
     assert len(plain.collections) == 2
 
 
+def test_the_unit_is_that_of_the_table_and_numbers_beyond_the_edge_have_minus_signs():
+    table = pp.load_dataset("eight_schools")
+    priors = [pp.Prior("Normal", mu=0, sigma=s) for s in (1, 1000)]
+    study = pp.prior_grid(SCHOOLS, table, {"beta[Intercept]": priors}, **QUICK)
+    (axes,) = pp.plot_prior_grid(study, "beta[Intercept]").axes
+    assert axes.get_xlabel() == "beta[Intercept] (SAT points)"
+    assert [text.get_text() for text in axes.texts] == ["to \N{MINUS SIGN}1960", "to 1960"]
+    (plain,) = pp.plot_prior_grid(study, "icc[school]").axes
+    assert plain.get_xlabel() == "icc[school]"
+
+
 def test_families_have_panels_from_narrow_to_wide(families):
     figure = pp.plot_prior_grid(families, "icc[school]")
     assert figure.get_suptitle() == "effect: icc[school] under 4 priors of sd_school"

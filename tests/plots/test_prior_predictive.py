@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
@@ -9,6 +10,8 @@ import partialpool as pp
 from partialpool.plots.style import VERMILION
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
+
+GRADES = ["bad", "fair", "good"]
 
 
 @pytest.fixture(autouse=True)
@@ -203,3 +206,14 @@ def test_placeholders_of_the_outcome_are_not_drawn(formula, family, outcome):
         assert not any("the data" in text for text in told)
         assert not any(to_rgb(line.get_color()) == to_rgb(VERMILION) for line in axes.lines)
     assert "observed" not in str(before)
+
+
+def test_categories_have_their_names_and_counts_whole_numbers():
+    table = {"y": pd.Categorical(GRADES * 4, GRADES, ordered=True), "g": list("aaabbb") * 2}
+    rated = pp.prior_predictive("y ~ 1 + (1 | g)", table, family="cumulative", seed=1, draws=50)
+    panel = pp.plot_prior_predictive(rated).axes[0]
+    assert [text.get_text() for text in panel.get_xticklabels()] == GRADES
+    trials = {"hits": [1, 0, 2, 2], "n": [2, 2, 2, 2], "g": list("aabb")}
+    few = pp.prior_predictive("p(hits, n) ~ 1 + (1 | g)", trials, family="binomial", seed=1, draws=50)
+    ticks = pp.plot_prior_predictive(few).axes[0].get_xticks()
+    assert all(tick == round(tick) for tick in ticks)

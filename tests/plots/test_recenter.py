@@ -57,6 +57,14 @@ def test_slopes_that_never_vary_are_uncorrelated_nowhere(fit):
     assert all(line.get_marker() != "o" for line in left.lines)
 
 
+def test_numbers_in_the_legend_have_minus_signs():
+    values = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": [[1, 0.4], [0.4, 1]], "sigma": 25}
+    fit = fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), **values)
+    left, _ = plot_recenter(pp.recenter(fit, Days=PLACES)).axes
+    dot = next(line for line in left.lines if line.get_marker() == "o")
+    assert dot.get_label() == "uncorrelated at \N{MINUS SIGN}1.6 (\N{MINUS SIGN}1.6 to \N{MINUS SIGN}1.6)"
+
+
 @pytest.mark.parametrize("origin", [{}, {"Days": 4.5}, {"Days": [4.5]}])
 def test_it_runs_along_the_origin(fit, origin):
     with pytest.raises(pp.DataError, match="the plot needs several origins"):

@@ -2,12 +2,15 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
 
 SLOPES = {"beta": [250.0, 10.0], "sd_Subject": [20.0, 5.0], "corr_Subject": np.eye(2), "sigma": 25.0}
+
+GRADES = ["bad", "fair", "good"]
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +58,16 @@ def test_levels_against_new_data(slopes):
         "mean Reaction (ms)", "sd of Reaction (ms)", "Reaction (ms) per unit of Days",
     ]  # fmt: skip
     assert axes[0].get_xticklabels()[0].get_text() == "309"  # the quickest subject
+
+
+def test_levels_of_trials_have_shares_and_those_of_ratings_codes():
+    trials = {"hits": [2, 0, 15, 11], "throws": [4, 5, 20, 40], "pupil": list("aabb")}
+    throws = fit_at("p(hits, throws) ~ 1 + (1 | pupil)", trials, family="binomial", beta=[-0.3], sd_pupil=[0.8])
+    mean, spread = pp.plot_level_statistics(pp.level_statistics(throws, seed=1), unit="hits").axes
+    assert (mean.get_ylabel(), spread.get_ylabel()) == ("mean share of hits", "sd of share of hits")
+    table = {"y": pd.Categorical(GRADES * 2, GRADES, ordered=True), "g": list("aaabbb")}
+    rated = fit_at("y ~ 1 + (1 | g)", table, family="cumulative", sd_g=[1.0], cutpoints=[-1.0, 1.0])
+    mean, _ = pp.plot_level_statistics(pp.level_statistics(rated, seed=1)).axes
+    assert mean.get_ylabel() == "mean y (bad 0 to good 2)"
+    yes = fit_at("y ~ 1 + (1 | g)", {"y": [0, 1] * 3, "g": list("aaabbb")}, family="bernoulli", beta=[0.0], sd_g=[1.0])
+    assert pp.plot_level_statistics(pp.level_statistics(yes, seed=1)).axes[0].get_ylabel() == "mean y"

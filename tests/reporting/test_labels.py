@@ -193,6 +193,8 @@ def test_categories_and_cutpoints_have_labels():
     assert shown.rows["cutpoints[1|2]"] == ("poor | 2", "")
     assert shown.rows["beta[arm[b]]"] == ("New drug", "")
     assert shown.quantity == "probability of each category of Grade"
+    for tree in (pp.posterior_checks(fit, seed=1), pp.level_statistics(fit, seed=1)):
+        assert shown.relabelled(tree).attrs["categories"] == ["poor", "2", "good"]
 
 
 def test_the_note_on_medians_has_labels():

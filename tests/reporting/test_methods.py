@@ -142,3 +142,14 @@ def test_correlated_residuals_have_words_for_readers():
     assert "residual correlations: LKJ(eta=2)" in text
     assert "residual_corr" not in text
     assert "sigma[" not in text
+
+
+def test_a_model_without_groups_has_no_group_effects():
+    table = {"y": [1.0, 3, 2, 5, 0, 4] * 4, "x": np.arange(24.0)}
+    text = pp.methods(pp.fit("y ~ x", table, seed=1, draws=100, progressbar=False))
+    assert "The coefficients were integrated out exactly, and drawn from their exact conditional distribution" in text
+    assert "group effects" not in text
+    counts = table | {"y": [1, 3, 2, 5, 0, 4] * 4}
+    text = pp.methods(pp.fit("y ~ x", counts, family="poisson", seed=1, draws=100, progressbar=False))
+    assert "no-U-turn sampler (Hoffman & Gelman 2014" in text
+    assert "group effects" not in text

@@ -56,6 +56,12 @@ def test_its_structure_is_semantic(sleep_outline):
     assert len(sleep_outline.all("math")) == 1
 
 
+def test_negative_numbers_have_minus_signs_and_formulas_keep_theirs(pages):
+    texts = Outline(pages["ordered"]).texts
+    assert any(re.search("\N{MINUS SIGN}\\d", text) for text in texts)
+    assert not [text for text in texts if re.search(r"(?:^|[\s(])-\.?\d", text) and "~" not in text]
+
+
 def test_a_repeated_label_is_written_out_for_those_who_listen(pages):
     rows = re.findall(r'<th scope="row"( class="repeated")?>Subject</th>', pages["sleep"])
     assert rows.count(' class="repeated"') == 2

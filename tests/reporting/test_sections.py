@@ -221,6 +221,22 @@ def test_a_question_that_has_no_answer_says_why_once():
     assert [n.text for n in notes] == ["Not available for a, c: no (here: this; needed: that)."]
 
 
+def test_a_family_without_naive_errors_has_none_in_silence():
+    table = {"y": [1, 2, 3, 1, 2, 3], "g": list("aaabbb")}
+    ordinal = fit_at("y ~ 1 + (1 | g)", table, family="cumulative", sd_g=[1.0], cutpoints=[-1.0, 1.0])
+    section = design_effect_section(Reported(ordinal))
+    assert not [paragraph for paragraph in section.prose if isinstance(paragraph, Note)]
+    assert len(section.pictures) == 1
+
+
+def test_a_design_effect_of_trials_is_worth_trials():
+    table = {"hits": [2, 0, 15, 11], "throws": [4, 5, 20, 40], "pupil": list("aabb")}
+    fit = fit_at("p(hits, throws) ~ 1 + (1 | pupil)", table, family="binomial", beta=[-0.3], sd_pupil=[0.8])
+    worth, _ = design_effect_section(Reported(fit)).pictures
+    assert worth.caption.endswith("the equivalent number of independent trials.")
+    assert "independent trials" in worth.alt
+
+
 def test_only_the_packages_own_errors_become_lines(plain):
     def refuse(fit):
         raise PartialPoolError("no", got="this", allowed="that", do="x")
@@ -621,3 +637,17 @@ def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
     assert not any(isinstance(part, Note) for part in posterior_checks_section(Reported(sleep)).prose)
     findings(monkeypatch, (True, "p = 0.4"))
     assert posterior_checks_section(Reported(sleep)).prose[1].text == LIKE_THESE + "check 0."
+
+
+def test_ratios_name_the_units_per_which_they_are():
+    table = {"y": [0, 1, 0, 1, 1, 0] * 2, "age": np.arange(12.0), "dose": np.arange(12.0) ** 2, "g": list("aabbcc") * 2}
+    draws = {
+        "beta": np.random.default_rng(1).normal(size=(400, 3)),
+        "sd_g": np.ones((400, 1)),
+        "b_g": np.zeros((400, 3, 1)),
+    }
+    fit = fit_at("y ~ age + dose + (1 | g)", table, family="bernoulli", draws=400, **draws)
+    *_, ratios = estimates(Reported(fit)).tables
+    assert ratios.notes == ()
+    *_, ratios = estimates(Reported(fit.with_units({"age": "years"}))).tables
+    assert ratios.notes == ("Units: age per year.",)

@@ -11,7 +11,7 @@ SPEC = ModelSpec.from_formula("y ~ x + (x | g)")
 @pytest.mark.parametrize("name", list(ENGINES))
 def test_every_engine_has_the_attributes_of_the_protocol(name):
     engine = load_engine(name)
-    assert engine.merit
+    assert engine.merit(SPEC)
     assert engine.name == name
     assert isinstance(engine.why_not(SPEC), str)
     assert callable(engine.run)
@@ -20,6 +20,8 @@ def test_every_engine_has_the_attributes_of_the_protocol(name):
 def test_auto_gives_its_reason():
     engine, reason = choose_engine(SPEC)
     assert (engine.name, reason) == ("collapsed", "group effects integrate out exactly")
+    assert choose_engine(ModelSpec.from_formula("y ~ s(x)"))[1] == "group effects integrate out exactly"
+    assert choose_engine(ModelSpec.from_formula("y ~ x"))[1] == "coefficients integrate out exactly"
     engine, reason = choose_engine(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     assert engine.name == "nuts"
     assert "collapsed: a 'poisson' response is not normal given the effects" in reason

@@ -59,6 +59,7 @@ def _checked(fit: Any, options: argparse.Namespace) -> int:
 def _shown(path: Path) -> int:
     from partialpool.design.build import build_design  # noqa: PLC0415
     from partialpool.design.imputed_tables import build_imputed_designs  # noqa: PLC0415
+    from partialpool.design.label_names import check_labels  # noqa: PLC0415
     from partialpool.fitting.model_files import read_sources  # noqa: PLC0415
     from partialpool.model.default_priors import resolve_priors  # noqa: PLC0415
     from partialpool.reporting.describe import describe_data, describe_mathematics, describe_words  # noqa: PLC0415
@@ -72,6 +73,7 @@ def _shown(path: Path) -> int:
     else:
         completed = build_imputed_designs(model.spec, tables)
         design, resolved = completed.each[0], resolve_priors(completed.whole)
+    check_labels([design], model.labels)
     factors, priors = describe_data(design, resolved)
     about = [line for line in (model.title, model.shows, model.source) if line]
     parts = ["\n".join(about), str(model.spec), describe_words(design), describe_mathematics(design, resolved)]

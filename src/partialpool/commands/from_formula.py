@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import Any
 
-from partialpool.commands.options import reading_options, sampling_overrides
+from partialpool.commands.options import reading_options, sampling_overrides, split_pairs
 from partialpool.errors import PartialPoolError, SpecError
 
 __all__ = ["fit_of_formula", "is_formula", "refuse_options_of_formula"]
@@ -25,6 +25,7 @@ def fit_of_formula(options: argparse.Namespace) -> Any:
     """
     from partialpool.fitting.fit import fit  # noqa: PLC0415 - keeps `--help` fast
     from partialpool.fitting.model_files import columns_of_factors  # noqa: PLC0415
+    from partialpool.fitting.reference_categories import with_references  # noqa: PLC0415
     from partialpool.fitting.table_file import read_table_file  # noqa: PLC0415
     from partialpool.spec.options import as_spec  # noqa: PLC0415
 
@@ -38,6 +39,8 @@ def fit_of_formula(options: argparse.Namespace) -> Any:
     try:
         spec = as_spec(options.model, family=options.family, link=options.link)
         table = read_table_file(options.table, columns_of_factors(spec), **reading_options(options))
+        references = split_pairs(options.reference, option="--reference", example="habitat=meadow")
+        table = with_references(table, references, spec)
         return fit(spec, table, **sampling_overrides(options))
     except PartialPoolError as error:
         raise _with_options(error) from error
@@ -56,7 +59,7 @@ def _with_options(error: PartialPoolError) -> PartialPoolError:
 
 
 def refuse_options_of_formula(options: argparse.Namespace, *, wrong: str, do: str) -> None:
-    """Refuse a table, a family, a link and how to read a table beside a file that has its own.
+    """Refuse a table, a family, a link, a reference category and how to read a table beside a file that has its own.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def refuse_options_of_formula(options: argparse.Namespace, *, wrong: str, do: st
             allowed="a formula, which has a ~, and after it the file of its table",
             do=f"partialpool {options.command} {str(options.table)!r} {options.model}",
         )
-    named = ("family", "link", "encoding", "na_values")
+    named = ("family", "link", "reference", "encoding", "na_values")
     given = [f"--{name.replace('_', '-')}" for name in named if getattr(options, name)]
     if options.table is not None or given:
         raise SpecError(

@@ -53,6 +53,13 @@ def add_table_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--family", help="with a formula: the family of the response; default: gaussian")
     command.add_argument("--link", help="with a formula: the link; default: the family's")
+    command.add_argument(
+        "--reference",
+        nargs="+",
+        default=(),
+        metavar="COLUMN=CATEGORY",
+        help="with a formula: the category that the others of a column are compared with; default: the first one",
+    )
     add_reading_options(command, before="with a formula: ")
 
 

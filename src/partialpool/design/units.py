@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from partialpool.names import INTERCEPT
+from partialpool.names import BETA, INTERCEPT, SIGMA, TOTAL_SD
 
 __all__ = ["UNITS", "Units"]
 
@@ -88,6 +88,22 @@ class Units:
         named = {effect: self.effects[effect] for effect in effects if effect in self.effects}
         others = {effect: self._of_effect(effect) for effect in effects} if self.linear else {}
         return MappingProxyType(others | named)
+
+    def of_quantity(self, name: str) -> str:
+        """Return the unit of a parameter, by its name in tables; empty where none is known.
+
+        Examples
+        --------
+        >>> units = Units({"Days": "days"}, "ms", "ms")
+        >>> [units.of_quantity(name) for name in ("beta[Days]", "sd_Subject[Intercept]", "sigma", "icc[Subject]")]
+        ['ms/day', 'ms', 'ms', '']
+        """
+        kind, _, effect = name.removesuffix("]").partition("[")
+        if kind in (SIGMA, TOTAL_SD):
+            return self.linear
+        if kind == BETA or (kind.startswith("sd_") and not kind.startswith("sd_s(")):  # a smooth's sd is none of slopes
+            return self.of_effects([effect]).get(effect, "")
+        return ""
 
     def _of_effect(self, effect: str) -> str:
         if effect == INTERCEPT:

@@ -1,7 +1,8 @@
 """The `Fit` object (specification, design, priors, draws), and functions to create, update and save one."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ import xarray as xr
 
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
+from partialpool.design.label_names import check_labels
 from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
@@ -32,6 +34,9 @@ from partialpool.spec.unit_table import UnitTable
 from partialpool.workers import single_lapack
 
 __all__ = ["Fit", "fit", "priors"]
+
+_LABELS = "labels"
+"""Attribute of the tree with the labels."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,6 +126,44 @@ class Fit:
         tree = self.tree.copy(deep=False)
         tree.attrs = {**self.tree.attrs, **unit_attrs(design)}
         return Fit(spec, design, self.priors, tree, self.accumulated)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What tables, reports and pictures of the command line write for names of the model; see `with_labels`."""
+        found: dict[str, str] = json.loads(self.tree.attrs.get(_LABELS, "{}"))
+        return MappingProxyType(found)
+
+    def with_labels(self, labels: Mapping[str, str]) -> "Fit":
+        """Return the same fit with labels for its names, which its tables and reports write in their place.
+
+        Parameters
+        ----------
+        labels
+            By the name of a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
+            awake"}`; names that are not given keep their labels.
+
+        Returns
+        -------
+        Fit
+            A fit that shares its draws with this one. `save` writes its labels too.
+
+        Raises
+        ------
+        SpecError
+            A name that the model does not have; a label that is no text.
+
+        Examples
+        --------
+        >>> import partialpool as pp
+        >>> table = {"y": [1.0, 2, 4, 3, 5, 6], "g": list("aabbcc")}
+        >>> fit = pp.fit("y ~ 1 + (1 | g)", table, seed=1, progressbar=False).with_labels({"g": "Batch"})
+        >>> pp.table(fit, rows="sizes").frame["label"].tolist()
+        ['Batch', 'Rows']
+        """
+        check_labels([self.design], labels)
+        tree = self.tree.copy(deep=False)
+        tree.attrs = {**self.tree.attrs, _LABELS: json.dumps({**self.labels, **labels}, ensure_ascii=False)}
+        return replace(self, tree=tree)
 
     @explains_keywords
     def update(

@@ -1,13 +1,18 @@
 """Fit a model file: a TOML file that specifies the model, its data and the sampling settings."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from partialpool.datasets.load import load_dataset
+from partialpool.design.build import build_design
+from partialpool.design.label_names import check_labels
+from partialpool.errors import PartialPoolWarning
 from partialpool.fitting.fit import Fit, fit
 from partialpool.fitting.imputed import fit_imputed
+from partialpool.fitting.reference_categories import with_references
 from partialpool.fitting.table_file import read_table_file
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
@@ -36,7 +41,12 @@ def fit_file(path: str | Path, **overrides: Any) -> Fit:
     """
     model = read_model_file(path)
     tables, options = read_sources(model.data, model.spec), dict(model.sampling) | overrides
-    return fit(model.spec, tables[0], **options) if len(tables) == 1 else fit_imputed(model.spec, tables, **options)
+    if model.labels:  # refused before sampling
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PartialPoolWarning)  # `fit` gives them
+            check_labels([build_design(model.spec, tables[0])], model.labels)
+    made = fit(model.spec, tables[0], **options) if len(tables) == 1 else fit_imputed(model.spec, tables, **options)
+    return made.with_labels(model.labels) if model.labels else made
 
 
 def read_sources(source: DataSource, spec: ModelSpec) -> list[pd.DataFrame]:
@@ -54,14 +64,16 @@ def read_sources(source: DataSource, spec: ModelSpec) -> list[pd.DataFrame]:
     FileError
         The file cannot be read.
     DataError
-        No such embedded data set.
+        No such embedded data set; a reference category that the table does not have.
     """
     if source.dataset is not None:
-        return [load_dataset(source.dataset)]
-    labels = columns_of_factors(spec)
-    return [
-        read_table_file(file, labels, encoding=source.encoding, na_values=source.na_values) for file in source.files
-    ]
+        tables = [load_dataset(source.dataset)]
+    else:
+        labels = columns_of_factors(spec)
+        tables = [
+            read_table_file(file, labels, encoding=source.encoding, na_values=source.na_values) for file in source.files
+        ]
+    return [with_references(table, source.reference, spec) if source.reference else table for table in tables]
 
 
 def columns_of_factors(spec: ModelSpec) -> set[str]:

@@ -34,7 +34,8 @@ def refuse_cutpoints(fit: Fit) -> None:
             "that a level has no estimates without and with complete pooling on the same scale",
             got=f"family {fit.spec.family!r}",
             allowed="a family whose mean is a function of the linear predictor",
-            do="use pp.level_effects or pp.group_effects for the effects themselves",
+            do="use pp.level_effects or pp.group_effects for the effects themselves, or fit whether a response is at "
+            "least a category, which is yes or no, by family 'bernoulli'",
         )
 
 

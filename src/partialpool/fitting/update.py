@@ -41,7 +41,8 @@ def updated(fit: Fit, new_rows: Any, *, seed: int | None, missing: Missing, prog
         trouble = alarm(tree, one_sided=one_sided_in_words(design))
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
-    return Fit(design.spec, design, fit.priors, tree, raw.accumulated)
+    made = Fit(design.spec, design, fit.priors, tree, raw.accumulated)
+    return made.with_labels(fit.labels) if fit.labels else made
 
 
 def _check_priors_keep_their_meaning(fit: Fit) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from partialpool.tabulate import number
+from partialpool.tabulate import number, typeset
 
 __all__ = ["AxisLimits", "mark_beyond", "robust_limits"]
 
@@ -119,7 +119,7 @@ def mark_beyond(
         if k < _MOST_WRITTEN:
             values = [float(places[axis][point]) for axis in (0, 1) if way[axis][point]]
             axes.annotate(
-                ", ".join(number(value) for value in values),
+                ", ".join(typeset(number(value)) for value in values),
                 (at[0][point], at[1][point]),
                 xytext=(-7 * along, 4 if along else -8 * up),
                 textcoords="offset points",

@@ -19,6 +19,7 @@ from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short, titled
+from partialpool.tabulate import typeset
 
 __all__ = ["plot_level_effects"]
 
@@ -63,14 +64,14 @@ def plot_level_effects(
     draws, above = draws[:, order], effects["above"].to_numpy()[order]
     labels = [short(level) for level in effects["level"].to_numpy()[order]]
     threshold = float(effects.attrs["threshold"])
-    places, colors = np.arange(len(labels)), _CHANCE(above)
+    places, colors, said = np.arange(len(labels)), _CHANCE(above), typeset(f"{threshold:g}")
     name, factor, response = (titled(effects.attrs[key]) for key in ("effect", "factor", "response"))
     with house_style():
         height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
         few = len(labels) <= _MOST_LABELS
         figure, axes = plt.subplots(figsize=(7.4 + (room(labels) if few else 0.0), height))
         _draw_population(axes, effects["population"], order, point, prob)
-        axes.axvline(threshold, color=INK, lw=1.2, ls="--", zorder=1, label=f"threshold {threshold:g}")
+        axes.axvline(threshold, color=INK, lw=1.2, ls="--", zorder=1, label=f"threshold {said}")
         for ends, width in zip(interval_bars(prob), (1.2, 3.2), strict=False):
             axes.hlines(places, *np.quantile(draws, ends, axis=0), lw=width, color=colors)
         axes.scatter(point.of(draws, axis=0), places, s=18, color="white", edgecolors=colors, linewidths=1.2, zorder=3)
@@ -82,14 +83,12 @@ def plot_level_effects(
         which = "" if point.kind == "mean" else f"{point.name},\n"
         axes.set_xlabel(f"{what} of each {factor}{bracketed(scale)}\n{which}{bars_in_words(prob)}")
         bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)
-        bar.set_label(f"probability that it exceeds {threshold:g}")
+        bar.set_label(f"probability that it exceeds {said}")
         bar.outline.set_visible(False)
         title = f"Effects of {name} by {factor}, response {response}"
         held = held_in_title(effects.attrs, 90)
         over, under = int((above > _SURE).sum()), int((above < 1 - _SURE).sum())
-        sure = (
-            f"with probability over {_SURE}, {over} of {len(labels)} levels are above {threshold:g} and {under} below"
-        )
+        sure = f"with probability over {_SURE}, {over} of {len(labels)} levels are above {said} and {under} below"
         figure.suptitle(f"{title}\n{sure}{held}", fontsize=10.5, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure

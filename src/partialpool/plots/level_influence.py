@@ -11,6 +11,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short, titled
+from partialpool.tabulate import typeset
 
 __all__ = ["plot_level_influence"]
 
@@ -71,7 +72,7 @@ def plot_level_influence(influence: xr.Dataset, quantity: str, **own: Unpack[Own
         axes.set_ylabel(titled(influence.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, in order)"))
         axes.set_xlabel("shift of the mean without the level, in posterior sds (open: by a refit)")
         axes.margins(y=0.5 / len(order))
-        whole = f"{float(one['whole_mean']):.4g} (sd {float(one['whole_sd']):.3g})"
+        whole = typeset(f"{float(one['whole_mean']):.4g} (sd {float(one['whole_sd']):.3g})")
         title = f"{titled(influence.attrs['response'])}: which levels move {titled(quantity)}?\nall levels: {whole}"
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure

@@ -31,7 +31,7 @@ _AREA = 10.0
 _BESIDE = 0.25
 """Distance of rows from the means of their category, in categories."""
 _LEGEND = ("no pooling", "complete pooling", "partial pooling")
-"""Order of the lines in the legend; the band is last."""
+"""Order of the lines in the legend, before the band and the rows."""
 
 
 @draws_answer_of("level_lines", "no_pooling", "complete_pooling", "partial_pooling", "adjusted")
@@ -118,13 +118,18 @@ def plot_level_lines(
         named: dict[str, Artist] = {}
         for panel in panels[:count]:
             named |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
-        named = {label: named[label] for label in (*_LEGEND, _band(prob)) if label in named}
+        named = {label: named[label] for label in (*_LEGEND, _band(prob), _rows(lines)) if label in named}
         figure.legend(named.values(), named.keys(), frameon=False, loc="outside right upper", fontsize=9)
     return figure
 
 
 def _band(prob: float) -> str:
     return f"its {percent(prob)} interval"
+
+
+def _rows(lines: xr.Dataset) -> str:
+    """Return the label of the circles; where rows have several trials, what their area is."""
+    return "rows" if "trials" not in lines else "rows (area: trials)"
 
 
 def _on_places(lines: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
@@ -184,11 +189,11 @@ def _draw_level(panel: Axes, level: xr.Dataset, point: Point, prob: float, *, jo
 def _draw_rows(panel: Axes, x: np.ndarray, y: np.ndarray, level: xr.Dataset, own: np.ndarray) -> None:
     """Draw a level's rows; where rows have several trials, the area of a point is in proportion to them."""
     if "trials" not in level:
-        panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8)
+        panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8, label=_rows(level))
         return
     trials = level["trials"].to_numpy()
     areas = np.clip(_AREA * trials / np.median(trials), _AREA / 3, 6 * _AREA)
-    panel.scatter(x, y, areas[own], facecolors="white", edgecolors=INK, linewidths=0.8, zorder=3)
+    panel.scatter(x, y, areas[own], facecolors="white", edgecolors=INK, linewidths=0.8, zorder=3, label=_rows(level))
 
 
 def _vertical(lines: xr.Dataset) -> str:

@@ -1,7 +1,8 @@
 """Posterior-predictive checks by level, drawn by ArviZ."""
 
 import warnings
-from typing import Unpack
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import arviz_plots as azp
 import numpy as np
@@ -106,7 +107,18 @@ def _limit(axes: Axes, ordered: xr.DataTree, name: str, prob: float) -> None:
 
 
 def _units(statistics: xr.DataTree, name: str, along: str | None, unit: str) -> str:
-    response = f"{column_label(statistics.attrs['response'], unit, 30)}"
+    response = _measured(statistics.attrs, unit)
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
     over = f"per unit of {short(along)}"
     return what.get(name, f"{response}{' ' if len(response + over) < 36 else '\n'}{over}")
+
+
+def _measured(attrs: Mapping[Any, Any], unit: str) -> str:
+    """Name what the statistics are of: the response, the share of successes in trials, codes of ordered categories."""
+    response = attrs["response"]
+    if attrs.get("counted") == "trials":
+        return f"share of {short(response, 30)}"
+    if "categories" in attrs:
+        first, *_, last = attrs["categories"]
+        return f"{short(response, 24)} ({short(first, 12)} 0 to {short(last, 12)} {len(attrs['categories']) - 1})"
+    return column_label(response, unit, 30)

@@ -14,8 +14,9 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short, titled
 from partialpool.questions.naive_errors import naive_errors
+from partialpool.tabulate import estimate_cells
 
-__all__ = ["plot_naive_errors"]
+__all__ = ["pair_of_errors", "plot_naive_errors"]
 
 _NO_SPREAD = 1e-9
 """Ratio up to which all draws count as equal (rounding error)."""
@@ -93,7 +94,7 @@ def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
         for place, naive, honest in zip(
             range(len(names)), errors["naive"].to_numpy(), errors["honest"].to_numpy(), strict=True
         ):
-            text = f"{naive:.3g}  \N{RIGHTWARDS ARROW}  {honest:.3g}"
+            text = "  \N{RIGHTWARDS ARROW}  ".join(pair_of_errors(naive, honest))
             axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
         header = "naive  \N{RIGHTWARDS ARROW}  with groups"
         axes.text(1.02, 1.02, header, transform=axes.transAxes, va="bottom", fontsize=9, color=INK)
@@ -103,6 +104,18 @@ def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
         if told.any():
             figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
+
+
+def pair_of_errors(naive: float, honest: float) -> tuple[str, ...]:
+    """Write two standard errors of a coefficient with the same decimals: three digits of the smaller.
+
+    Examples
+    --------
+    >>> pair_of_errors(0.06698, 0.0895), pair_of_errors(11.0, 0.0)
+    (('0.0670', '0.0895'), ('11.0', '0.0'))
+    """
+    smaller = min((error for error in (naive, honest) if error > 0), default=0.0)
+    return estimate_cells((naive, honest), smaller, digits=3)
 
 
 def _ratio_axis(axes: Axes, ratio: np.ndarray) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from partialpool.design.units import Units
 from partialpool.families.registry import family_named
@@ -142,6 +143,7 @@ def _frequencies(checks: xr.DataTree, label: str, prob: float) -> tuple[Figure, 
         },
     )
     axes.set_xlim(-1, high + 1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=label, ylabel="rows (square-root scale)")
     axes.set_title(f"Frequency of each count, {percent(prob)} intervals")
     axes.grid(visible=False)

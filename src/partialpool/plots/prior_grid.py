@@ -11,15 +11,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
 from partialpool.errors import DataError, nearest
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.names import ICC, SIGMA, TOTAL_SD
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.axis_units import bracketed
+from partialpool.plots.axis_units import bracketed, stated_or
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
-from partialpool.tabulate import number
+from partialpool.tabulate import number, typeset
 
 __all__ = ["plot_prior_grid"]
 
@@ -58,7 +59,7 @@ class _Panel:
 
 @draws_answer_of("prior_grid", "prior", "good")
 def plot_prior_grid(
-    study: xr.Dataset, quantity: str, *, unit: str = "", prob: float = DEFAULT_PROB, **own: Unpack[OwnTitle]
+    study: xr.Dataset, quantity: str, *, unit: str | None = None, prob: float = DEFAULT_PROB, **own: Unpack[OwnTitle]
 ) -> Figure:
     """Draw one answer under every prior, with the prior itself where the answer is a parameter that has one.
 
@@ -69,7 +70,7 @@ def plot_prior_grid(
     quantity
         Name of the answer: `"sd_Subject[Intercept]"`, `"icc[Subject]"`.
     unit
-        Unit of the answer, for the axis.
+        Unit of the answer, for the axis; by default from the units that the model or the table states.
     prob
         Probability of the thin bars; the thick ones contain 50 %.
     title
@@ -108,6 +109,7 @@ def plot_prior_grid(
             do="select some first: study.isel(prior=slice(0, 20))",
         )
     panels = _panels(study, quantity)
+    unit = stated_or(unit, Units.of_answer(study.attrs).of_quantity(quantity))
     labels = [label for panel in panels for label in panel.labels]
     lines = [label.split("\n") for label in labels]
     pitch = max(0.34 if len(panels) == 1 else 0.25, _LINE * max(map(len, lines)) + 0.06)
@@ -258,8 +260,9 @@ def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str
         if cut.any():  # an empty marker that is not clipped has no size and would break the layout
             axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
         for place, value in zip(places[cut], own[cut, side], strict=True):
+            said = f"to {typeset(number(float(value)))}"
             axes.annotate(
-                f"to {number(float(value))}", (end, place), (6 if mark == "<" else -6, 1), textcoords="offset points",
+                said, (end, place), (6 if mark == "<" else -6, 1), textcoords="offset points",
                 ha=align, va="bottom", fontsize=7.5, color=INK,
             )  # fmt: skip
 

@@ -13,7 +13,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.axis_units import bracketed, column_label, unit_or_scale
 from partialpool.plots.intervals import interval_bars
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short, titled
-from partialpool.tabulate import number
+from partialpool.tabulate import number, typeset
 
 __all__ = ["draw_level_lines", "draw_scatter", "drawable"]
 
@@ -103,10 +103,12 @@ def draw_level_lines(
         panel.plot(x, end, color=INK, lw=1.4, ls="--", label=label)
     if "observed_low" in data:
         low, high = data["observed_low"], data["observed_high"]
-        panel.axhspan(low, high, color=VERMILION, alpha=0.25, lw=0, label=f"the data: {number(low)} to {number(high)}")
+        panel.axhspan(
+            low, high, color=VERMILION, alpha=0.25, lw=0, label=typeset(f"the data: {number(low)} to {number(high)}")
+        )
     if "observed_mean" in data:
         mean = data["observed_mean"]
-        panel.axhline(mean, color=VERMILION, lw=1.8, label=f"the data: {number(mean)} on average")
+        panel.axhline(mean, color=VERMILION, lw=1.8, label=typeset(f"the data: {number(mean)} on average"))
     _limit(panel, chosen, ends, outlook)
     named = f"{column_label(data['response'], unit)}"
     panel.set_ylabel(named if data["lines"] == "mean of the response" else titled(data["lines"]))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from partialpool.design.units import Units
 from partialpool.errors import DataError
@@ -29,6 +29,8 @@ __all__ = ["plot_prior_predictive"]
 _SHOWN = 60
 _BINS = 40
 _STEPS = 400
+_LETTERS = 30
+"""Most characters of names of categories that fit side by side below a panel."""
 
 
 @draws_answer_of("prior_predictive", attrs=("implausible",))
@@ -171,8 +173,13 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
         low, high = min(low, observed.min()), max(high, observed.max())
     panel.set_xlim(low, high)
     in_factors = family.on_log_scale or LINKS[tree.attrs["link"]].coefficients_are_log_ratios
-    if shown.min() >= 0 and in_factors:
+    if "categories" in values.attrs:
+        labels = [short(label, 12) for label in values.attrs["categories"]]
+        panel.set_xticks(range(len(labels)), labels, rotation=90 if sum(map(len, labels)) > _LETTERS else 0)
+    elif shown.min() >= 0 and in_factors:
         _in_factors(panel, shown)
+    elif family.picture == "frequencies":
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set(xlabel=f"{column_label(name, unit)}", ylabel="share of rows up to here")
     panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
 

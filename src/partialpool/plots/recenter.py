@@ -18,6 +18,7 @@ from partialpool.plots.axis_units import bracketed, column_label, stated_or, uni
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short, titled
+from partialpool.tabulate import estimate_cells, typeset
 
 __all__ = ["plot_recenter"]
 
@@ -112,7 +113,6 @@ def _uncorrelated(panel: Axes, origins: np.ndarray, height: float, prob: float) 
         return
     lower, upper = central_ends(prob)
     low, middle, high = np.quantile(finite, [lower, 0.5, upper])
+    said = [typeset(text) for text in estimate_cells((middle, low, high), sd=(high - low) / 4)]
     panel.hlines(height, low, high, color=VERMILION, lw=2.2)
-    panel.plot(
-        middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {middle:.2g} ({low:.2g} to {high:.2g})"
-    )
+    panel.plot(middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {said[0]} ({said[1]} to {said[2]})")

@@ -21,8 +21,9 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
 from partialpool.plots.axis_units import bracketed, stated_or
 from partialpool.plots.held import held_in_title, named_effect
+from partialpool.plots.label_places import write_beside
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short, titled
+from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, legend_below, room, short, titled
 from partialpool.questions.shrinkage import shrinkage
 from partialpool.tabulate import number
 
@@ -173,7 +174,7 @@ def _plane(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     figure, axes = plt.subplots(figsize=(6.6, 5.4))
     complete = np.atleast_2d(pooling["complete_pooling"].transpose(..., "effect").to_numpy()[..., :2])
     crosses, place = np.unique(complete, axis=0, return_inverse=True, equal_nan=True)
-    shown = [partial[:, :2], crosses]
+    shown, outlines = [partial[:, :2], crosses], []
     spread = pooling["covariance"].mean(("chain", "draw"))
     places = np.zeros(len(partial), int) if len(complete) == 1 else place.ravel()
     category, sigmas = np.zeros(len(partial), int), [spread]
@@ -188,14 +189,12 @@ def _plane(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
         center, outline = here.mean(axis=0)[:2], _ellipse(sigmas[which], prob)
         label = "_" if k else f"{percent(prob)} of levels{' of a category' if len(sigmas) > 1 else ''}"
         axes.plot(center[0] + outline[0], center[1] + outline[1], color=GREY, lw=1.2, label=label)
-        shown.append(center + outline.T)
+        outlines.append(center + outline.T)
+    shown += outlines
     limits = [robust_limits(np.concatenate(shown)[:, k], own[:, k]) for k in (0, 1)]
     _draw_own(axes, (own[:, 0], own[:, 1]), (partial[:, 0], partial[:, 1]), (limits[0], limits[1]))
     axes.plot(partial[:, 0], partial[:, 1], "o", ms=5, color=BLUE, label="partial pooling")
     axes.plot(*crosses.T, "X", ms=9, color=VERMILION, label="complete pooling")
-    if len(own) <= _MOST_LABELS:
-        for label, x, y in zip(pooling["level"].to_numpy(), partial[:, 0], partial[:, 1], strict=True):
-            axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
     factor = titled(pooling.attrs["factor"])
     names = [str(effect) for effect in pooling["effect"].to_numpy()[:2]]
     known = replace(Units.of_answer(pooling.attrs), linear=unit).of_effects(names)
@@ -206,6 +205,12 @@ def _plane(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     _entitle(figure, pooling, named=False)
     axes.grid(visible=True, axis="both")
     legend_below(figure, [axes], columns=4)
+    if len(own) <= _MOST_LABELS:
+        at = np.column_stack([end.clipped(own[:, k]) if end else own[:, k] for k, end in enumerate(limits)])
+        arrows = [np.stack(ends) for ends in zip(at, partial[:, :2], strict=True)]
+        names = [short(label, 18) for label in pooling["level"].to_numpy()]
+        marks = np.concatenate([at, partial[:, :2], crosses])
+        write_beside(axes, names, partial[:, :2], marks=marks, lines=[*arrows, *outlines])
     return figure
 
 

@@ -15,6 +15,7 @@ import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.files import whole_file
 from partialpool.plots.fonts import complete_fonts
 from partialpool.plots.shown_once import show_once
 from partialpool.plots.wrapped_texts import wrap_texts
@@ -183,7 +184,7 @@ def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int) -> Non
 
 
 def save_figure(figure: Figure, path: str | Path, *, colors: int | None = None) -> Path:
-    """Write a figure to a file and close it.
+    """Write a figure to a file, which appears when it is complete, and close it.
 
     Parameters
     ----------
@@ -193,13 +194,14 @@ def save_figure(figure: Figure, path: str | Path, *, colors: int | None = None) 
         Number of colours to which a bitmap is reduced, for a smaller file; a figure with a colour bar keeps them all,
         since every shade there has a meaning.
     """
-    _write(figure, path)
     graded = any(axes.get_label() == "<colorbar>" for axes in figure.axes)
-    plt.close(figure)
-    if colors is not None:
-        with PIL.Image.open(path) as image:
-            plain = image.convert("RGB")
-        (plain if graded else plain.quantize(colors)).save(path, optimize=True)
+    with whole_file(path, doing="write the picture") as temporary:
+        _write(figure, temporary, format=Path(path).suffix.lower().removeprefix("."))
+        plt.close(figure)
+        if colors is not None:
+            with PIL.Image.open(temporary) as image:
+                plain = image.convert("RGB")
+            (plain if graded else plain.quantize(colors)).save(temporary, format="PNG", optimize=True)
     return Path(path)
 
 

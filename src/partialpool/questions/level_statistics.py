@@ -119,8 +119,13 @@ def level_statistics(
         coords=coords | {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]},
     )
     tree = LevelStatistics.from_dict({"posterior_predictive": new, "observed_data": data})
+    response = design.response
+    # Codes of two categories are 0 and 1, and their mean is a share.
+    codes = {} if response.is_binary else response.attrs
     tree.attrs = {
         "factor": chosen.name,
+        "counted": "rows" if response.trials is None else "trials",
+        **codes,
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "levels": levels,

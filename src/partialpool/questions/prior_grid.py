@@ -19,6 +19,7 @@ import xarray as xr
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.table import Missing
+from partialpool.design.units import UNITS
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
@@ -309,6 +310,7 @@ def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: 
         coords[f"prior_of_{parameter}"] = ("prior", [dict(cell.changed)[parameter] for cell in cells])
     attrs = {"formula": cells[0].spec.to_formula(), "failed": json.dumps(troubles), "response": cells[0].spec.response}
     stated = {name: [(prior.distribution, prior.stated) for prior in priors] for name, priors in own.items()}
+    attrs[UNITS] = design.axis_units.as_text()
     attrs["priors"] = json.dumps(
         {cell.label: {name: priors[at] for name, priors in stated.items()} for at, cell in enumerate(cells)}
     )

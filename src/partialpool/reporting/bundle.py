@@ -13,6 +13,8 @@ from partialpool.plots.prior_grid import plot_prior_grid
 from partialpool.plots.style import save_figure
 from partialpool.questions.group_effects import group_effects
 from partialpool.questions.sensitivity_report import SensitivityVerdict
+from partialpool.reporting.reported import Reported
+from partialpool.reporting.tables.labels import checked_labels
 
 __all__ = ["write_bundle", "write_sensitivity"]
 
@@ -46,9 +48,10 @@ def write_bundle(fit: Fit, folder: str | Path, *, prob: float = DEFAULT_PROB) ->
     fit.digest.with_prob(prob).frame.to_csv(table, float_format="%.6g")
     written = [fit.save(folder / "fit.nc"), table]
     plain = _plain_names(factor.name for factor in fit.design.factors)
+    shown = Reported(fit, prob, checked_labels([fit], None) if fit.labels else None).names
     for factor in fit.design.factors:
         picture = folder / f"effects_{plain[factor.name]}.png"
-        save_figure(plot_group_effects(group_effects(fit, factor.name), prob=prob), picture)
+        save_figure(plot_group_effects(shown.relabelled(group_effects(fit, factor.name)), prob=prob), picture)
         written.append(picture)
     return written
 

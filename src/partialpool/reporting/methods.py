@@ -30,6 +30,7 @@ def methods(fit: Fit, *, prob: float = DEFAULT_PROB, labels: Mapping[str, str] |
     labels
         What to write for a column, a coefficient, a factor, a parameter or a category, as in `table` and `report`:
         `{"Days": "Days awake", "Subject": "Participant"}`. The formula keeps the names of the model.
+        They come before those of the fit itself.
 
     Returns
     -------
@@ -49,5 +50,5 @@ def methods(fit: Fit, *, prob: float = DEFAULT_PROB, labels: Mapping[str, str] |
     'We fitted a Bayesian hierarchical (mixed-effects) model to Yield (30 rows)'
     """
     central_ends(prob)
-    known = None if labels is None else checked_labels([fit], labels)
+    known = None if labels is None and not fit.labels else checked_labels([fit], labels)
     return "\n\n".join(write_methods(Reported(fit, prob, known)))

@@ -14,6 +14,7 @@ from typing import Final
 import xarray as xr
 
 from partialpool.design.design import Design
+from partialpool.design.label_names import parts_by_name
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.units import UNITS, Units
@@ -34,7 +35,7 @@ from partialpool.names import (
     share_name,
 )
 from partialpool.questions.check import LEVELS_OF, MEANS_OF, SPREADS_WITHIN, TREND_OF
-from partialpool.reporting.tables.labels import Labels, parts_by_name
+from partialpool.reporting.tables.labels import Labels
 from partialpool.reporting.wording import predicted_quantity
 from partialpool.tabulate import TextTable
 
@@ -196,6 +197,9 @@ class NamesShown:
             for attr in ("long_name", "along"):
                 if variable.attrs.get(attr) in self._columns:
                     variable.attrs = variable.attrs | {attr: self.column(variable.attrs[attr])}
+        every: list[xr.Dataset | xr.Variable] = [shown, *shown.variables.values()]
+        for told in (one for one in every if len(one.attrs.get("categories", ())) > 2):
+            told.attrs = {**told.attrs, "categories": [self.category(str(c)) for c in told.attrs["categories"]]}
         for name, write in self._writers.items():
             if isinstance(shown.attrs.get(name), str):
                 shown.attrs[name] = write(shown.attrs[name])

@@ -31,7 +31,11 @@ _LAST: Final = ("Engine", "Log evidence")
 """Lines of the heading of a fit that stand at the end of the page."""
 _TOGETHER: Final = re.compile(r" %|\bp [=<] (?=\d)")
 """Text that would be hard to read with the end of a line in it."""
-_INTERVAL: Final = re.compile(r"\([-\d.]+ to [-\d.]+\)")
+_INTERVAL: Final = re.compile(r"\([-\N{MINUS SIGN}\d.]+ to [-\N{MINUS SIGN}\d.]+\)")
+_MINUS: Final = re.compile(r"(?<![^\s(\[{|])-(?=\.?\d)")
+"""A hyphen before a number at the beginning of a word, or of what is in brackets."""
+_CODE: Final = ("~", "pp.")
+"""Marks of formulas and code, which keep their hyphens, so that they can be copied."""
 
 
 @explains_keywords
@@ -71,7 +75,8 @@ def report(
     labels
         What to write for a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
         awake", "Subject": "Participant", "Reaction": "Reaction time"}`. All sections have the labels, except the
-        formula, the equations and advice in code; "The model" lists them beside the names of the model.
+        formula, the equations and advice in code; "The model" lists them beside the names of the model. They come
+        before those of the fit itself (`Fit.with_labels`, `[labels]` of a model file).
 
     Returns
     -------
@@ -95,7 +100,7 @@ def report(
     """
     fit.design.check_no_smooths("the report")
     chapters = None if sections is None else _chosen(sections)
-    shown = None if labels is None else checked_labels([fit], labels)
+    shown = None if labels is None and not fit.labels else checked_labels([fit], labels)
     write = partial(render, Reported(fit, prob, shown), title=title, author=author, chapters=chapters)
     return write_page(path, write, doing="write the report")
 
@@ -177,13 +182,17 @@ def _anchor(title: str) -> str:
 
 
 def _unbroken(text: str) -> str:
-    r"""Keep a number and its per cent sign, and a p-value, on one line.
+    r"""Keep a number and its per cent sign, and a p-value, on one line; write negative numbers with the minus sign.
 
     Examples
     --------
     >>> _unbroken("95 % interval: p = 0.2")
     '95\xa0% interval: p\xa0=\xa00.2'
+    >>> _unbroken("-1.77 (-2.27 to -1.28), no-U-turn, pages 1593-1623"), _unbroken("y ~ x -1")
+    ('−1.77 (−2.27 to −1.28), no-U-turn, pages 1593-1623', 'y ~ x -1')
     """
+    if not any(mark in text for mark in _CODE):
+        text = _MINUS.sub("\N{MINUS SIGN}", text)
     return _TOGETHER.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
 
 

@@ -90,7 +90,8 @@ def table(
         What to write for a column, a coefficient, a factor, a parameter (`sigma`) or a category: `{"Days": "Days
         awake", "Subject": "Participant", "period[2]": "Second period"}`. The label of a column is used wherever the
         column appears: in interactions, expressions, correlations and notes. Without a label, `period[2]` is written
-        `period: 2`, `C(arm)[b]` is `arm: b`, `a:b` is `a × b`, and `I(x**2)` is `x²`.
+        `period: 2`, `C(arm)[b]` is `arm: b`, `a:b` is `a × b`, and `I(x**2)` is `x²`. These labels come before those
+        of the fits themselves (`Fit.with_labels`, `[labels]` of a model file).
     title
         Title of the table.
 
@@ -126,7 +127,7 @@ def table(
     named = _named(fits)
     central_ends(prob)
     _check_digits(digits)
-    known = checked_labels(named.values(), labels)
+    known = checked_labels(list(named.values()), labels)
     if exponentiate:
         _check_ratios(named)
     if path is not None:

@@ -17,6 +17,11 @@ __all__ = ["ENGINES", "EngineCard", "choose_engine", "load_engine", "weigh_engin
 
 _SOON: Final = 10.0
 """Predicted seconds below which the times are not compared."""
+_BY_NUTS: Final = (
+    "All parameters were sampled by the no-U-turn sampler (Hoffman & Gelman 2014, Journal of Machine Learning "
+    "Research 15:1593-1623)"
+)
+_BY_PYMC: Final = f"{_BY_NUTS} of a PyMC model (Abril-Pla et al. 2023, PeerJ Computer Science 9:e1516)"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class EngineCard:
         Module in which its class is defined.
     method
         What it does, as the beginning of a sentence in the methods section of a paper, with the source.
+    method_without_effects
+        The same for a model without group effects and smooths.
     forecast
         Function that predicts the processor seconds of a run.
     patience
@@ -46,6 +53,7 @@ class EngineCard:
 
     path: str
     method: str
+    method_without_effects: str
     forecast: Callable[[Design, Settings], Forecast] | None
     patience: float = 1.0
     refits_cheaply: bool = False
@@ -60,6 +68,8 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             "partialpool.sampling.collapsed:CollapsedEngine",
             "The group effects were integrated out exactly, and drawn from their exact conditional distribution; the "
             "marginal posterior of the other parameters was sampled",
+            "The coefficients were integrated out exactly, and drawn from their exact conditional distribution; the "
+            "marginal posterior of the other parameters was sampled",
             forecast_collapsed,
             patience=1.3,
             refits_cheaply=True,
@@ -68,8 +78,8 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
         ),
         "nuts": EngineCard(
             "partialpool.sampling.nuts:NutsEngine",
-            "All parameters were sampled by the no-U-turn sampler (Hoffman & Gelman 2014, Journal of Machine Learning "
-            "Research 15:1593-1623), in coordinates in which the group effects are nearly independent of the variances",
+            f"{_BY_NUTS}, in coordinates in which the group effects are nearly independent of the variances",
+            _BY_NUTS,
             forecast_nuts,
             patience=6.0,
             warms_up=False,
@@ -77,8 +87,8 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
         ),
         "pymc": EngineCard(
             "partialpool.sampling.pymc_nuts:PyMCEngine",
-            "All parameters were sampled by the no-U-turn sampler (Hoffman & Gelman 2014, Journal of Machine Learning "
-            "Research 15:1593-1623) of a PyMC model (Abril-Pla et al. 2023, PeerJ Computer Science 9:e1516)",
+            _BY_PYMC,
+            _BY_PYMC,
             forecast_pymc,
             packages=("pymc", "nutpie"),
         ),
@@ -131,7 +141,7 @@ def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
         engine = load_engine(name)
         reason = engine.why_not(spec)
         if not reason:
-            return engine, "; ".join([engine.merit, *refused])
+            return engine, "; ".join([engine.merit(spec), *refused])
         refused.append(f"{name}: {reason}")
     raise EngineError(
         "no engine applies to this model",

@@ -41,7 +41,10 @@ class CollapsedEngine:
     """Exact integration over group effects, for normal responses."""
 
     name = "collapsed"
-    merit = "group effects integrate out exactly"
+
+    def merit(self, spec: ModelSpec) -> str:
+        """Name what is integrated out: effects, or only coefficients."""
+        return f"{'group effects' if spec.parts_with_sds else 'coefficients'} integrate out exactly"
 
     def why_not(self, spec: ModelSpec) -> str:
         """Say why group effects cannot be integrated out exactly; empty where they can."""

@@ -46,9 +46,8 @@ class Engine(Protocol):
     def name(self) -> str:
         """Name of the engine, as in `fit(engine=...)`."""
 
-    @property
-    def merit(self) -> str:
-        """Short reason for choosing it where it applies."""
+    def merit(self, spec: ModelSpec) -> str:
+        """Return a short reason for choosing it for a model to which it applies."""
 
     def why_not(self, spec: ModelSpec) -> str:
         """Return why it does not apply to a model; empty if it does."""

@@ -45,7 +45,10 @@ class NutsEngine:
     """No-U-Turn sampling of theta, the family's own parameters and whitened effects."""
 
     name = "nuts"
-    merit = "its coordinates follow the variances, and nothing is compiled for the model"
+
+    def merit(self, spec: ModelSpec) -> str:
+        """Say how it samples."""
+        return "its coordinates follow the variances, and nothing is compiled for the model"
 
     def why_not(self, spec: ModelSpec) -> str:
         """Return the reason why it does not apply to a model; empty if it does."""

@@ -29,7 +29,10 @@ class PyMCEngine:
     """No-U-Turn sampling of the PyMC model, group effects included."""
 
     name = "pymc"
-    merit = "it applies to every model"
+
+    def merit(self, spec: ModelSpec) -> str:
+        """Say to what it applies."""
+        return "it applies to every model"
 
     def why_not(self, spec: ModelSpec) -> str:
         """Return an empty string, since it always applies."""

@@ -13,7 +13,7 @@ from partialpool.sampling.choose import ENGINES, EngineCard
 
 __all__ = ["RunRecord"]
 
-_UNKNOWN: Final = EngineCard(path="", method="The posterior was sampled", forecast=None)
+_UNKNOWN: Final = EngineCard("", "The posterior was sampled", "The posterior was sampled", forecast=None)
 """Card of an engine that this version does not have: no property is assumed."""
 
 

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from partialpool.distributions.prior import Prior
 from partialpool.families.family import Family
@@ -283,9 +284,8 @@ class ModelSpec:
         >>> dict(ModelSpec.from_formula("y ~ x + (1 | g)").with_priors({"sigma": half}).priors)
         {'sigma': Prior('HalfNormal', sigma=2)}
         """
-        kept = {
-            name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.parts_with_sds)
-        }
+        parts, own = self.parts_with_sds, self.priors.items()
+        kept = {name: prior for name, prior in own if not replaced_by(name, priors, parts)}
         return self._changed(self.common, self.groups, {**kept, **priors})
 
     def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
@@ -332,7 +332,7 @@ class ModelSpec:
         return ", with the same cov" if any(group.cov for group in self.groups) else ""
 
     @property
-    def columns_of_rows(self) -> dict[str, str]:
+    def columns_of_rows(self) -> dict[str, Any]:
         """The columns of what is said of each row's response, by what they say: se, precision, frequency."""
         return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
 

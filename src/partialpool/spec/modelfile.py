@@ -1,7 +1,7 @@
 """The gallery's format: one TOML file with a model, its data, its sampling options, and a note on what it shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -35,12 +35,15 @@ class DataSource:
         One of them; several files are completed tables of one table with missing values.
     encoding, na_values
         Encoding of a text file, and words that mean a missing value.
+    reference
+        By column, the category that the others are compared with; the first one of columns that are not named.
     """
 
     dataset: str | None = None
     files: tuple[Path, ...] = ()
     encoding: str | None = None
     na_values: tuple[str, ...] = ()
+    reference: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class ModelFile:
         Where its table is.
     sampling
         Keyword arguments for `fit`: draws, tune, chains, seed, engine, sampler, target_accept, parametrization.
+    labels
+        What tables, reports and pictures write for names of the model.
     prob
         Probability of the intervals that are printed and drawn; None for the package's default.
     title, source, shows
@@ -64,6 +69,7 @@ class ModelFile:
     spec: ModelSpec
     data: DataSource
     sampling: Mapping[str, Any]
+    labels: Mapping[str, str]
     prob: float | None
     title: str
     source: str
@@ -97,6 +103,7 @@ def read_model_file(path: str | Path) -> ModelFile:
         spec=ModelSpec.from_toml_text(text, folder=path.parent),
         data=_read_source(section(document, "data"), path.parent),
         sampling=MappingProxyType(sampling),
+        labels=MappingProxyType(section(document, "labels")),
         prob=prob,
         title=about["title"] or path.stem,
         source=about["source"],
@@ -105,16 +112,17 @@ def read_model_file(path: str | Path) -> ModelFile:
 
 
 def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
-    check_keys("[data]", table, ("dataset", "file", "files", "encoding", "na_values"))
-    encoding, words = table.get("encoding"), table.get("na_values", ())
-    match dict(table):
-        case {"dataset": str(name)} if len(table) == 1:
-            return DataSource(dataset=name)
+    check_keys("[data]", table, ("dataset", "file", "files", "encoding", "na_values", "reference"))
+    encoding, words, reference = table.get("encoding"), table.get("na_values", ()), _references(table)
+    match {key: value for key, value in table.items() if key != "reference"}:
+        case {"dataset": str(name), **others} if not others:
+            return DataSource(dataset=name, reference=reference)
         case {"file": str(name)} if not {"dataset", "files"} & set(table) and isinstance(encoding, str | None):
-            return DataSource(files=(folder / name,), encoding=encoding, na_values=_words(words))
+            return DataSource(None, (folder / name,), encoding, _words(words), reference)
         case {"files": [str(), str(), *_] as names} if not {"dataset", "file"} & set(table) and _all_text(names):
             if isinstance(encoding, str | None):
-                return DataSource(files=tuple(folder / n for n in names), encoding=encoding, na_values=_words(words))
+                files = tuple(folder / name for name in names)
+                return DataSource(None, files, encoding, _words(words), reference)
     raise SpecError(
         "[data] must name one table, or several completed ones",
         got=repr(dict(table)),
@@ -127,6 +135,19 @@ def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
 
 def _all_text(names: Sequence[Any]) -> bool:
     return all(isinstance(name, str) for name in names)
+
+
+def _references(table: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the reference category of each column; numbers and booleans as they are written."""
+    stated = table.get("reference", {})
+    if isinstance(stated, dict) and all(isinstance(value, str | int | float) for value in stated.values()):
+        return MappingProxyType({column: str(value) for column, value in stated.items()})
+    raise SpecError(
+        "reference in [data] must name a category for each column",
+        got=repr(stated),
+        allowed="a table of columns and categories",
+        do='for instance reference = { habitat = "meadow" }',
+    )
 
 
 def _words(stated: object) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ SECTIONS: Final = (
     "origin",
     "priors",
     "units",
+    "labels",
     "sampling",
 )
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -73,7 +74,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise SpecError(
             "this is not TOML",
             got=str(error) or type(error).__name__,
-            allowed="[data], [model], [[group]], [priors], [units], [sampling]",
+            allowed="[data], [model], [[group]], [priors], [units], [labels], [sampling]",
             do="correct the text there",
         ) from error
     check_keys("file", document, SECTIONS)

@@ -5,6 +5,7 @@ import numpy as np
 from partialpool.fitting.point_estimate import MEDIAN
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.intercept_at import intercept_at
+from partialpool.reporting.per_unit import units_of_slopes
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.reporting.wording import on_scale
@@ -32,7 +33,10 @@ def _ratios(reported: Reported) -> tuple[TextTable, ...]:
         return ()
     rows = [(reported.names.coefficient(name), *ratio_cells(reported, name)) for name in slopes]
     title = f"{fit.spec.link_record.coefficient_ratio} per unit, or against the reference (exp of the coefficient)"
-    return (TextTable(("", "median", *reported.end_names), tuple(rows), title=title),)
+    units = units_of_slopes(fit.design)
+    per = [f"{reported.names.column(column)} per {one}" for name, (column, one) in units.items() if name in slopes]
+    notes = (f"Units: {'; '.join(per)}.",) if per else ()
+    return (TextTable(("", "median", *reported.end_names), tuple(rows), title=title, notes=notes),)
 
 
 def ratio_cells(reported: Reported, name: str) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import Final
 
 from partialpool.design.design import Design
+from partialpool.design.label_names import parts_by_name
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
-from partialpool.reporting.tables.labels import parts_by_name
 from partialpool.reporting.wording import how_wide
 from partialpool.tabulate import listed, number
 
@@ -176,7 +176,8 @@ def _computation(reported: Reported) -> Iterator[str]:
     seed = run.settings.get("seed")
     drawn = f"{sizes['chain']} chains of {sizes['draw']} draws each{'' if seed is None else f' (seed {seed})'}"
     how = f" (sampler: {run.sampler})" if run.sampler else ""
-    yield f"{run.card.method}{how}. We used {drawn}."
+    method = run.card.method if fit.spec.parts_with_sds else run.card.method_without_effects
+    yield f"{method}{how}. We used {drawn}."
     findings = [names.finding(finding) for finding in fit.digest.verdict.findings]
     if fit.digest.verdict.good:
         yield f"The diagnostics of the draws are good: {'; '.join(f.found for f in findings)}."

@@ -33,6 +33,7 @@ def variance_components_section(reported: Reported) -> Section:
         figure_image(plot_variance_components(answer, prob=reported.prob), widest=PHONE),
         f"Shares of the variance of {reported.names.response}. {'; '.join(shares)}.",
         f"Shares of the variance of {reported.names.response}{on_scale(fit)}. Fixed: what the fixed effects explain; "
-        f"residual: {answer.attrs['residual']}. Circle: {point.name}; bars: {bars_in_words(reported.prob)}.",
+        f"residual: {answer.attrs['residual'].replace('^2', '²')}. Circle: {point.name}; bars: "
+        f"{bars_in_words(reported.prob)}.",
     )
     return Section(prose=tuple(explained), pictures=(picture,))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-__all__ = ["Block", "Cell", "Content", "Head", "Row", "typeset", "unbroken"]
+__all__ = ["Block", "Cell", "Content", "Head", "Row", "unbroken"]
 
 _MOST_BESIDE = 2
 """Most models for which an interval stands beside its estimate; with more it stands below."""
@@ -144,17 +144,6 @@ class Content:
                 cell = row.cells[at]
                 if cell is not None:
                     yield cell
-
-
-def typeset(number: str) -> str:
-    """Write a number, or an interval, with the minus sign of print.
-
-    Examples
-    --------
-    >>> typeset("-0.65 to 0.45")
-    '−0.65 to 0.45'
-    """
-    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def unbroken(text: str) -> str:

@@ -1,8 +1,9 @@
 """A table of models in HTML: a page, or a part of a notebook's page."""
 
 from partialpool.reporting.pagemaker import page_environment
-from partialpool.reporting.tables.content import Cell, Content, typeset, unbroken
+from partialpool.reporting.tables.content import Cell, Content, unbroken
 from partialpool.reporting.tables.notes import MARK
+from partialpool.tabulate import typeset
 
 __all__ = ["as_html", "as_html_part", "padded"]
 

@@ -1,23 +1,22 @@
 """Labels of a table's rows: names that people read, and those that the user gave instead."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 from partialpool.design.column_parts import ColumnPart
 from partialpool.design.design import Design
-from partialpool.errors import SpecError, nearest
+from partialpool.design.label_names import check_labels, parts_by_name
 from partialpool.fitting.fit import Fit
-from partialpool.names import FAMILY_PARAMETERS, INTERCEPT, SIGMA
+from partialpool.names import FAMILY_PARAMETERS, SIGMA
 from partialpool.plots.style import printable
 from partialpool.spec.expression import columns_of
 from partialpool.spec.members import is_membership
 from partialpool.spec.terms import factor_columns
 from partialpool.spec.whitelist import CODING
 
-__all__ = ["Labels", "checked_labels", "one_line", "parts_by_name"]
+__all__ = ["Labels", "checked_labels", "one_line"]
 
 _SUPERSCRIPTS: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _TOKEN: Final = re.compile(r"`([^`]*)`|'[^']*'|\"[^\"]*\"|[^\W\d]\w*")
@@ -159,44 +158,22 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def parts_by_name(design: Design) -> dict[str, _Parts]:
-    """Return the parts of every fixed effect and of every effect that varies, by name."""
-    found: dict[str, _Parts] = {}
-    for recipe in (design.common.recipe, *(recipe for factor in design.factors for recipe in factor.recipes)):
-        found |= dict(zip(recipe.names, recipe.parts, strict=True))
-    return found
-
-
-def checked_labels(fits: Iterable[Fit], given: Mapping[str, str] | None) -> Labels:
-    """Return the labels of a table, if every name belongs to one of the models.
+def checked_labels(fits: Sequence[Fit], given: Mapping[str, str] | None) -> Labels:
+    """Return the labels of the fits and those given, which come first, if every name belongs to one of the models.
 
     Raises
     ------
     SpecError
         A label is not text, or no model has the name.
     """
-    if given is None:
-        return Labels({})
-    if not isinstance(given, Mapping) or not all(isinstance(text, str) for pair in given.items() for text in pair):
-        raise SpecError(
-            "labels must be a dictionary of text",
-            got=repr(given),
-            allowed="what to write for each name: {'Days': 'Days awake'}",
-            do="write each name and its label as text",
-        )
     designs = [fit.design for fit in fits]
-    known = tuple(dict.fromkeys(name for design in designs for name in _names(design)))
-    for name in given:
-        if name not in known:
-            raise SpecError(
-                "labels name something that no model has",
-                got=repr(name),
-                allowed=nearest(name, known),
-                do="name a coefficient, a column, a factor or a parameter, as print(fit) does",
-            )
+    if given is not None:
+        check_labels(designs, given)
+    own = {name: label for fit in reversed(fits) for name, label in fit.labels.items()}
+    given = own | dict(given or {})
     alike = [pair for design in designs for pair in _alike(design)]
     also = {b: given[a] for pair in alike for a, b in (pair, pair[::-1]) if a in given and b not in given}
-    return Labels(dict(given) | also, frozenset(also))
+    return Labels(given | also, frozenset(also))
 
 
 def _alike(design: Design) -> Iterator[tuple[str, str]]:
@@ -206,24 +183,3 @@ def _alike(design: Design) -> Iterator[tuple[str, str]]:
             yield part.expression, part.column
             for value in design.categories[part.column].values if part.column in design.categories else ():
                 yield f"{part.expression}[{value}]", f"{part.column}[{value}]"
-
-
-def _names(design: Design) -> Iterator[str]:
-    """Yield every name of a model that may have a label."""
-    for name, parts in parts_by_name(design).items():
-        for part in parts:
-            columns = columns_of(part.expression) if part.is_call else ()
-            yield from (*columns, part.expression, part.name)
-        yield name
-    for factor in design.factors:
-        yield from (factor.name, *factor_columns(factor.name))
-    for column, categories in design.categories.items():
-        yield from (f"{column}[{value}]" for value in categories.values)
-    for offset in design.spec.offsets:
-        yield from columns_of(offset)
-    yield INTERCEPT
-    yield from (design.spec.response, design.response.name)
-    if design.spec.family_record.has_cutpoints:
-        grades = design.response.categories
-        yield from (*grades, *(f"{low}|{high}" for low, high in pairwise(grades)))
-    yield from (name for name, _ in design.spec.family_record.parameters if name != "cutpoints")

@@ -10,16 +10,19 @@ from partialpool.reporting.tables.notes import MARK
 
 __all__ = ["as_latex"]
 
-_FITTED: Final = (
-    (r"\small", 70, 0.6),
-    (r"\small", 38, 0.4),
-    (r"\small", 34, 0.4),
-    (r"\footnotesize", 24, 0.3),
-    (r"\scriptsize", 20, 0.24),
-)
-"""By the number of models (the last for all above): size of the text, characters of a label from which the first column
-breaks lines, and its width then, as a share of the line. On A4 with usual margins the table is then no wider than the
-text."""
+_FITTED: Final = r"""
+% The widths are measured: labels break into lines where the table would be wider than the text, and where few letters
+% would fit on a line, the text is smaller.
+\def\ppfit#1#2{#1\relax
+\def\pplabel##1{\quad ##1}\sbox0{\pprows{@{}l}}
+\ifdim\wd0>\linewidth
+\def\pplabel##1{}\sbox0{\hfuzz\maxdimen\pprows{@{}p{0pt}}}\dimen0=\linewidth\advance\dimen0-\wd0
+\ifdim\dimen0<10em\def\ppnext{#2}\else\let\ppnext\ppbreak\fi
+\else\let\ppnext\relax\fi\ppnext}
+\def\ppbreak{\def\pplabel##1{\raggedright\leftskip1em\relax ##1}\sbox0{\pprows{@{}p{\dimen0}}}}
+\ppfit\small{\ppfit\footnotesize{\ppfit\scriptsize{\ifdim\dimen0<5em\dimen0=5em\fi\ppbreak}}}
+"""
+"""Fills box 0 with the rows that `\\pprows` writes, given the first column."""
 _SPECIAL: Final = {
     **{character: f"\\{character}" for character in "{}$&#_%"},
     "\\": r"\textbackslash{}",
@@ -53,7 +56,7 @@ _LIKE_ROMAN: Final = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", str
 
 
 def as_latex(content: Content) -> str:
-    """Return the table as LaTeX: the notes below it are as wide as the table, which is put into box 0 to measure it."""
+    """Return the table as LaTeX: the notes below it are as wide as the table, which is measured in box 0."""
     count, stacked = len(content.heads), content.is_stacked
     columns = "c" * count if stacked else r"r@{\enspace}l" * count
     lines = [
@@ -61,10 +64,10 @@ def as_latex(content: Content) -> str:
         r"\begin{table}[tbp]",
         r"\centering",
         *([rf"\caption{{{_escaped(content.title)}}}", r"\par\smallskip"] if content.title else []),
-        _fitted(content)[0],
+        r"\small",
         *([r"\setlength{\tabcolsep}{4pt}"] if stacked else []),
         *(rf"\par\noindent\textbf{{{_escaped(warning)}}}\par\smallskip" for warning in content.warnings),
-        rf"\sbox0{{\begin{{tabular}}{{{_first_column(content)}{columns}}}",
+        rf"\def\pprows#1{{\begin{{tabular}}{{#1{columns}}}",
         r"\toprule",
         *_heads(content),
         r"\midrule",
@@ -78,24 +81,13 @@ def as_latex(content: Content) -> str:
     lines += [
         r"\bottomrule",
         r"\end{tabular}}",
+        *_FITTED.strip().splitlines(),
         r"\usebox0\par\smallskip",
         r"\begin{minipage}{\wd0}",
         r"\footnotesize\raggedright",
     ]
     lines += [rf"{_escaped(note)}\par" for note in content.notes]
     return "\n".join([*lines, r"\end{minipage}", r"\end{table}", ""])
-
-
-def _fitted(content: Content) -> tuple[str, int, float]:
-    return _FITTED[min(len(content.heads), len(_FITTED)) - 1]
-
-
-def _breaks_lines(content: Content) -> bool:
-    return max(len(row.label) for block in content.blocks for row in block.rows) >= _fitted(content)[1]
-
-
-def _first_column(content: Content) -> str:
-    return rf"@{{}}p{{{_fitted(content)[2]}\linewidth}}" if _breaks_lines(content) else "@{}l"
 
 
 def _heads(content: Content) -> Iterator[str]:
@@ -118,8 +110,7 @@ def _stack(above: str, below: str) -> str:
 
 
 def _row(content: Content, label: str, cells: tuple[Cell | None, ...]) -> str:
-    indent = r"\raggedright\leftskip1em\relax " if _breaks_lines(content) else r"\quad "
-    texts = [f"{indent}{_escaped(label)}"]
+    texts = [rf"\pplabel{{{_escaped(label)}}}"]
     for at, cell in enumerate(cells):
         estimate, interval = _estimate(content, at, cell), _interval(cell)
         texts += [_stack(estimate, interval)] if content.is_stacked else [estimate, interval]

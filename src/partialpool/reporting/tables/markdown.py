@@ -3,8 +3,9 @@
 import re
 from typing import Final
 
-from partialpool.reporting.tables.content import Cell, Content, Head, typeset
+from partialpool.reporting.tables.content import Cell, Content, Head
 from partialpool.reporting.tables.notes import MARK
+from partialpool.tabulate import typeset
 
 __all__ = ["as_markdown"]
 

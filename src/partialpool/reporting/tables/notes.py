@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from partialpool.design.label_names import parts_by_name
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import percent
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.intercept_at import intercept_at
-from partialpool.reporting.tables.labels import Labels, one_line, parts_by_name
+from partialpool.reporting.per_unit import units_of_slopes
+from partialpool.reporting.tables.labels import Labels, one_line
 from partialpool.reporting.tables.quantities import Shares, reference_rows
 from partialpool.reporting.tables.scales import Scale, plural
 from partialpool.spec.expression import is_single
@@ -73,6 +75,7 @@ def notes_of(
     lines = [_of_model(model, labels) for model in models]
     lines += _of_names(models, labels)
     lines += _of_estimates(models, labels, percent(prob), exponentiate=exponentiate)
+    lines += _of_slopes(models, labels, shown)
     lines += _of_intercept(models, labels, shown)
     lines += _of_completed_tables(models)
     if marked:
@@ -139,6 +142,18 @@ def _is_compared(fit: Fit, column: str, shown: Collection[str]) -> bool:
     return not terms or any(term in shown for term in terms)
 
 
+def _of_slopes(models: Sequence[Model], labels: Labels, shown: Collection[str]) -> Iterator[str]:
+    """State the units of predictors that enter the models as they are, per one of which their coefficients are."""
+    said = _each(
+        f"{labels.plain(column)} per {one}"
+        for model in models
+        for name, (column, one) in units_of_slopes(model.fit.design).items()
+        if f"{BETA}[{name}]" in shown
+    )
+    if said:
+        yield f"Slopes are per unit of the predictor: {said}."
+
+
 def _of_intercept(models: Sequence[Model], labels: Labels, shown: Collection[str]) -> Iterator[str]:
     """State where the intercept of each model is, once for all models if they agree."""
     if f"{BETA}[{INTERCEPT}]" not in shown:
@@ -175,14 +190,19 @@ def _of_estimates(models: Sequence[Model], labels: Labels, interval: str, *, exp
 
 
 def _at_offset(fit: Fit, labels: Labels) -> str:
-    """Say for which offset exp(Intercept) is: per unit of n, where the offset is log(n) and so is the link's scale."""
+    """Say for which offset exp(Intercept) is: per hour or unit of n, where the offset is log(n) and so is the scale."""
     offsets = fit.spec.offsets
     if not offsets:
         return ""
     alone = offsets[0] if len(offsets) == 1 else ""
     is_log = fit.spec.link == "log" or fit.spec.family_record.on_log_scale
     if is_log and alone.startswith("log(") and is_single(alone):
-        return f" per unit of {labels.expression(alone[4:-1])}"
+        inside = alone[4:-1]
+        label, one = labels.expression(inside), fit.design.axis_units.per(inside.strip("`"))
+        if not one:
+            return f" per unit of {label}"
+        # The label of hours is often "hours", or "Hours of observation".
+        return f" per {one}" if one in label.casefold() else f" per {one} of {label}"
     return f" for an offset of 0 ({' + '.join(map(labels.expression, offsets))})"
 
 

@@ -10,12 +10,13 @@ import xarray as xr
 
 from partialpool.design.column_parts import ColumnPart
 from partialpool.design.design import Design
+from partialpool.design.label_names import parts_by_name
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
 from partialpool.questions.icc import icc
 from partialpool.questions.variance_components import variance_components
-from partialpool.reporting.tables.labels import Labels, parts_by_name
+from partialpool.reporting.tables.labels import Labels
 from partialpool.spec.expression import columns_of
 
 __all__ = [

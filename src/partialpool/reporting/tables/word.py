@@ -6,9 +6,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from partialpool.errors import FileError
-from partialpool.reporting.tables.content import Cell, Content, typeset, unbroken
+from partialpool.reporting.tables.content import Cell, Content, unbroken
 from partialpool.reporting.tables.html import padded
 from partialpool.reporting.tables.notes import MARK
+from partialpool.tabulate import typeset
 
 if TYPE_CHECKING:
     from docx.document import Document
