@@ -92,11 +92,8 @@ class LikelihoodFit:
         rows: list[tuple[str, str, str, float]] = []
         for factor, sd, corr in zip(self.design.factors, self.maximum.sd, self.maximum.corr, strict=True):
             known = np.where(np.outer(sd, sd) > 0, corr, np.nan)
-            if factor.is_smooth:
-                rows.append((factor.name, "departures", "", float(sd[0])))
-                continue
             effects = factor.names
-            rows += [(factor.name, effects[i], "", float(sd[i])) for i in factor.structure.own_sds]
+            rows += [(factor.name, factor.sd_parameters[i], "", float(sd[i])) for i in factor.structure.own_sds]
             rows += [(factor.name, effects[i], effects[j], float(known[i, j])) for i, j in factor.parameter_pairs]
         if self.maximum.sigma is not None:
             rows.append(("residual", "sigma", "", self.maximum.sigma))

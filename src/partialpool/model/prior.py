@@ -46,7 +46,9 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         if not whole:
             own = list(factor.structure.own_sds)
             out[name] = np.zeros(draws[name].shape)  # an sd that effects share counts once, at the first of them
-            out[name][:, own] = _elementwise(priors, name, tuple(factor.names[i] for i in own), draws[name][:, own])
+            out[name][:, own] = _elementwise(
+                priors, name, tuple(factor.sd_parameters[i] for i in own), draws[name][:, own]
+            )
         if factor.correlated:
             prior, corr = priors[corr_name(factor.name)], draws[corr_name(factor.name)]
             out[corr_name(factor.name)] = correlation_log_density(factor, prior, corr)
@@ -93,7 +95,9 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     for factor in design.factors:
         if not is_decomposed(priors):
             name = sd_name(factor.name)
-            own = {at: _rvs(priors[f"{name}[{factor.names[at]}]"], size, rng) for at in factor.structure.own_sds}
+            own = {
+                at: _rvs(priors[f"{name}[{factor.sd_parameters[at]}]"], size, rng) for at in factor.structure.own_sds
+            }
             out[name] = np.stack([own[at] for at in factor.structure.sd_of], axis=1)
         out |= _draw_correlations(factor, priors, size, rng)
         if factor.correlated:
