@@ -13,7 +13,7 @@ from partialpool.sampling.mixing import mcse_mean, mixing
 
 AGREE = {
     "one curve": ("y ~ s(x, k=6)", ["s(x)"]),
-    "by category": ("y ~ f + s(x, by=f, k=5)", ["s(x, by=f)"]),
+    "by category": ("y ~ f + s(x, by=f, k=5)", ["s(x):f"]),
     "cyclic, beside groups": ("y ~ s(x, k=6, bs='cc') + (1 | g)", ["s(x)", "g"]),
 }
 

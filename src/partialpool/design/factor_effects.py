@@ -46,7 +46,7 @@ class FactorEffects:
         The known covariance among the levels; None where they are independent.
     curves
         Of a smooth, whose effects are a curve's departures from a straight line: the curve of each effect,
-        `departures`, or `f[a]` where each category of f has one; empty for groups.
+        `departures`, or a category of `by` where each has one; empty for groups.
     """
 
     levels: Levels

@@ -119,7 +119,7 @@ def smooth_effects(smooth: Smooth, frame: pd.DataFrame) -> FactorEffects:
         if smooth.hom:
             levels, codes = _ByCategory(smooth.name, found.labels, smooth.by), of_rows
         else:
-            categories, parts = found, [f"{smooth.by}[{label}]" for label in found.labels]
+            categories, parts = found, [str(label) for label in found.labels]
     names = tuple(f"{part} {wiggle}".strip() for part in parts for wiggle in wiggles)
     curves = tuple(part or "departures" for part in parts for _ in wiggles)
     numeric = MappingProxyType({smooth.x: True})

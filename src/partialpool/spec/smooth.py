@@ -10,7 +10,7 @@ from partialpool.errors import FormulaError, SpecError
 from partialpool.spec.expression import read_common, syntax_tree, variables_of
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["Smooth", "check_normal", "checked_smooths", "read_smooth", "with_lines"]
+__all__ = ["Smooth", "checked_smooths", "read_smooth", "with_lines"]
 
 _BASES: Final = ("cr", "cc")
 _WRITTEN: Final = "s(x), s(x, k=10), s(x, by=f), s(x, by=f, hom=True), s(x, bs='cc')"
@@ -96,8 +96,8 @@ class Smooth:
 
     @property
     def name(self) -> str:
-        """Name in parameters: `s(x)`, `s(x, by=f)`."""
-        return f"s({self.x}{f', by={self.by}' if self.by else ''})"
+        """Name in parameters: `s(x)`; `s(x):f` with `by=f`."""
+        return f"s({self.x})" + (f":{self.by}" if self.by else "")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -216,14 +216,3 @@ def _arguments(args: Any) -> dict[str, Any]:
             case _:
                 found[f"argument {place}"] = None
     return found
-
-
-def check_normal(smooths: tuple[Smooth, ...], *, normal: bool, got: str) -> None:
-    """Refuse smooths of a response that is not normal."""
-    if smooths and not normal:
-        raise SpecError(
-            "smooths are available for normal responses",
-            got=got,
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
-            do="write bs(x, df=4) for a curve of fixed effects",
-        )
