@@ -202,8 +202,8 @@ class Design:
                 "take this model",
             )
 
-    def check_no_smooths(self, question: str) -> None:
-        """Refuse a question that is not available for models with smooths.
+    def check_no_smooths(self, question: str, *, because: str, do: str) -> None:
+        """Refuse a question that has no meaning for models with smooths, with the reason and what to do.
 
         Raises
         ------
@@ -212,10 +212,10 @@ class Design:
         """
         if self.spec.smooths:
             raise DataError(
-                f"{question} is not available for models with smooths",
+                f"{question} is not available for models with smooths: {because}",
                 got=f"{self.spec}",
                 allowed="a model without s(...)",
-                do="write bs(x, df=4) for a curve of fixed effects; pp.predict and pp.plot_predictions take this model",
+                do=do,
             )
 
     def factor_named(self, factor: str | None) -> FactorEffects:

@@ -78,11 +78,14 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> di
     """Draw every posterior variable from the prior, each of shape (size, ...)."""
     rng = np.random.default_rng(seed)
     out = draw_parameters(design, priors, size, seed=rng)
-    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors}
+    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.grouping}
 
 
 def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
-    """Draw every top-level parameter (all except the group effects) from the prior, each of shape (size, ...)."""
+    """Draw every parameter of the population from the prior, each of shape (size, ...): all except group effects.
+
+    The effects of smooths are among them: typical rows have their curves.
+    """
     rng = np.random.default_rng(seed)
     out: dict[str, np.ndarray] = {}
     common = design.common
@@ -113,7 +116,7 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
             out |= _draw_residual(design.residual, priors, size, rng)
         elif name in priors:
             out[name] = _rvs(priors[name], size, rng)
-    return out
+    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors if f.is_smooth}
 
 
 def _draw_residual(
