@@ -56,8 +56,8 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     Raises
     ------
     DataError
-        Another family; a smooth of responses that are not normal; no grouping factor; no fixed effect; no residual degree of freedom; a likelihood without
-        maximum.
+        Another family; a smooth of responses that are not normal; no grouping factor; no fixed effect; no residual
+        degree of freedom; a likelihood without maximum.
 
     Examples
     --------

@@ -15,7 +15,7 @@ __all__ = ["singularity_section"]
 def singularity_section(reported: Reported) -> Section | None:
     """State which effects the data do not support, with the simpler model, and draw them."""
     fit = reported.fit
-    if not fit.design.grouping:
+    if not fit.design.factors:
         return None
     answer = reported.names.relabelled(singularity(fit))
     said = [

@@ -208,9 +208,7 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
         named = {effect: labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names}
         for curve in dict.fromkeys(factor.curves):
             term, inside = f"{sd}[{curve}]", "" if len(set(factor.curves)) == 1 else f", {curve}"
-            yield Quantity(
-                "random", term, f"{of}, sd of departures{inside}", draws[term], called=(factor.name, of)
-            )
+            yield Quantity("random", term, f"{of}, sd of departures{inside}", draws[term], called=(factor.name, of))
         pairs = factor.parameter_pairs
         for place, told in (("", ""), ("_at_means", ", at the means")):
             for effect in factor.names:
