@@ -30,6 +30,11 @@ _ALL: tuple[str, ...] = ("all rows",)
 class _OneLevel(Levels):
     """The level of a smooth without `by`: all rows."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """No column has it."""
+        return ()
+
     def encode(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
         """Code every row as the one level."""
         return np.zeros(len(frame), dtype=np.int64), ()
@@ -40,6 +45,11 @@ class _ByCategory(Levels):
     """The levels of a smooth with `by`: the categories of that column."""
 
     by: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of `by`."""
+        return (self.by,)
 
     def encode(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
         """Code rows by category; the main effect of the column refuses new ones."""

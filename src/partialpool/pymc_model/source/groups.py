@@ -12,13 +12,13 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import INTERCEPT, at_means_name, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
-from partialpool.pymc_model.source.columns import Column
+from partialpool.pymc_model.source.columns import Column, stored_column
 from partialpool.pymc_model.source.fixed import columns_of_recipe
 from partialpool.pymc_model.source.layout import WIDTH, commented
 from partialpool.pymc_model.source.levels import level_code
 from partialpool.pymc_model.source.names import FactorNames
 from partialpool.pymc_model.source.piece import Piece, frame_of, let, prior_reasons, read_by, statement
-from partialpool.pymc_model.source.priors import PM, PT, stated, vector_variable
+from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated, vector_variable
 from partialpool.pymc_model.source.table import matrix_text, opened
 
 __all__ = ["LKJ", "GroupEffects", "group_effects", "sds_of"]
@@ -106,6 +106,10 @@ def sds_of(factor: FactorEffects, names: FactorNames) -> tuple[str, str]:
 
 
 def _columns(design: Design, factor: FactorEffects) -> list[tuple[str, Column]]:
+    if factor.is_smooth:  # a spline, as any, is stored; effects of several smooths have the same names
+        own = [f"{factor.name} {name}" for name in factor.names]
+        stored = [stored_column(name, column, design.frame) for name, column in zip(own, factor.values.T, strict=True)]
+        return list(zip(factor.names, stored, strict=True))
     found, start = [], 0
     for recipe in factor.recipes:
         end = start + len(recipe.names)
@@ -115,6 +119,8 @@ def _columns(design: Design, factor: FactorEffects) -> list[tuple[str, Column]]:
 
 
 def _told(factor: FactorEffects) -> str:
+    if factor.is_smooth:
+        return f"{factor.name}: the columns of the departures from a straight line."
     alone = f"the level of each row, of {factor.how_many}"
     return f"{factor.name}: {alone}." if np.all(factor.values == 1.0) else f"{factor.name}: {alone}, and its columns."
 
@@ -147,12 +153,32 @@ def _kinship(factor: FactorEffects, names: FactorNames, text: str) -> list[str]:
 
 def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
     local, name = sds_of(factor, names)
+    if factor.is_smooth:
+        return _shared_sds(factor, priors, names)
     parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
     where = "" if factor.basis.is_plain else " at the predictors' means"
     lines = commented(f"{factor.name}: the sd of each effect{where}.", indent=2)
     lines += prior_reasons(priors, parameters)
     elements = stated(priors, parameters, factor.names)
     return lines + let(local, vector_variable(name, elements, dims=effect_dim(factor.name)), 2)
+
+
+def _shared_sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+    """Return the lines that create the sd of each curve, which all of its effects have."""
+    name, curves = sd_name(factor.name), list(dict.fromkeys(factor.curves))
+    parameters = [f"{name}[{curve}]" for curve in curves]
+    lines = commented(f"{factor.name}: the sd of the effects of each curve.", indent=2)
+    lines += prior_reasons(priors, parameters)
+    scalars = [
+        scalar_variable(parameter, one)
+        for parameter, one in zip(parameters, stated(priors, parameters, curves), strict=True)
+    ]
+    own, every = (
+        Code(names.of("sd_of")),
+        Code("np").repeat(Code(f"range({len(curves)})"), len(factor.names) // len(curves)),
+    )
+    lines += let(own.text, PT.stack(listed(scalars)), 2)
+    return lines + let(names.of("sd"), PM.Deterministic(name, own[every], dims=effect_dim(factor.name)), 2)
 
 
 def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:

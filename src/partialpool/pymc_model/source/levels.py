@@ -14,7 +14,7 @@ from partialpool.pymc_model.source.code import Code, listed, written
 from partialpool.pymc_model.source.columns import Column, table_column
 from partialpool.pymc_model.source.layout import assigned
 from partialpool.pymc_model.source.names import FactorNames
-from partialpool.spec.terms import factor_columns
+from partialpool.pymc_model.source.piece import let
 
 __all__ = ["LevelCode", "level_code"]
 
@@ -41,6 +41,9 @@ class LevelCode:
 
 def level_code(factor: FactorEffects, names: FactorNames, frame: pd.DataFrame) -> LevelCode:
     """Write the code of a factor's levels; where no expression gives them, their numbers are stored in the table."""
+    if not factor.levels.columns:
+        lines = let(names.of("level"), Code("np").zeros(Code("len(table)"), dtype=Code("int")), 1)
+        return LevelCode((*lines, *let(names.of("levels"), written(list(factor.levels.labels)), 1)), frozenset())
     wanted, numbers = list(factor.levels.labels), factor.of_rows(np.arange(factor.n_levels))
     for column in _label_columns(factor, frame):
         for lines, codes, found in _codings(column, wanted, names):
@@ -82,13 +85,13 @@ def _are_numbers(labels: list) -> bool:
 
 def _label_columns(factor: FactorEffects, frame: pd.DataFrame) -> Iterable[Column]:
     """Yield expressions that may give the label of each row's level."""
-    columns = [table_column(name, frame) for name in factor_columns(factor.name)]
+    columns = [table_column(name, frame) for name in factor.levels.columns]
     if len(columns) > 1:
         joined, values = _as_text(columns[0])
         for column in columns[1:]:
             code, text = _as_text(column)
             joined, values = joined + ":" + code, values + ":" + text
-        yield Column(joined, values, frozenset(factor_columns(factor.name)))
+        yield Column(joined, values, frozenset(factor.levels.columns))
         return
     (column,) = columns
     yield column

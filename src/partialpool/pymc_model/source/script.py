@@ -50,7 +50,6 @@ def write_script(design: Design, priors: PriorSet) -> str:
         Residuals with several sds, or correlated; group effects whose covariance has a structure; rows that belong to
         several levels.
     """
-    design.check_no_smooths("a script of the PyMC model")
     for group in design.spec.groups:
         if group.covariance or group.hom or group.by:
             raise EngineError(
