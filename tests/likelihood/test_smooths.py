@@ -123,19 +123,34 @@ def test_notations_are_equal():
         ("y ~ 0 + s(x)", "a smooth needs an intercept"),
         ("y ~ s(x) + s(x)", "a smooth occurs twice"),
         ("y ~ s(x):f", "a smooth must be a term by itself"),
+        ("y ~ q + s(x, by=q)", "the table has no column 'q'"),
+        ("y ~ s(q)", "the table has no column 'q'"),
+        ("y ~ s(x, k='many')", "k of a smooth must be a number of knots"),
+        ("y ~ s(x, bs='cc', k=3)", "from 4 on for bs='cc'"),
+        ("y ~ s(x, knots=5)", "cannot read s(...)"),
+        ("y ~ f + s(x, by=f, id=1)", "s(x, by=f, hom=True)"),
+        ("y ~ s(x, k=)", "cannot read the formula"),
+        ("y ~ s(log(x))", "cannot read s(...)"),
+        ("y ~ s()", "cannot read s(...)"),
+        ("y ~ x + (s(x) | f)", "a curve cannot vary over the levels of a factor"),
+        ("y ~ x + (1 + s(x) || f)", "a curve cannot vary over the levels of a factor"),
+        ("y ~ s(x, hom=True)", "hom of a smooth says whether the curves of all categories share one sd"),
+        ("y ~ f + s(x, by=f, hom=3)", "hom of a smooth says whether the curves of all categories share one sd"),
+        ("y ~ f*s(x)", "write it as a term by itself"),
+        ("y ~ s(one)", "the predictor 'one' does not vary"),
     ],
 )
 def test_wrong_uses_are_refused_in_four_parts(table, formula, message):
     with pytest.raises(pp.PartialPoolError) as refused:
-        pp.maximum_likelihood(formula, table.assign(y2=np.arange(len(table)) % 7))
+        pp.maximum_likelihood(formula, table.assign(y2=np.arange(len(table)) % 7, one=1.0))
     text = str(refused.value)
     assert message in text
     assert all(part in text for part in ("got:", "allowed:", "do:"))
 
 
-def test_other_families_are_refused(table):
-    with pytest.raises(pp.SpecError, match="smooths are available for normal responses"):
-        ModelSpec.from_formula("y ~ s(x)", family="poisson")
+def test_other_families_have_no_likelihood(table):
+    with pytest.raises(pp.EngineError, match="a smooth of a response that is not normal"):
+        pp.maximum_likelihood("y ~ s(x)", table.assign(y=np.arange(len(table)) % 5), family="poisson")
 
 
 def test_draws_predictions_and_a_file_follow_the_curve(table, tmp_path):
@@ -155,20 +170,11 @@ def test_draws_predictions_and_a_file_follow_the_curve(table, tmp_path):
     assert list(names[names.str.startswith("sd_")]) == [f"sd_s(x):f[{label}]" for label in "abc"]
 
 
-def test_a_prior_of_the_sd_and_the_questions_that_refuse(table, tmp_path):
+def test_a_prior_of_the_sd(table):
     prior = pp.Prior("HalfNormal", sigma=2)
     fit = pp.fit("y ~ f + s(x, k=6)", table, priors={"sd_s(x)": prior}, seed=1, progressbar=False, draws=400, tune=200)
     assert prior in fit.priors.values()
-    for question in (pp.design_effect, pp.naive_errors):
-        with pytest.raises(pp.DataError, match="is not available for models with smooths"):
-            question(fit)
-    for write in (pp.report, pp.explore):
-        with pytest.raises(pp.DataError, match="is not available for models with smooths"):
-            write(fit, tmp_path / "page.html")
-    assert not list(tmp_path.iterdir())
     assert pp.log_prior(fit)["sd_s(x)"].sizes["s(x)_effect"] == 4
-    with pytest.raises(pp.DataError, match="only effects that vary"):
-        pp.singularity(fit)
     assert pp.check(fit) is not None
     with pytest.raises(pp.DataError, match="no groups"):
         pp.shrinkage(fit)

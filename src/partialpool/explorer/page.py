@@ -229,7 +229,6 @@ def _explored(
     """Compute the page's numbers."""
     refuse_cutpoints(fit)
     fit.design.check_one_sd("the explorer")
-    fit.design.check_no_smooths("the explorer")
     chosen, effect = chosen_effect(fit.design, factor, effect)
     _check_complete(fit)
     kept = levels_to_show(chosen.levels, chosen.counts, levels)
