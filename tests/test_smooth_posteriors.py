@@ -43,32 +43,37 @@ def test_posteriors_agree_with_pymc(name, table):
             assert abs(one[..., k].mean() - other[..., k].mean()) < 5 * error, (variable, k)
 
 
-PRIORS = {
-    "beta[Intercept]": pp.Prior("Normal", mu=1, sigma=2),
-    "beta[x]": pp.Prior("Normal", mu=0.5, sigma=1),
-    "sd_s(x)": pp.Prior("HalfNormal", sigma=1),
-    "sigma": pp.Prior("Exponential", lam=1),
+CALIBRATED = {
+    "one curve": ("y ~ s(x, k=6)", ["sd_s(x)"]),
+    "by category": ("y ~ f + s(x, by=f, k=5)", ["sd_s(x):f[a]", "sd_s(x):f[b]"]),
 }
 
 
-def calibration(data_sets):
-    """True values and draws of `y ~ s(x, k=6)`, whose parameters come from the priors."""
+def calibration(data_sets, formula, sds):
+    """True values and draws of a model with a smooth, whose parameters come from the priors."""
     rng = np.random.default_rng(8)
-    x = rng.gamma(2, 1, 60)
-    x -= x.mean()
-    formula, table = "y ~ s(x, k=6)", pd.DataFrame({"x": x, "y": rng.normal(0, 1, 60)})
-    columns = build_design(pp.ModelSpec.from_formula(formula), table).factors[0].values
+    table = pd.DataFrame({"x": rng.gamma(2, 1, 60), "f": np.where(rng.random(60) < 0.4, "a", "b")})
+    design = build_design(pp.ModelSpec.from_formula(formula), table.assign(y=rng.normal(0, 1, 60)))
+    fixed, columns = design.common.values, design.factors[0].values
+    each = np.array(design.factors[0].structure.sd_of) // (columns.shape[1] // len(sds))
+    half = pp.Prior("HalfNormal", sigma=1)
+    priors = {"beta[Intercept]": pp.Prior("Normal", mu=1, sigma=2), "beta": pp.Prior("Normal", mu=0.5, sigma=1)}
+    priors |= {"sigma": pp.Prior("Exponential", lam=1), **dict.fromkeys(sds, half)}
     truths, draws = [], []
     for seed in range(data_sets):
-        beta, sd, sigma = rng.normal([1, 0.5], [2, 1]), abs(rng.normal(0, 1)), rng.exponential(1)
-        b = sd * rng.normal(0, 1, columns.shape[1])
-        eta = beta[0] + beta[1] * x + columns @ b
+        at_means, slopes = rng.normal(1, 2), rng.normal(0.5, 1, fixed.shape[1])
+        sd, sigma = abs(rng.normal(0, 1, len(sds))), rng.exponential(1)
+        b = sd[each] * rng.normal(0, 1, columns.shape[1])
+        eta = at_means + (fixed - fixed.mean(axis=0)) @ slopes + columns @ b
         y = rng.normal(eta, sigma)
-        fit = pp.fit(formula, table.assign(y=y), priors=PRIORS, draws=250, seed=seed, progressbar=False)
+        fit = pp.fit(formula, table.assign(y=y), priors=priors, draws=250, seed=seed, progressbar=False)
         some = {name: values[::5] for name, values in fit.stacked().items()}
         mean = pp.predict(fit)["linear_predictor"].stack(s=("chain", "draw")).transpose("s", ...).to_numpy()[::5]
-        draws.append(values_of(some["beta"], some["sd_s(x)"][:, 0], some["b_s(x)"][:, 0], some["sigma"], mean, y))
-        truths.append(values_of(beta[None], np.array([sd]), b[None], np.array([sigma]), eta[None], y))
+        name = design.factors[0].name
+        own = some[f"sd_{name}"][:, list(design.factors[0].structure.own_sds)]
+        draws.append(values_of(some["beta"], own, some[f"b_{name}"][:, 0], some["sigma"], mean, y))
+        beta = np.array([at_means - fixed.mean(axis=0) @ slopes, *slopes])
+        truths.append(values_of(beta[None], sd[None], b[None], np.array([sigma]), eta[None], y))
     return (
         {name: np.concatenate([t[name] for t in truths]) for name in truths[0]},
         {name: np.stack([d[name] for d in draws]) for name in draws[0]},
@@ -76,11 +81,12 @@ def calibration(data_sets):
 
 
 def values_of(beta, sd, b, sigma, eta, y):
-    out = {"Intercept": beta[:, 0], "x": beta[:, 1], "sd": sd, "sigma": sigma, "the curve": eta[:, 7]}
-    out |= {f"b[{k}]": b[:, k] for k in (0, 3)}
+    out = {"Intercept": beta[:, 0], "last slope": beta[:, -1], "sigma": sigma, "the curve": eta[:, 7]}
+    out |= {f"sd {k}": sd[:, k] for k in range(sd.shape[1])} | {f"b[{k}]": b[:, k] for k in (0, 3)}
     return out | {"log likelihood": stats.norm(eta, sigma[:, None]).logpdf(y).sum(axis=1)}
 
 
 @pytest.mark.slow
-def test_true_values_rank_uniformly():
-    check_uniform(*calibration(300), false_alarm=1e-3)
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_true_values_rank_uniformly(name):
+    check_uniform(*calibration(300, *CALIBRATED[name]), false_alarm=1e-3 / 2)
