@@ -37,6 +37,8 @@ CASES = {
     "crossed": ("penicillin", "diameter ~ 1 + (1 | plate) + (1 | sample)", "Intercept", {
         "sd_plate": [0.85], "sd_sample": [1.8], "sigma": 0.55, "beta": [23.0]}),
     "no fixed effect": ("dyestuff", "Yield ~ 0 + (1 | Batch)", "Intercept", {"sd_Batch": [1500.0], "sigma": 50.0}),
+    "beside a curve": ("sleepstudy", "Reaction ~ s(Days, k=5) + (1 | Subject)", "Intercept", {
+        "sd_Subject": [25.0], "sd_s(Days)": [20.0, 20.0, 20.0], "sigma": 25.0, "beta": [251.0, 10.0]}),
     "on the log scale": ("dyestuff", "Yield ~ 1 + (1 | Batch)", "Intercept", {
         "family": "lognormal", "sd_Batch": [0.03], "sigma": 0.03, "beta": [7.3]}),
     "residuals in series": ("sleepstudy", "Reaction ~ Days + (Days | Subject) + ar(Days, gr=Subject)", "Days", {

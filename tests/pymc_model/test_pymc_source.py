@@ -68,6 +68,7 @@ FORMULAS = [
     "y ~ x + offset(z) + offset(log(k)) + (1 | g)", "y ~ x + offset(scale(log(k))) + (1 | g)",
     "log(positive) ~ x + (t | g)", "y ~ I(x > 5) + I((x + z)*2/k) + I(2**(-x)) + I(-(x**2)) + (1 | g)",
     "y | se(s) ~ x + (1 | g)", "y ~ 0 + offset(z) + (x | g)", "y ~ x + (1 | t) + (1 | dose)",
+    "y ~ s(x, k=5) + (1 | g)", "y ~ f + s(x, k=4, by=f) + s(z, k=5, bs='cc')", "y ~ f + s(x, k=4, by=f, hom=True)",
 ]  # fmt: skip
 
 

@@ -77,6 +77,6 @@ def _shown(path: Path) -> int:
     factors, priors = describe_data(design, resolved)
     about = [line for line in (model.title, model.shows, model.source) if line]
     parts = ["\n".join(about), str(model.spec), describe_words(design), describe_mathematics(design, resolved)]
-    parts += [str(factors)] if design.factors else [f"Data: {design.n_rows} rows"]
+    parts += [str(factors)] if design.grouping else [f"Data: {design.n_rows} rows"]
     say("\n\n".join([*parts, str(priors)]))
     return GOOD

@@ -206,8 +206,8 @@ class Design:
                 do="use pp.group_effects or pp.level_effects, which are from all rows",
             )
 
-    def check_no_smooths(self, question: str) -> None:
-        """Refuse a question that is not available for models with smooths.
+    def check_no_smooths(self, question: str, *, because: str, do: str) -> None:
+        """Refuse a question that has no meaning for models with smooths, with the reason and what to do.
 
         Raises
         ------
@@ -216,10 +216,10 @@ class Design:
         """
         if self.spec.smooths:
             raise DataError(
-                f"{question} is not available for models with smooths",
+                f"{question} is not available for models with smooths: {because}",
                 got=f"{self.spec}",
                 allowed="a model without s(...)",
-                do="write bs(x, df=4) for a curve of fixed effects; pp.predict and pp.plot_predictions take this model",
+                do=do,
             )
 
     def factor_named(self, factor: str | None) -> FactorEffects:

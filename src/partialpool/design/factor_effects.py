@@ -45,8 +45,9 @@ class FactorEffects:
         Which sds are equal, and the structure of the correlations within a block.
     kinship
         The known covariance among the levels; None where they are independent.
-    is_smooth
-        Whether the effects are a curve's departures from a straight line: part of the typical row, and no groups.
+    curves
+        Of a smooth, whose effects are a curve's departures from a straight line: the curve of each effect,
+        `departures`, or a category of `by` where each has one; empty for groups.
     """
 
     levels: Levels
@@ -58,7 +59,7 @@ class FactorEffects:
     recipes: tuple[Recipe, ...]
     structure: EffectStructure
     kinship: Kinship | None = None
-    is_smooth: bool = False
+    curves: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,6 +94,11 @@ class FactorEffects:
         return False
 
     @property
+    def is_smooth(self) -> bool:
+        """Whether it is a smooth: part of the typical row, and no groups."""
+        return bool(self.curves)
+
+    @property
     def mean_own(self) -> float:
         """Mean diagonal entry over the rows: sd sqrt(mean_own) is the average sd of a row's level."""
         return float(self.own.mean())
@@ -100,7 +106,7 @@ class FactorEffects:
     @property
     def sd_parameters(self) -> tuple[str, ...]:
         """The parameter that is each effect's sd, without the factor: `Days`; effects may share one."""
-        return tuple(self.names[first] for first in self.structure.sd_of)
+        return self.curves or tuple(self.names[first] for first in self.structure.sd_of)
 
     def sharing(self, effect: int) -> list[int]:
         """Positions of the effects that share the sd of an effect, that effect among them."""

@@ -28,6 +28,11 @@ class Levels:
     factor: str
     labels: tuple[str | int | float | bool, ...]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table whose values are the labels."""
+        return factor_columns(self.factor)
+
     def encode(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
         """Code rows of a table, shape (rows,); labels not seen before get codes from `len(labels)` on.
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, evaluated_offset, hold, is_number, read_columns
+from partialpool.design.newdata import GroupRows, effect_values, smooth_rows
 from partialpool.errors import DataError, nearest
 from partialpool.names import answer_name
 
@@ -43,10 +44,12 @@ class Points:
     common
         X without the intercept, shape (points, columns); None where it was not requested.
     effects
-        Z's columns per factor, shape (points, effects).
+        Z's columns per grouping factor, shape (points, effects).
     offset
         Known part of the linear predictor, shape (points,); None where the model has none, or where
         `common` was not requested.
+    curves
+        Columns of each smooth; none where `common` was not requested.
     """
 
     columns: tuple[str, ...]
@@ -55,6 +58,7 @@ class Points:
     common: np.ndarray | None
     effects: tuple[np.ndarray, ...]
     offset: np.ndarray | None = None
+    curves: tuple[GroupRows, ...] = ()
 
     @property
     def held_in_words(self) -> str:
@@ -112,12 +116,11 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
         grid[column] = held[column]
     if not len(grid.columns):
         grid = pd.DataFrame(index=range(1))
-    effects = tuple(
-        np.concatenate([recipe.apply(grid) for recipe in factor.recipes], axis=1) for factor in design.grouping
-    )
+    effects = tuple(effect_values(factor, grid) for factor in design.grouping)
     columns = design.common.recipe.apply(grid)[:, 1 if design.spec.intercept else 0 :] if common else None
     offset = evaluated_offset(design, grid) if common else None
-    return Points(tuple(chosen), _named(chosen), held, columns, effects, offset)
+    curves = smooth_rows(design, grid) if common else ()
+    return Points(tuple(chosen), _named(chosen), held, columns, effects, offset, curves)
 
 
 def check_places(at: Any) -> None:

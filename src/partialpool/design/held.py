@@ -193,8 +193,8 @@ def spline_range(design: Design, column: str) -> tuple[float, float] | None:
 
 
 def read_columns(design: Design, *, common: bool = True, offset: bool = False) -> list[str]:
-    """Return the columns that group effects read and, if requested, fixed effects and the offset, each once."""
-    recipes = [recipe for factor in design.factors for recipe in factor.recipes]
+    """Return the columns that group effects read and, if requested, fixed effects, smooths and offset, each once."""
+    recipes = [recipe for factor in (design.factors if common else design.grouping) for recipe in factor.recipes]
     recipes = ([design.common.recipe] if common else []) + recipes + (list(design.offset_recipes) if offset else [])
     return list(dict.fromkeys(column for recipe in recipes for column in recipe.numeric))
 

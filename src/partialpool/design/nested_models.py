@@ -201,7 +201,7 @@ def _added_effects(larger: FactorEffects, smaller: FactorEffects | None) -> Iter
     old = () if smaller is None else smaller.names
     if smaller is None and larger.structure.kind == "diag" and larger.structure.is_stated:
         for first in larger.structure.own_sds:  # effects that share an sd are one variance
-            yield AddedEffects(larger.name, ("departures" if larger.is_smooth else larger.names[first],), ())
+            yield AddedEffects(larger.name, (larger.sd_parameters[first],), ())
         return
     for block in larger.blocks:
         names = [larger.names[i] for i in block]

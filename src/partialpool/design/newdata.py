@@ -28,9 +28,11 @@ __all__ = [
     "Rows",
     "as_new_levels",
     "check_new_levels",
+    "effect_values",
     "expression_rows",
     "new_rows",
     "own_rows",
+    "smooth_rows",
 ]
 
 NewLevels = Literal["error", "sample", "population"]
@@ -79,6 +81,10 @@ class GroupRows:
                 out += b[:, self.codes, effect] * self.values[:, effect]
         return out
 
+    def take(self, index: np.ndarray) -> "GroupRows":
+        """Return some of the rows, by position."""
+        return replace(self, codes=None if self.codes is None else self.codes[index], values=self.values[index])
+
     def restricted_to(self, levels: np.ndarray) -> "GroupRows":
         """Return the same rows, with values of 0 where the level is not selected; `levels` is boolean, (levels,)."""
         if isinstance(self.codes, sparse.csr_array):
@@ -125,13 +131,10 @@ class Rows:
 
     def take(self, index: np.ndarray) -> "Rows":
         """Return some of the rows, by position."""
-        groups = tuple(
-            replace(g, codes=None if g.codes is None else g.codes[index], values=g.values[index]) for g in self.groups
-        )
         return replace(
             self,
             common=self.common[index],
-            groups=groups,
+            groups=tuple(group.take(index) for group in self.groups),
             index=self.index[index],
             frame=self.frame.iloc[index],
             offset=None if self.offset is None else self.offset[index],
@@ -217,14 +220,21 @@ def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
     spec = design.spec
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = tuple(
-        GroupRows(f.name, f.levels.encode(frame)[0] if f.is_smooth else None, _effect_values(f, frame), (), f.is_smooth)
+        GroupRows(f.name, f.levels.encode(frame)[0] if f.is_smooth else None, effect_values(f, frame), (), f.is_smooth)
         for f in design.factors
     )
     index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
     return Rows(common, groups, _offset(design, frame), None, None, None, None, index, frame, unobserved=unobserved)
 
 
-def _effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
+def smooth_rows(design: Design, frame: pd.DataFrame) -> tuple[GroupRows, ...]:
+    """Evaluate the columns of every smooth on a table of predictors."""
+    smooths = (factor for factor in design.factors if factor.is_smooth)
+    return tuple(GroupRows(f.name, f.levels.encode(frame)[0], effect_values(f, frame), (), True) for f in smooths)
+
+
+def effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
+    """Evaluate the columns of a factor's effects on a table of predictors, (rows, effects)."""
     return np.concatenate([recipe.apply(frame) for recipe in factor.recipes], axis=1)
 
 
@@ -296,7 +306,7 @@ def new_rows(
             )
         if unseen and new_levels == "error":
             raise _new_level(factor, unseen)
-        groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen, factor.is_smooth))
+        groups.append(GroupRows(factor.name, codes, effect_values(factor, frame), unseen, factor.is_smooth))
     offset = _offset(design, frame)
     se = read_positive("standard errors", frame[spec.se]) if spec.se and spec.se in frame else None
     weighted = spec.precision is not None and spec.precision in frame

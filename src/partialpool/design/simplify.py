@@ -1,6 +1,7 @@
 """Simplify a model: remove group effects, or some of their correlations."""
 
 from collections.abc import Collection
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from partialpool.design.design import Design
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
 
-__all__ = ["without_effects"]
+__all__ = ["without_effects", "without_smooth"]
 
 
 def without_effects(
@@ -52,6 +53,13 @@ def without_effects(
             correlated = group.correlated and not one
             groups.append(replace(group, slopes=tuple(slopes), intercept=intercept, correlated=correlated))
     return design.spec.with_terms(groups=groups)
+
+
+def without_smooth(spec: ModelSpec, name: str) -> ModelSpec:
+    """Replace a smooth, by its name in parameters, with its straight line; the priors are the default ones."""
+    changed = copy(spec)
+    object.__setattr__(changed, "smooths", tuple(smooth for smooth in spec.smooths if smooth.name != name))
+    return changed.with_terms()
 
 
 def _adds_up_to_one(columns: np.ndarray) -> bool:

@@ -1,6 +1,11 @@
-"""The departures of a smooth from a straight line, as effects of one level, or of one per category of `by`."""
+"""The departures of a smooth from a straight line, as effects with equal sds.
 
-from dataclasses import dataclass, field
+All effects are of one level, which every row has, one set of them for each category of `by`: its columns are those of
+the basis in the rows of the category, and 0 in the others. Where the curves of all categories share one sd, categories
+are levels instead, which takes a column of the basis once.
+"""
+
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -25,6 +30,11 @@ _ALL: tuple[str, ...] = ("all rows",)
 class _OneLevel(Levels):
     """The level of a smooth without `by`: all rows."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """No column has it."""
+        return ()
+
     def encode(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
         """Code every row as the one level."""
         return np.zeros(len(frame), dtype=np.int64), ()
@@ -35,6 +45,11 @@ class _ByCategory(Levels):
     """The levels of a smooth with `by`: the categories of that column."""
 
     by: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of `by`."""
+        return (self.by,)
 
     def encode(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
         """Code rows by category; the main effect of the column refuses new ones."""
@@ -47,6 +62,7 @@ class _SmoothRecipe(Recipe):
 
     column: str = ""
     basis: SmoothBasis | None = field(default=None, repr=False)
+    categories_of: Levels | None = None
 
     @property
     def is_number(self) -> bool:
@@ -63,7 +79,12 @@ class _SmoothRecipe(Recipe):
                 allowed="numbers",
                 do="convert the column",
             )
-        return check_finite(self.basis.of(frame[self.column].to_numpy(dtype=float)), self.names, frame)
+        values = self.basis.of(frame[self.column].to_numpy(dtype=float))
+        if self.categories_of is not None:
+            codes = self.categories_of.encode(frame)[0]  # the main effect of the column refuses new categories
+            inside = codes[:, None] == np.arange(len(self.categories_of.labels))
+            values = (inside[:, :, None] * values[:, None]).reshape(len(frame), -1)
+        return check_finite(values, self.names, frame)
 
 
 def smooth_effects(smooth: Smooth, frame: pd.DataFrame) -> FactorEffects:
@@ -100,26 +121,23 @@ def smooth_effects(smooth: Smooth, frame: pd.DataFrame) -> FactorEffects:
             do=f"make {smooth.by!r} a categorical in the table, if its numbers are codes of categories",
         )
     basis = learn_basis(x, smooth.k, cyclic=smooth.bs == "cc")
-    values = basis.of(x)
-    names = tuple(f"wiggle {n}" for n in range(1, values.shape[1] + 1))
-    numeric = MappingProxyType({smooth.x: True})
-    recipe = _SmoothRecipe(names, numeric, MappingProxyType({}), None, None, smooth.x, basis)
+    wiggles = [f"wiggle {n}" for n in range(1, basis.weights.shape[1] + 1)]
     levels: Levels = _OneLevel(smooth.name, _ALL)
-    codes = np.zeros(len(frame), dtype=np.int64)
+    codes, categories, parts = np.zeros(len(frame), dtype=np.int64), None, [""]
     if smooth.by is not None:
-        found, codes = learn_levels(smooth.by, frame)
-        levels = _ByCategory(smooth.name, found.labels, smooth.by)
+        found, of_rows = learn_levels(smooth.by, frame)
+        if smooth.hom:
+            levels, codes = _ByCategory(smooth.name, found.labels, smooth.by), of_rows
+        else:
+            categories, parts = found, [str(label) for label in found.labels]
+    names = tuple(f"{part} {wiggle}".strip() for part in parts for wiggle in wiggles)
+    curves = tuple(part or "departures" for part in parts for _ in wiggles)
+    numeric = MappingProxyType({smooth.x: True})
+    recipe = _SmoothRecipe(names, numeric, MappingProxyType({}), None, None, smooth.x, basis, categories)
+    values = recipe.apply(frame)
     blocks = tuple((n,) for n in range(len(names)))
-    structure = EffectStructure("diag", (0,) * len(names))
+    structure = EffectStructure("diag", tuple(n - n % len(wiggles) for n in range(len(names))))
     effects = make_effect_basis(names, values, blocks, at_means=[False] * len(names))
-    return FactorEffects(
-        levels,
-        codes,
-        names,
-        values,
-        effects.with_equal_sds(structure.sd_of),
-        blocks,
-        (recipe,),
-        structure,
-        is_smooth=True,
-    )
+    # The sd of a curve is its root mean square over all rows, however many are of its category.
+    effects = replace(effects, scale=np.ones(len(names)))
+    return FactorEffects(levels, codes, names, values, effects, blocks, (recipe,), structure, curves=curves)

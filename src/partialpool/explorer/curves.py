@@ -106,7 +106,7 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
     DataError
         No groups; no such factor; no such effect of it; levels with a known covariance.
     """
-    first = design.factors[0].name if design.factors else None
+    first = design.grouping[0].name if design.grouping else None
     chosen = design.factor_named(first if factor is None else factor)
     chosen.check_unrelated("an estimate between complete pooling and no pooling")
     own = own_effects(design, chosen)

@@ -230,7 +230,6 @@ def _explored(
 ) -> _Explored:
     """Compute the page's numbers."""
     refuse_cutpoints(fit)
-    fit.design.check_no_smooths("the explorer")
     chosen, effect = chosen_effect(fit.design, factor, effect)
     fit.design.check_series_within(chosen, "an estimate from a level's own rows")
     _check_complete(fit)

@@ -1,5 +1,7 @@
 """The two ends of partial pooling: estimates from each level's own rows, and from all rows without their groups."""
 
+import numpy as np
+
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.level_grams import level_grams
@@ -12,6 +14,7 @@ from partialpool.model.no_pooling import (
     least_squares_by_level,
     likelihood_by_level,
     mean_beta,
+    mean_effects,
 )
 from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, generalised_least_squares, least_squares
 from partialpool.model.response_density import ResponseDensity, mean_parameters
@@ -65,13 +68,17 @@ def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
 
 
 def complete_pooling(fit: Fit) -> Ungrouped:
-    """Estimate the fixed effects from all rows, ignoring the grouping.
+    """Estimate the fixed effects from all rows, ignoring the grouping; the curves of smooths at their posterior means.
 
     Least squares for normal responses, generalised where residuals have several sds or are correlated. For others
     maximum likelihood, with the family's own parameters (such as a shape) at their posterior means.
     """
+    curves = [f.apply(mean_effects(fit.posterior, f)) for f in fit.design.factors if f.is_smooth]
+    known = np.sum(curves, axis=0) if curves else np.zeros(fit.design.n_rows)
     if fit.design.residual is not None:
-        return generalised_least_squares(fit.design, working_response(fit.design), residual_scale(fit.posterior))
+        return generalised_least_squares(
+            fit.design, working_response(fit.design) - known, residual_scale(fit.posterior)
+        )
     if fit.spec.is_normal:
-        return least_squares(fit.design, working_response(fit.design))
-    return fisher_scoring(density_of(fit), mean_beta(fit.posterior, fit.design))
+        return least_squares(fit.design, working_response(fit.design) - known)
+    return fisher_scoring(density_of(fit), mean_beta(fit.posterior, fit.design), known)

@@ -343,9 +343,9 @@ def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) ->
     """Return the lines of a factor's sds (chains, draws, effects) and of its correlations, if any."""
     name, effects = factor.name, factor.names
     own = factor.structure.own_sds
-    if factor.is_smooth:
-        return [_Line((name, "departures"), sd_name(name), sd[..., 0])]
-    lines = [_Line((name, factor.sd_in_words(i, effects)), f"{sd_name(name)}[{effects[i]}]", sd[..., i]) for i in own]
+    parameters = factor.sd_parameters
+    shown = parameters if factor.is_smooth else [factor.sd_in_words(i, effects) for i in range(len(effects))]
+    lines = [_Line((name, shown[i]), f"{sd_name(name)}[{parameters[i]}]", sd[..., i]) for i in own]
     if corr is None:
         return lines
     return lines + [

@@ -92,11 +92,8 @@ class LikelihoodFit:
         rows: list[tuple[str, str, str, float]] = []
         for factor, sd, corr in zip(self.design.factors, self.maximum.sd, self.maximum.corr, strict=True):
             known = np.where(np.outer(sd, sd) > 0, corr, np.nan)
-            if factor.is_smooth:
-                rows.append((factor.name, "departures", "", float(sd[0])))
-                continue
             effects = factor.names
-            rows += [(factor.name, effects[i], "", float(sd[i])) for i in factor.structure.own_sds]
+            rows += [(factor.name, factor.sd_parameters[i], "", float(sd[i])) for i in factor.structure.own_sds]
             rows += [(factor.name, effects[i], effects[j], float(known[i, j])) for i, j in factor.parameter_pairs]
         if self.maximum.sigma is not None:
             rows.append(("residual", "sigma", "", self.maximum.sigma))
@@ -257,7 +254,11 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     >>> why_no_likelihood(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     ''
     """
-    return normal.why_not(spec) if spec.is_normal else generalised.why_not(spec.with_priors({}))
+    if spec.is_normal:
+        return normal.why_not(spec)
+    if spec.smooths:
+        return "a smooth of a response that is not normal: its effects share an sd, which no integral here allows"
+    return generalised.why_not(spec.with_priors({}))
 
 
 def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
@@ -273,7 +274,7 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="independent levels, or one effect of levels with a known covariance",
+            allowed="independent levels, or one effect of levels with a known covariance; smooths of normal responses",
             do="use pp.fit for its posterior",
         )
     if reml and not spec.is_normal:

@@ -325,7 +325,7 @@ def _decomposed_defaults(design: Design, scales: _Scales) -> Iterator[ResolvedPr
 def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPrior]:
     what = "sd" if INTERCEPT in factor.names else "rms"
     for at in factor.structure.own_sds:
-        name, scale, column = factor.names[at], factor.basis.scale[at], factor.values[:, at]
+        name, scale, column = factor.sd_parameters[at], factor.basis.scale[at], factor.values[:, at]
         constant = np.ptp(column) == 0 or abs(scale / math.sqrt(factor.mean_own) - 1) < 1e-12
         sizes = [] if constant else [(f"{what}(z)", f"{what}(z) = {scale / math.sqrt(factor.mean_own):.4g}")]
         if abs(factor.mean_own - 1) > 1e-9:

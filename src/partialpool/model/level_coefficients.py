@@ -107,10 +107,15 @@ class LevelCoefficients:
         that modify the effects and vary within levels, so that a level has no single slope without them.
         """
         return {
-            "held": self.places.in_words or "nothing",
+            "held": ", ".join([*filter(None, [self.places.in_words]), *self._curves]) or "nothing",
             "origin": self.origin or "zero",
             "varies_within": ", ".join(self.places.varying_within) or "nothing",
         }
+
+    @property
+    def _curves(self) -> list[str]:
+        """The smooths, whose departures are centred over the rows: none is added to the levels' own line."""
+        return [f"{smooth.name} (averaged over the rows)" for smooth in self.design.spec.smooths]
 
     def common(self, beta: np.ndarray) -> np.ndarray:
         """Return A beta + a for beta (..., coefs): the part without the levels' own effects, (..., places, effects)."""

@@ -1,5 +1,6 @@
 """Variances of a fit at points in the space of its predictors, draw by draw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.grid import Points
+from partialpool.design.newdata import GroupRows, own_rows
 from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.model.distribution import distribution_variance, needs_mean
 from partialpool.names import BETA, b_name
@@ -87,19 +89,25 @@ def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
     return Partition(factors, residual, definition)
 
 
-def linear_predictor_at(posterior: xr.Dataset, design: Design, common: np.ndarray) -> np.ndarray:
-    """Return X beta without group effects or offset, (chains, draws, places)."""
+def linear_predictor_at(
+    posterior: xr.Dataset, design: Design, common: np.ndarray, curves: Sequence[GroupRows] = ()
+) -> np.ndarray:
+    """Return X beta and smooths without group effects or offset, (chains, draws, places)."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(common))
+    eta = np.zeros(shape)
+    for curve in curves:
+        b = posterior[b_name(curve.factor)].transpose("chain", "draw", ...).to_numpy()
+        eta += curve.apply(b.reshape(-1, *b.shape[2:])).reshape(shape)
     if BETA not in posterior:
-        return np.zeros(shape)
+        return eta
     beta = posterior[BETA].transpose("chain", "draw", ...).to_numpy()
     first = 1 if design.common.intercept else 0
-    return (beta[..., :first].sum(axis=-1)[..., None] if first else 0.0) + beta[..., first:] @ common.T
+    return eta + (beta[..., :first].sum(axis=-1)[..., None] if first else 0.0) + beta[..., first:] @ common.T
 
 
 def typical_predictor(posterior: xr.Dataset, design: Design, points: Points) -> np.ndarray:
-    """Return X beta plus the offset at each point, (chains, draws, places), without group effects."""
-    fixed = linear_predictor_at(posterior, design, np.asarray(points.common))
+    """Return X beta, smooths and the offset at each point, (chains, draws, places), without group effects."""
+    fixed = linear_predictor_at(posterior, design, np.asarray(points.common), points.curves)
     return fixed if points.offset is None else fixed + points.offset
 
 
@@ -125,9 +133,11 @@ def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
     """Return the population mean of the response averaged over the rows, computed in pieces, (chains, draws)."""
     total = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
     sigmas = [effect_covariance(posterior, factor) for factor in design.grouping]
+    smooths = [own for own in own_rows(design).groups if own.is_smooth]
     for at in range(0, design.n_rows, _ROWS_AT_ONCE):
         rows = slice(at, at + _ROWS_AT_ONCE)
-        fixed = linear_predictor_at(posterior, design, design.common.values[rows])
+        curves = [own.take(np.arange(design.n_rows)[rows]) for own in smooths]
+        fixed = linear_predictor_at(posterior, design, design.common.values[rows], curves)
         if design.offset is not None:
             fixed = fixed + design.offset[rows]
         spread = np.zeros(fixed.shape)

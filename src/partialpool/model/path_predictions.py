@@ -61,7 +61,7 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
         "offset": offset_in_words(design, course.points.offset) or "none",
         "definition": _DEFINITION,
         "lines": _meaning_of_lines(design),
-        "levels": ", ".join(factor.name for factor in design.factors) or "none",
+        "levels": ", ".join(factor.name for factor in design.grouping) or "none",
     }
     variables = {}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a wide prior on a log scale may overflow
@@ -74,12 +74,12 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
                 attrs["latent_sd"] = float(np.sqrt(partition.residual.flat[0]))
         except DataError as error:
             attrs["no_variance"] = error.wrong
-        eta = linear_predictor_at(draws, design, np.asarray(course.points.common))[0]
+        eta = linear_predictor_at(draws, design, np.asarray(course.points.common), course.points.curves)[0]
         if course.points.offset is not None:
             eta = eta + course.points.offset
         variables["typical_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
         rng = np.random.default_rng(seed)
-        for factor, z in zip(design.factors, course.points.effects, strict=True):
+        for factor, z in zip(design.grouping, course.points.effects, strict=True):
             eta = eta + np.sqrt(factor.mean_own) * sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
         variables["level_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
     along = (place, course.values, {"long_name": course.column})

@@ -88,7 +88,7 @@ def generalised_least_squares(design: Design, y: np.ndarray, scale: ResidualScal
     return Ungrouped(back @ beta, size * (back @ inverse @ back.T), freedom)
 
 
-def fisher_scoring(density: ResponseDensity, start: np.ndarray) -> Ungrouped:
+def fisher_scoring(density: ResponseDensity, start: np.ndarray, known: np.ndarray | float = 0.0) -> Ungrouped:
     """Maximise the likelihood of a generalised linear model, the family's own parameters given.
 
     The covariance is the inverse Fisher information (X'WX)^-1 at the maximum, W = diag((d mean / d eta)^2 / Var(y))
@@ -101,13 +101,15 @@ def fisher_scoring(density: ResponseDensity, start: np.ndarray) -> Ungrouped:
         log p of the rows.
     start
         Coefficients to begin with, (coefs,).
+    known
+        Part of the linear predictor that is not estimated, beside the offset, (rows,).
     """
     design = density.design
     x, back = standard_columns(design)
     freedom = design.n_rows - len(start)
     if not len(start):
         return Ungrouped(start, np.zeros((0, 0)), freedom)
-    offset = np.zeros(design.n_rows) if design.offset is None else design.offset
+    offset = known + (np.zeros(design.n_rows) if design.offset is None else design.offset)
     one_group, can_diverge = np.zeros(design.n_rows, np.int64), not design.spec.link_record.is_identity
     begin = np.linalg.solve(back, start)[None]
     found = maximise_by_group(density, x, one_group, offset, begin, can_diverge=can_diverge)

@@ -46,7 +46,9 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         if not whole:
             own = list(factor.structure.own_sds)
             out[name] = np.zeros(draws[name].shape)  # an sd that effects share counts once, at the first of them
-            out[name][:, own] = _elementwise(priors, name, tuple(factor.names[i] for i in own), draws[name][:, own])
+            out[name][:, own] = _elementwise(
+                priors, name, tuple(factor.sd_parameters[i] for i in own), draws[name][:, own]
+            )
         if factor.correlated:
             prior, corr = priors[corr_name(factor.name)], draws[corr_name(factor.name)]
             out[corr_name(factor.name)] = correlation_log_density(factor, prior, corr)
@@ -76,11 +78,14 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> di
     """Draw every posterior variable from the prior, each of shape (size, ...)."""
     rng = np.random.default_rng(seed)
     out = draw_parameters(design, priors, size, seed=rng)
-    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors}
+    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.grouping}
 
 
 def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
-    """Draw every top-level parameter (all except the group effects) from the prior, each of shape (size, ...)."""
+    """Draw every parameter of the population from the prior, each of shape (size, ...): all except group effects.
+
+    The effects of smooths are among them: typical rows have their curves.
+    """
     rng = np.random.default_rng(seed)
     out: dict[str, np.ndarray] = {}
     common = design.common
@@ -93,7 +98,9 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     for factor in design.factors:
         if not is_decomposed(priors):
             name = sd_name(factor.name)
-            own = {at: _rvs(priors[f"{name}[{factor.names[at]}]"], size, rng) for at in factor.structure.own_sds}
+            own = {
+                at: _rvs(priors[f"{name}[{factor.sd_parameters[at]}]"], size, rng) for at in factor.structure.own_sds
+            }
             out[name] = np.stack([own[at] for at in factor.structure.sd_of], axis=1)
         out |= _draw_correlations(factor, priors, size, rng)
         if factor.correlated:
@@ -109,7 +116,7 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
             out |= _draw_residual(design.residual, priors, size, rng)
         elif name in priors:
             out[name] = _rvs(priors[name], size, rng)
-    return out
+    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors if f.is_smooth}
 
 
 def _draw_residual(

@@ -75,9 +75,9 @@ def varying_effect(design: Design, effect: str, factor: str | None, at: Mapping[
         The coefficient does not vary; it varies over several factors and none is named; `at` names a column that the
         model does not use, or whose effect varies.
     """
-    owners = [f for f in design.factors if effect in _varying(design, f) and factor in (None, f.name)]
+    owners = [f for f in design.grouping if effect in _varying(design, f) and factor in (None, f.name)]
     if len(owners) != 1:
-        varying = [f"{e} over {f.name}" for f in design.factors for e in _varying(design, f)]
+        varying = [f"{e} over {f.name}" for f in design.grouping for e in _varying(design, f)]
         raise DataError(
             "name one coefficient that varies" if not owners else f"{effect!r} varies over several factors",
             got=f"{effect!r}" + (f" over {factor!r}" if factor else ""),

@@ -47,7 +47,7 @@ def sds_name(factor: FactorEffects) -> str:
 def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
     """Create the sds of a factor's effects, as priors are stated for them, (effects,), each with a separate prior."""
     structure, name, dim = factor.structure, sds_name(factor), effect_dim(factor.name)
-    names = [factor.names[at] for at in structure.own_sds]
+    names = [factor.sd_parameters[at] for at in structure.own_sds]
     chosen = [priors[f"{sd_name(factor.name)}[{effect}]"] for effect in names]
     if len(names) == len(factor.names):
         return random_vector(name, chosen, names, dims=dim)

@@ -137,7 +137,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     """
     findings = list(fit.digest.verdict.findings)
     findings += [Finding("identified", False, f"{d.wrong}: {d.got}", d.do) for d in not_identified(fit.design)]
-    if fit.design.grouping:
+    if fit.design.factors:
         findings.append(_effects(fit))
     findings += _categories(fit.design)
     draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]

@@ -202,7 +202,7 @@ def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarra
     """Return the factor whose levels are left out, empty for none, and each row's level."""
     known: dict[str, np.ndarray] = {}
     for name, fit in named.items():
-        for f in fit.design.factors:
+        for f in fit.design.grouping:
             if f.has_members:
                 continue
             codes = f.codes

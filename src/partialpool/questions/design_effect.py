@@ -61,22 +61,21 @@ def design_effect(fit: Fit) -> xr.Dataset:
     >>> float(pp.design_effect(fit)["rows_per_level"].squeeze())
     5.0
     """
-    fit.design.check_no_smooths("design_effect")
     design, posterior = fit.design, fit.posterior
-    if not design.factors:
+    if not design.grouping:
         raise DataError(
             "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
     partition = partition_over_rows(posterior, design)
     counts = design.response.n_trials
     observed = float(counts.sum())
-    sigmas = {factor.name: effect_covariance(posterior, factor) for factor in design.factors}
-    own = {factor.name: _own(factor, counts) for factor in design.factors}
+    sigmas = {factor.name: effect_covariance(posterior, factor) for factor in design.grouping}
+    own = {factor.name: _own(factor, counts) for factor in design.grouping}
     within = [np.einsum("cdij,ij->cd", sigmas[name], own[name]) for name in sigmas]
     total = partition.residual[..., 0] * observed + np.sum(within, axis=0)
-    names = [factor.name for factor in design.factors]
-    sizes = [(f.sum(counts) ** 2).sum() / observed for f in design.factors]
-    shared = [np.einsum("cdij,ij->cd", sigmas[f.name], _sums(f, counts)) for f in design.factors]
+    names = [factor.name for factor in design.grouping]
+    sizes = [(f.sum(counts) ** 2).sum() / observed for f in design.grouping]
+    shared = [np.einsum("cdij,ij->cd", sigmas[f.name], _sums(f, counts)) for f in design.grouping]
     extra = np.stack([(all_ - alone) / total for all_, alone in zip(shared, within, strict=True)], axis=-1)
     if len(names) > 1:
         names, sizes = [*names, ALL_FACTORS], [*sizes, np.float64(np.nan)]

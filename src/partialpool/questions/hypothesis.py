@@ -201,7 +201,7 @@ def _sides(
 
 def _advice(answer: Fit | xr.Dataset | xr.DataArray, claim: str) -> str:
     """Advise on a claim that is not understood: levels are compared in the answer of `group_effects`."""
-    for factor in answer.design.factors if isinstance(answer, Fit) else ():
+    for factor in answer.design.grouping if isinstance(answer, Fit) else ():
         labels = sorted(map(str, factor.levels.labels), key=len, reverse=True)
         label, effects = "|".join(map(re.escape, labels)), "|".join(map(re.escape, factor.names))
         variable = rf"(?:effects|{re.escape(factor.name)}|{re.escape(b_name(factor.name))})"

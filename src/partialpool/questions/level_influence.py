@@ -157,7 +157,7 @@ def _check_population(fit: Fit, quantities: Mapping[str, Quantity], factor: str)
 def _depends_on_rows(fit: Fit, quantities: Mapping[str, Quantity]) -> bool:
     """Whether a quantity may be an average over rows: any that the user gives; the ICC, if rows differ in it."""
     design = fit.design
-    varying = any(np.ptp(factor.values, axis=0).any() for factor in design.factors)
+    varying = any(np.ptp(factor.values, axis=0).any() for factor in design.grouping)
     return bool(quantities) or varying or needs_mean(design) or design.se is not None
 
 

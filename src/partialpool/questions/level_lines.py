@@ -95,8 +95,8 @@ def level_lines(
     Raises
     ------
     DataError
-        A response of ordered categories; a series of correlated residuals with rows of several levels; no such factor,
-        column, category or level; fewer than two points.
+        A response of ordered categories; a smooth; a series of correlated residuals with rows of several levels; no
+        such factor, column, category or level; fewer than two points.
 
     Examples
     --------
@@ -111,6 +111,11 @@ def level_lines(
     design, posterior = fit.design, fit.posterior
     refuse_cutpoints(fit)
     chosen = design.factor_named(factor)
+    design.check_no_smooths(
+        "level_lines",
+        because="without pooling, a level's own rows determine no curve",
+        do=f"draw the curve of each level by pp.plot_predictions(fit, {over!r}, by={chosen.name!r})",
+    )
     _check_line(design, over, points, at)
     places = level_places(design, chosen, [over], at)
     shown, named = _rows_shown(design, at)

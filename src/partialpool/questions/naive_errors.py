@@ -1,15 +1,19 @@
 """Standard errors of an analysis that ignores the grouping, beside those of the multilevel model."""
 
+import warnings
+
 import numpy as np
 import xarray as xr
 
+from partialpool.design.build import build_design
 from partialpool.design.units import UNITS
-from partialpool.errors import DataError
+from partialpool.errors import DataError, DataWarning
 from partialpool.families.registry import FAMILIES
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
 from partialpool.fitting.pooling_ends import complete_pooling
+from partialpool.likelihood.maximum_likelihood import likelihood_fit
 from partialpool.model.pooled_regression import Ungrouped
 from partialpool.names import BETA, COEF
 from partialpool.spec.keywords import explains_keywords
@@ -25,7 +29,8 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     The naive standard error is that of a fit of the same fixed effects which treats every row as independent. Normal
     responses: least squares, s^2 (X'X)^-1, or (X'WX)^-1 with W = diag(1 / se^2) for known standard errors. Binary
     responses and counts: maximum likelihood, the inverse Fisher information (X'WX)^-1 at the estimate,
-    W = diag((d mean / d eta)^2 / Var(y)). The multilevel ("honest") standard error is the posterior standard deviation,
+    W = diag((d mean / d eta)^2 / Var(y)). With smooths: REML of the model without groups, which estimates its own
+    curves (normal responses). The multilevel ("honest") standard error is the posterior standard deviation,
     which accounts for the grouping.
 
     The naive standard error is not always too small. A predictor that varies between levels (and the intercept) has
@@ -53,8 +58,8 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     Raises
     ------
     DataError
-        Another family; no grouping factor; no fixed effect; no residual degree of freedom; a likelihood without
-        maximum.
+        Another family; a smooth of responses that are not normal; no grouping factor; no fixed effect; no residual
+        degree of freedom; a likelihood without maximum.
 
     Examples
     --------
@@ -63,10 +68,10 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     >>> (pp.naive_errors(fit)["overconfidence"] > 1).values  # Days varies within subjects
     array([ True, False])
     """
-    fit.design.check_no_smooths("naive_errors")
     _check(fit)
     scored = fit.spec.family_record.is_scored
-    alone = _scoring(fit) if scored else _least_squares(fit)
+    ask = _with_own_curves if fit.spec.smooths else _scoring if scored else _least_squares
+    alone = ask(fit)
     naive = np.sqrt(np.diagonal(alone.covariance))
     beta = fit.posterior[BETA]
     honest = beta.std(("chain", "draw"), ddof=1).to_numpy()
@@ -78,7 +83,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
         "honest_estimate": ((COEF,), beta.mean(("chain", "draw")).to_numpy()),
     }
     attrs = {
-        "naive": "maximum likelihood, inverse Fisher information" if scored else "least squares",
+        "naive": _naive_in_words(fit),
         "honest": "posterior standard deviation",
         "definition": "overconfidence = honest / naive; below 1 where a predictor is compared within levels",
         "scale": fit.spec.link,
@@ -86,6 +91,12 @@ def naive_errors(fit: Fit) -> xr.Dataset:
         UNITS: fit.design.axis_units.as_text(),
     }
     return Answer(variables, coords={COEF: list(fit.design.common.coefs)}, attrs=attrs)
+
+
+def _naive_in_words(fit: Fit) -> str:
+    if fit.spec.smooths:
+        return "restricted maximum likelihood, with curves but without groups"
+    return "maximum likelihood, inverse Fisher information" if fit.spec.family_record.is_scored else "least squares"
 
 
 def _scored() -> str:
@@ -101,7 +112,7 @@ def _check(fit: Fit) -> None:
             allowed=f"'gaussian' or 'lognormal' with the identity link, {_scored()}",
             do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",
         )
-    if not fit.design.factors:
+    if not fit.design.grouping:
         raise DataError(
             "the model has no grouping to ignore", got=f"{spec}", allowed="a model with a grouping term", do="add one"
         )
@@ -112,6 +123,21 @@ def _check(fit: Fit) -> None:
             allowed="an intercept or a predictor outside the grouping terms",
             do="add one",
         )
+
+
+def _with_own_curves(fit: Fit) -> Ungrouped:
+    """Fit the model without groups by REML: its curves, and how far they depart from lines, are estimated anew."""
+    design = fit.design
+    if not fit.spec.is_normal:
+        design.check_no_smooths(
+            f"naive_errors of {fit.spec.family!r} responses",
+            because="an analysis without groups estimates its own curve, by REML, which is for normal responses",
+            do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # given when the model was fitted
+        found = likelihood_fit(build_design(fit.spec.with_terms(groups=[]), design.frame), reml=True).maximum
+    return Ungrouped(found.beta, found.covariance, design.n_rows - len(found.beta))
 
 
 def _least_squares(fit: Fit) -> Ungrouped:

@@ -298,7 +298,7 @@ def _classes(fit: Fit) -> np.ndarray:
     expectations, although the model is right. Factors with fewer than two rows per level are left out.
     """
     total = np.zeros(fit.design.n_rows)
-    shared = [factor.name for factor in fit.design.factors if factor.n_levels <= fit.design.n_rows / 2]
+    shared = [factor.name for factor in fit.design.grouping if factor.n_levels <= fit.design.n_rows / 2]
     rows = own_rows(fit.design).with_levels_of(shared)
     for some, _ in pieces_of(fit.stacked(), fit.design.n_rows, 0):
         total += linear_predictor(fit.design, rows, some).sum(axis=0)

@@ -254,7 +254,7 @@ def _of_both(fit: Fit, moved: Mapping[str, np.ndarray]) -> list[str]:
     expected = _expected(fit)
     few = {
         name: f"{BOTH} (few levels: {factor.n_levels} of {factor.name})"
-        for factor in fit.design.factors
+        for factor in fit.design.grouping
         if factor.n_levels < FEW_LEVELS
         for name in moved
         if name.startswith((f"{sd_name(factor.name)}[", f"{corr_name(factor.name)}[")) or name == f"icc[{factor.name}]"

@@ -352,7 +352,7 @@ def _side_by_side(found: list[_Answers], shape: tuple[int, ...], asked: tuple[st
 def _own_priors(cells: list[Cell], design: Design, names: Iterable[str]) -> dict[str, list[Prior]]:
     """Return the prior in each cell, by quantity, of those quantities that have one."""
     # With a single varying effect, the prior of the ICC is that of its factor.
-    alone = len(design.factors) == 1 and len(design.factors[0].names) == 1
+    alone = len(design.factors) == len(design.grouping) == 1 and len(design.factors[0].names) == 1
     shares = {f"{ICC}[{design.factors[0].name}]": ICC} if alone else {}
     # The intercept's prior is at the predictors' means, the intercept itself at their zeros.
     moved = {f"{BETA}[{INTERCEPT}]"} if design.common.names else set()

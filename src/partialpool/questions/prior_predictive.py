@@ -142,7 +142,6 @@ def prior_predictive_of(
     design: Design, priors: PriorSet, *, along: Along = None, draws: int = 1000, seed: int | None = None
 ) -> xr.DataTree:
     """Return `prior_predictive` for an existing design, without the warning."""
-    design.check_no_smooths("prior_predictive")
     _check_size(design, draws)
     course = read_course(design, along)
     parameter_seed, response_seed, level_seed = seed_sequence(seed).spawn(3)

@@ -141,7 +141,7 @@ def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
     coords: dict[str, Any] = {OBS: (OBS, design.rows)}
     of_levels = {column for name in spec.factors for column in factor_columns(name)}
     orders = {column: found.values for column, found in design.categories.items()}
-    orders |= {factor.name: factor.levels.labels for factor in design.factors}
+    orders |= {factor.name: factor.levels.labels for factor in design.grouping}
     for column in spec.predictor_columns:
         values = design.frame[column]
         number = pd.api.types.is_numeric_dtype(values)
@@ -149,7 +149,7 @@ def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
         about = {"long_name": column} | ({} if curve else _of_categories(orders.get(column, ())))
         free = answer_name(column, {*coords, *taken})
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
-    for factor in design.factors:
+    for factor in design.grouping:
         if factor.name not in of_levels:  # of several columns: batch:cask
             labels = factor.labels_of_rows
             about = {"long_name": factor.name} | _of_categories(orders[factor.name])

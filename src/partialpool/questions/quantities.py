@@ -124,11 +124,16 @@ def check_draws(fit: Fit) -> None:
 def _always(fit: Fit) -> dict[str, np.ndarray]:
     """Return the draws of all parameters and, if there is one, of the ICC."""
     top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
-    top |= {name for f in fit.design.factors for name in (sd_name(f.name), corr_name(f.name))}
+    top |= {name for f in fit.design.grouping for name in (sd_name(f.name), corr_name(f.name))}
+    curves = {sd_name(f.name): f for f in fit.design.factors if f.is_smooth}
     out: dict[str, np.ndarray] = {}
     for name, draws in fit.posterior.data_vars.items():
         if str(name) in top:
             out |= _columns(str(name), draws)
+        elif str(name) in curves:
+            smooth = curves[str(name)]
+            own = draws.isel({draws.dims[-1]: list(smooth.structure.own_sds)})
+            out |= _columns(str(name), own.assign_coords({own.dims[-1]: list(dict.fromkeys(smooth.curves))}))
     with contextlib.suppress(PartialPoolError):  # no groups, or no variance of the response: nothing to follow
         out |= _columns("icc", icc(fit)["icc"])
     return out

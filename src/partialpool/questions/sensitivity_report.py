@@ -119,7 +119,7 @@ def sensitivity_report(
     >>> print(pp.sensitivity_report(fit, jobs=1, seed=1, progressbar=False).sentences[1])
     beta[Intercept] does not move.
     """
-    if not fit.design.factors:
+    if not fit.design.grouping:
         raise DataError(
             "priors of group sds need groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
@@ -143,7 +143,7 @@ def _combinations(fit: Fit) -> list[dict[str, Prior]]:
     scales = {
         name: float(defaults[name].arguments["sigma"])
         for factor in fit.design.factors
-        for name in (f"{sd_name(factor.name)}[{effect}]" for effect in factor.names)
+        for name in (f"{sd_name(factor.name)}[{effect}]" for effect in dict.fromkeys(factor.sd_parameters))
     }
     families = (
         lambda s: Prior("HalfNormal", sigma=s),
@@ -184,13 +184,13 @@ def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFra
 
 def _levels_behind(fit: Fit, names: list[str]) -> str:
     """Count the levels of the factors that quantities belong to; empty where they name none."""
-    named = [f for f in fit.design.factors if any(f"_{f.name}" in n or f"[{f.name}" in n for n in names)]
+    named = [f for f in fit.design.grouping if any(f"_{f.name}" in n or f"[{f.name}" in n for n in names)]
     return ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in named)
 
 
 def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list[str]) -> tuple[str, str]:
     """State what moves, the ICC first, and with how many levels; then what does not, fixed effects first."""
-    levels = ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in fit.design.factors)
+    levels = ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in fit.design.grouping)
     studied = len(ranges) > 0
     if not moving:
         tried = "with the priors that were tried, nor with" if studied else "with"

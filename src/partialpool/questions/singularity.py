@@ -4,7 +4,6 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import scipy
@@ -14,7 +13,7 @@ from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.identifiability import not_identified
-from partialpool.design.simplify import without_effects
+from partialpool.design.simplify import without_effects, without_smooth
 from partialpool.design.units import UNITS
 from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
@@ -23,19 +22,14 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.model.covariance import effects_at_means
-from partialpool.model.level_information import information_alike, row_information_of
-from partialpool.model.partition import partition_over_rows
-from partialpool.model.variance_prior import is_decomposed
-from partialpool.model.variance_prior_draws import implied_sd
-from partialpool.names import INTERCEPT, corr_name, sd_name
+from partialpool.names import INTERCEPT, corr_name
+from partialpool.questions.near_zero import mass_near_zero
 from partialpool.questions.singularity_in_words import finding_in_words, singularity_in_words
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["singularity"]
 
-NEGLIGIBLE = 0.1
-"""An effect is near zero if it raises the variance of a level's mean by less than this: a design effect of 1.1."""
 EXTREME = 0.95
 """A correlation beyond this, of either sign, is near +-1."""
 ENOUGH = 0.1
@@ -87,8 +81,12 @@ def singularity(fit: Fit) -> xr.Dataset:
     effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
     EUSIPCO), columns scaled to sd 1: 2 for two independent effects of equal size, 1 for perfectly correlated effects.
 
+    A smooth is judged by the sd of its departures from a straight line: the line would do if a hundredth of the mass
+    or more is near zero and the AIC of the line is no larger; without a likelihood, if half of the mass is near zero.
+
     If a hundredth or more of the mass is near zero, and the model without the effect is no worse, the data support
-    neither conclusion: `undecided`. Without a likelihood this holds from a tenth on, if it exceeds the prior's mass.
+    neither conclusion: `undecided`. Without a likelihood this holds from a tenth on (of a smooth from a
+    hundredth on), if it exceeds the prior's mass.
 
     The classical fit is judged as in lme4 (`isSingular`): a diagonal element of the relative Cholesky factor below
     1e-4, here of effects at the predictors' means. It is judged by maximum likelihood (ML) and, for normal responses,
@@ -102,12 +100,12 @@ def singularity(fit: Fit) -> xr.Dataset:
     Parameters
     ----------
     fit
-        A fit with grouping factors, by any engine.
+        A fit with grouping factors or smooths, by any engine.
 
     Returns
     -------
     xarray.Dataset
-        - (chain, draw, term): `contribution`, in units of the linear predictor;
+        - (chain, draw, term), of group effects and of smooths: `contribution`, in units of the linear predictor;
         - by term: `small`, the threshold; `near_zero`, posterior mass below it; `near_zero_prior`, `supported`,
           `undecided`; `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
           Cholesky factor at maximum likelihood (NaN where there is none);
@@ -123,7 +121,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     Raises
     ------
     DataError
-        No grouping factor.
+        No grouping factor and no smooth.
 
     Examples
     --------
@@ -133,16 +131,16 @@ def singularity(fit: Fit) -> xr.Dataset:
     False
     """
     design, posterior = fit.design, fit.posterior
-    if not design.grouping:
+    if not design.factors:
         raise DataError(
             "only effects that vary can be singular",
             got=f"{fit.spec}",
-            allowed="a model with a grouping term",
+            allowed="a model with a grouping term, or with a smooth",
             do="add one",
         )
-    terms = [(factor, e) for factor in design.grouping for e in factor.structure.own_sds]
+    terms = [(factor, e) for factor in design.factors for e in factor.structure.own_sds]
     pairs = _pairs_of(design)
-    mass = _mass_near_zero(fit, terms)
+    mass = mass_near_zero(fit, terms)
     near, near_prior, small = mass.near, mass.near_prior, mass.small
     top = max(1.05 * np.quantile(mass.contribution, 0.995, axis=(0, 1)).max(), 2 * small.max())
     grid = np.linspace(0, top, _GRID)
@@ -177,7 +175,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     coords = {
         "chain": posterior["chain"],
         "draw": posterior["draw"],
-        "term": [f"{f.name}: {f.names[e]}" for f, e in terms],
+        "term": [f"{f.name}: {f.sd_parameters[e] if f.is_smooth else f.names[e]}" for f, e in terms],
         "pair": [pair.label for pair in pairs],
         "factor": [f.name for f in design.grouping],
         "grid": grid,
@@ -196,7 +194,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "reml_singular": ml.reml_singular,
         "simpler": simpler.to_formula() if simpler else "",
     }
-    found.attrs["finding"] = finding_in_words(found, confounded)
+    found.attrs["finding"] = finding_in_words(fit, found, confounded)
     doubtful_intercept = bool((~supported | undecided)[~is_slope].any())
     found.attrs["sentence"] = singularity_in_words(fit, found, confounded, doubtful_intercept=doubtful_intercept)
     return found
@@ -206,67 +204,6 @@ def _pairs_of(design: Design) -> list["_Pair"]:
     """Return every pair of effects whose correlation is a parameter."""
     sizes = {(f.name, e): len(block) for f in design.grouping for block in f.blocks for e in block}
     return [_Pair(f, i, j, sizes[f.name, i]) for f in design.grouping for i, j in f.parameter_pairs]
-
-
-@dataclass(frozen=True, eq=False)
-class _NearZero:
-    """The contribution of each effect, and how much of its posterior and prior is near zero.
-
-    Attributes
-    ----------
-    contribution
-        (chains, draws, terms).
-    small
-        Contribution below which an effect is near zero, (terms,).
-    near, near_prior
-        Mass below it, (terms,).
-    priors, scales
-        SciPy's distribution of each sd under the prior, and the root mean square of its column.
-    """
-
-    contribution: np.ndarray
-    small: np.ndarray
-    near: np.ndarray
-    near_prior: np.ndarray
-    priors: list[Any]
-    scales: list[float]
-
-    def prior_density(self, grid: np.ndarray) -> np.ndarray:
-        """Density of each contribution under the prior, (terms, grid)."""
-        return np.stack([p.pdf(grid / s) / s for p, s in zip(self.priors, self.scales, strict=True)])
-
-
-def _mass_near_zero(fit: Fit, terms: list[tuple[FactorEffects, int]]) -> _NearZero:
-    design = fit.design
-    sizes = {f.name: _column_sizes(design, f) for f in design.grouping}
-    scales = [float(np.sqrt(np.square(sizes[f.name][f.sharing(e)]).sum())) for f, e in terms]
-    at_means = {f.name: effects_at_means(fit.posterior, f) for f in design.grouping}
-    contribution = np.stack(
-        [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
-    )
-    information = row_information_of(design, _residual_variance(fit))
-    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
-    near = (contribution < small).mean(axis=(0, 1))
-    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.sd_parameters[e]}]") for f, e in terms]
-    near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
-    return _NearZero(contribution, small, near, near_prior, priors, scales)
-
-
-def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
-    """Return root mean squares of the columns at the means, over rows or trials, (effects,).
-
-    With a known covariance of levels, each row is weighted by the diagonal element of its level.
-    """
-    square = factor.freed_values**2 * factor.own[:, None]
-    return np.sqrt(np.average(square, axis=0, weights=design.response.trials))
-
-
-def _residual_variance(fit: Fit) -> float:
-    """Return the residual variance of one observation; for Student t 1 / its information, which exists for any nu."""
-    if "nu" not in fit.spec.family_record.shapes or fit.design.se is not None:
-        return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
-    nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
-    return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
 
 
 class _Worth:
@@ -281,26 +218,23 @@ class _Worth:
         if self.ml.fit is None:
             return False
         factor, effect = self.term
+        if factor.is_smooth:
+            return _is_no_worse(self.fit.design, without_smooth(self.fit.spec, factor.name), self.ml.fit)
         simpler = without_effects(self.fit.design, {(factor.name, effect)}, set())
         changed = Counter(simpler.groups) != Counter(self.fit.spec.groups)
         return changed and _is_no_worse(self.fit.design, simpler, self.ml.fit)
 
     def is_supported(self, near: float) -> bool:
-        """Whether the data support it, with so much of its posterior near zero."""
+        """Whether the data support it, with so much of its posterior near zero; a curve, if a line has another AIC."""
+        if self.term[0].is_smooth and self.ml.fit is not None:
+            return near < UNDECIDED or not self.needless
         return near < DOUBTFUL or (near < LIKELY and not self.needless)
 
     def is_undecided(self, near: float, near_prior: float) -> bool:
         """Whether the data neither support nor contradict it, as is usual with two or three levels."""
         if self.ml.fit is None:
-            return near >= max(UNDECIDED_ALONE, near_prior)
+            return near >= max(UNDECIDED if self.term[0].is_smooth else UNDECIDED_ALONE, near_prior)
         return near >= UNDECIDED and self.needless
-
-
-def _sd_prior(fit: Fit, parameter: str) -> Any:
-    """Return the prior of one sd, with `cdf` and `pdf`: a separate prior, or the one that a joint prior implies."""
-    if is_decomposed(fit.priors):
-        return implied_sd(fit.design, fit.priors, parameter)
-    return frozen(fit.priors[parameter])
 
 
 def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -337,7 +271,8 @@ def _ranks(fit: Fit) -> np.ndarray:
         total = values.sum(axis=-1, keepdims=True)
         share = np.divide(values, total, out=np.full(values.shape, 1 / values.shape[-1]), where=total > 0)
         ranks.append(np.exp(-scipy.special.xlogy(share, share).sum(axis=-1)))
-    return np.stack(ranks, axis=-1)
+    shape = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], len(ranks)
+    return np.stack(ranks, axis=-1) if ranks else np.zeros(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -354,7 +289,7 @@ class _Likelihood:
 
     @classmethod
     def of(cls, fit: Fit) -> "_Likelihood":
-        nothing = np.full(sum(len(f.structure.own_sds) for f in fit.design.grouping), np.nan)
+        nothing = np.full(sum(len(f.structure.own_sds) for f in fit.design.factors), np.nan)
         reason = why_no_likelihood(fit.spec)
         if reason:
             return cls(None, f"no likelihood: {reason}", f"no REML: {reason}", nothing)
@@ -363,7 +298,7 @@ class _Likelihood:
         except EngineError as error:
             return cls(None, error.wrong, error.wrong, nothing)
         own = zip(fit.design.factors, found.maximum.relative, strict=True)
-        relative = np.concatenate([at[list(f.structure.own_sds)] for f, at in own if not f.is_smooth])
+        relative = np.concatenate([at[list(f.structure.own_sds)] for f, at in own])
         return cls(found, "yes" if found.singular else "no", _singular_by_reml(fit.design), relative)
 
 
@@ -379,9 +314,13 @@ def _singular_by_reml(design: Design) -> str:
 
 def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec | None:
     """Return the simplest model to advise: without weak effects and tied correlations, or without weak effects only."""
+    smooths = [f for f in fit.design.factors if f.is_smooth]
+    straight = [f.name for f in smooths if all((f.name, e) in weak for e in f.structure.own_sds)]
     for pairs in [tied, []] if tied and weak else [tied]:
         simpler = without_effects(fit.design, weak, {(p.factor.name, p.first, p.second) for p in pairs})
-        if Counter(simpler.groups) == Counter(fit.spec.groups):
+        for name in straight:
+            simpler = without_smooth(simpler, name)
+        if not straight and Counter(simpler.groups) == Counter(fit.spec.groups):
             continue
         # Without a likelihood there is only the posterior, which does not show the cost of omitting a correlation.
         if ml.fit is None and not pairs:

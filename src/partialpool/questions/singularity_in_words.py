@@ -6,6 +6,7 @@ import xarray as xr
 from partialpool.design.identifiability import Dependency
 from partialpool.fitting.fit import Fit
 from partialpool.names import INTERCEPT
+from partialpool.questions.straight_line_in_words import straight_line_in_words
 
 __all__ = ["finding_in_words", "singularity_in_words"]
 
@@ -29,11 +30,15 @@ def _other_advice(confounded: tuple[Dependency, ...]) -> str:
     return f" Consider {'; '.join(dict.fromkeys(one.do for one in confounded))}."
 
 
-def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
+def finding_in_words(fit: Fit, found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
     """State which effects lack support, which correlations are extreme, and whether the classical fit is singular."""
     parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
+    smooths = [smooth.name for smooth in fit.spec.smooths]
+    parts += [text for name in smooths if (text := straight_line_in_words(fit, found, name))]
     for k in np.flatnonzero(~found["supported"].to_numpy()):
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
+        if factor in smooths:
+            continue
         near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
         if effect == INTERCEPT:
             parts.append(f"the variation of the {INTERCEPT} over {factor} is estimated to be small {near}")
@@ -46,7 +51,7 @@ def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> s
             f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
         )
     undecided = [str(term).partition(": ") for term in found["term"].to_numpy()[found["undecided"].to_numpy()]]
-    for factor, _, effect in undecided:
+    for factor, _, effect in (one for one in undecided if one[0] not in smooths):
         mass = float(found["near_zero"].sel(term=f"{factor}: {effect}"))
         parts.append(
             f"the data do not determine whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
@@ -54,7 +59,9 @@ def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> s
     said = _classical(found.attrs["ml_singular"], found.attrs["reml_singular"])
     if not parts:
         beside = f", although {said}" if "yes" in (found.attrs["ml_singular"], found.attrs["reml_singular"]) else ""
-        return f"The data support every effect that varies{beside}"
+        what = ["every effect that varies"] if fit.spec.groups else []
+        what += ["every curve"] if smooths else []
+        return f"The data support {' and '.join(what)}{beside}"
     text = "; ".join([*parts, *([said] if said else [])])
     return f"{text[0].upper()}{text[1:]}"
 

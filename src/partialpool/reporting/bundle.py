@@ -47,9 +47,9 @@ def write_bundle(fit: Fit, folder: str | Path, *, prob: float = DEFAULT_PROB) ->
     table = folder / "summary.csv"
     fit.digest.with_prob(prob).frame.to_csv(table, float_format="%.6g")
     written = [fit.save(folder / "fit.nc"), table]
-    plain = _plain_names(factor.name for factor in fit.design.factors)
+    plain = _plain_names(factor.name for factor in fit.design.grouping)
     shown = Reported(fit, prob, checked_labels([fit], None) if fit.labels else None).names
-    for factor in fit.design.factors:
+    for factor in fit.design.grouping:
         picture = folder / f"effects_{plain[factor.name]}.png"
         save_figure(plot_group_effects(shown.relabelled(group_effects(fit, factor.name)), prob=prob), picture)
         written.append(picture)

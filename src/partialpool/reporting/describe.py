@@ -7,6 +7,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.residual_rows import Series
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
+from partialpool.reporting.describe_smooths import smooth_lines, smooth_terms, smooth_words
 from partialpool.spec.model import ModelSpec
 from partialpool.tabulate import TextTable
 
@@ -45,7 +46,7 @@ def describe_words(design: Design) -> str:
         lines.append(f"Coefficients of categories compare with the reference: {design.references}.")
     if design.dropped:
         lines.append(f"Left out, because the rows do not identify them: {', '.join(design.dropped)}.")
-    lines += [_words_of(factor) for factor in design.factors]
+    lines += [_words_of(factor) for factor in design.grouping] + smooth_words(design)
     return "\n".join(lines)
 
 
@@ -72,11 +73,11 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     width = max(len(left), len("eta[i]"))
     terms = [c if c == INTERCEPT else f"beta[{c}] {c}[i]" for c in design.common.coefs]
     terms += [f"{offset}[i]" for offset in spec.offsets]
-    terms += [term for factor in design.factors for term in _predictor_terms(factor)]
+    terms += [term for factor in design.grouping for term in _predictor_terms(factor)] + smooth_terms(design)
     lines = [f"{left:<{width}} ~ {distribution}", f"{'eta[i]':<{width}} = {' + '.join(terms) or '0'}"]
     if design.residual is not None and design.residual.series is not None:
         lines.append(_correlation_line(design.response.name, design.residual.series))
-    lines += [_covariance_line(factor) for factor in design.factors]
+    lines += [_covariance_line(factor) for factor in design.grouping] + smooth_lines(design)
     if priors.together:
         stated = priors[BETA].arguments
         lines.append(
@@ -89,7 +90,7 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
 def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTable]:
     """Tabulate the factors (levels, rows per level) and the priors."""
     rows = []
-    for factor in design.factors:
+    for factor in design.grouping:
         counts = np.sort(factor.counts)
         middle = counts[len(counts) // 2]
         rows.append((factor.name, str(factor.n_levels), f"{counts[0]}", f"{middle}", f"{counts[-1]}"))

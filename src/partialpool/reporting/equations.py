@@ -24,6 +24,7 @@ from partialpool.reporting.mathml import (
     write_math,
 )
 from partialpool.reporting.section import Equations
+from partialpool.reporting.smooth_equations import smooth_equations, smooth_symbols
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["write_equations"]
@@ -56,7 +57,8 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     lines = [_response(design), *_predictor(design)]
     if design.residual is not None and design.residual.series is not None:
         lines += _correlation(design.response.name, design.residual.series)
-    lines += [line for f in design.factors for line in _effects(f)]
+    lines += [line for f in design.grouping for line in _effects(f)]
+    lines += smooth_equations(design)
     lines += _joint_prior(design, priors)
     return Equations(write_math(table(lines), alternative=text), text)
 
@@ -94,7 +96,8 @@ def _predictor(design: Design) -> Iterator[_Line]:
     """Write the linear predictor, with as many terms per line as fit."""
     terms = [_common(name) for name in design.common.coefs]
     terms += [_of_row(word(offset)) for offset in design.spec.offsets]
-    terms += [_varying(factor, effect) for factor in design.factors for effect in factor.names]
+    terms += [_varying(factor, effect) for factor in design.grouping for effect in factor.names]
+    terms += smooth_symbols(design)
     left, relation = _eta(), operator("=")
     right: list[Element] = []
     for k, term in enumerate(terms or [word("0")]):

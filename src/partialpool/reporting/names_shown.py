@@ -14,6 +14,7 @@ from typing import Final
 import xarray as xr
 
 from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.label_names import parts_by_name
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.design.residual_rows import ResidualRows
@@ -245,7 +246,7 @@ class NamesShown:
     def _units(self, value: str) -> str:
         """State the units of columns and effects under their labels."""
         units = Units.of_answer({UNITS: value})
-        names = [*self.design.common.coefs, *(effect for factor in self.design.factors for effect in factor.names)]
+        names = [*self.design.common.coefs, *(effect for factor in self.design.grouping for effect in factor.names)]
         known, scale = units.of_effects(names), self.design.spec.link_record.unit_in_words
         if scale and not known:  # a category's effect is a difference, a predictor's is one per unit
             known = {name: scale if name.endswith("]") else f"{scale} per unit" for name in names if name != INTERCEPT}
@@ -259,7 +260,7 @@ class NamesShown:
 
     @property
     def _factors(self) -> tuple[str, ...]:
-        return tuple(factor.name for factor in self.design.factors)
+        return tuple(factor.name for factor in self.design.grouping)
 
     @cached_property
     def _columns(self) -> tuple[str, ...]:
@@ -282,6 +283,11 @@ class NamesShown:
             yield f"cutpoints[{low}|{high}]", f"threshold {labels.cutpoint(f'{low}|{high}', low, high)}"
         for factor in design.factors:
             name, of = factor.name, self.factor(factor.name)
+            if factor.is_smooth:
+                yield sd_name(name), f"sd of departures of {of}"
+                for curve in dict.fromkeys(factor.curves):
+                    yield f"{sd_name(name)}[{curve}]", f"sd of {_departures(factor, curve, of)}"
+                continue
             yield sd_name(name), f"sds over {of}"
             yield corr_name(name), f"correlations over {of}"
             yield share_name(name), f"share of {of}"
@@ -317,7 +323,7 @@ class NamesShown:
     def _terms(self) -> Mapping[str, str]:
         """Effects and pairs of effects of each factor, as `singularity` names them, with labels."""
         found = {}
-        for factor in self.design.factors:
+        for factor in self.design.grouping:
             of = self.factor(factor.name)
             for a in factor.names:
                 found[f"{factor.name}: {a}"] = f"{of}: {self.coefficient(a)}"
@@ -340,7 +346,7 @@ class NamesShown:
             if numbers:
                 names = " × ".join(self.coefficient(part.name) for part in numbers)
                 found[f"per unit of {':'.join(part.name for part in numbers)}"] = f"per unit of {names}"
-        for factor in design.factors:
+        for factor in design.grouping:
             name, of = factor.name, self.factor(factor.name)
             for phrase in (LEVELS_OF, MEANS_OF, SPREADS_WITHIN):
                 found[phrase.format(name)] = phrase.format(of)
@@ -361,14 +367,14 @@ class NamesShown:
         longest = sorted(self._phrases, key=len, reverse=True)
         known = [f"{re.escape(phrase)}{_END if phrase[-1].isalnum() else ''}" for phrase in longest]
         effects = [
-            rf"{re.escape(b_name(f.name))}\[[^\n]+?, {re.escape(e)}\]" for f in self.design.factors for e in f.names
+            rf"{re.escape(b_name(f.name))}\[[^\n]+?, {re.escape(e)}\]" for f in self.design.grouping for e in f.names
         ]
         return re.compile(rf"(?<!\w)(?:{'|'.join([*known, *effects])})")
 
     def _phrase(self, found: str) -> str:
         if found in self._phrases:
             return self._phrases[found]
-        for factor in self.design.factors:
+        for factor in self.design.grouping:
             start = f"{b_name(factor.name)}["
             for effect in factor.names:
                 if found.startswith(start) and found.endswith(f", {effect}]"):
@@ -384,6 +390,10 @@ class NamesShown:
             yield f"cutpoints[{low}|{high}]", (labels.cutpoint(f"{low}|{high}", low, high), "")
         for factor in self.design.factors:
             name, of = factor.name, self.factor(factor.name)
+            for curve in dict.fromkeys(factor.curves):
+                yield f"{sd_name(name)}[{curve}]", (of, curve)
+            if factor.is_smooth:
+                continue
             yield f"{ICC}[{name}]", (of, "")
             for place, told in (("", ""), ("_at_means", ", at the means")):
                 for effect in factor.names:
@@ -395,3 +405,7 @@ class NamesShown:
         for name, _ in self.design.spec.family_record.parameters:
             if name in labels.given:
                 yield name, ("residual" if name == "sigma" else "family", labels.plain(name))
+
+
+def _departures(smooth: FactorEffects, curve: str, of: str) -> str:
+    return f"departures of {of}" + ("" if len(set(smooth.curves)) == 1 else f" in {curve}")

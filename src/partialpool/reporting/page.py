@@ -98,7 +98,6 @@ def report(
     >>> report(fit, Path(tempfile.mkdtemp()) / "report.html", sections=["Summary", "Estimates"]).name
     'report.html'
     """
-    fit.design.check_no_smooths("the report")
     chapters = None if sections is None else _chosen(sections)
     shown = None if labels is None and not fit.labels else checked_labels([fit], labels)
     write = partial(render, Reported(fit, prob, shown), title=title, author=author, chapters=chapters)
@@ -145,7 +144,7 @@ def _heading(reported: Reported) -> dict[str, str]:
     """Return the lines about model, data and engine, with the labels; the formula keeps the names of the model."""
     design, names = reported.fit.design, reported.names
     found = dict(reported.fit.digest.heading)
-    for factor in design.factors:
+    for factor in design.grouping:
         sizes = f" {factor.how_many}"
         found["Data"] = found["Data"].replace(f"; {factor.name}{sizes}", f"; {names.factor(factor.name)}{sizes}")
     if design.references:

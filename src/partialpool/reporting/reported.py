@@ -72,7 +72,7 @@ class Reported:
     @property
     def anyone(self) -> str:
         """Whom predictions for the population are for; empty where the model has no factors."""
-        names = [self.names.factor(factor.name) for factor in self.fit.design.factors]
+        names = [self.names.factor(factor.name) for factor in self.fit.design.grouping]
         whom = f"{'a randomly drawn level' if len(names) == 1 else 'randomly drawn levels'} of {listed(names)}"
         return f"a member of {whom} (group effects integrated out)" if names else ""
 

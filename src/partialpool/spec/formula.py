@@ -251,6 +251,13 @@ def _read_group(
             allowed="a column, 'a:b' (each combination a level) or 'a/b' (b nested in a); no ':' or '/' in a name",
             do=_advice_on(effects, factor),
         )
+    if any(read_smooth(piece) for _, piece in split_sum(effects)):
+        raise FormulaError(
+            "a curve cannot vary over the levels of a factor",
+            got=f"({effects} | {factor})",
+            allowed=f"s(x) + (x | {factor}): one curve, and a straight line for each level added to it",
+            do=f"write {factor} + s(x, by={factor}) for curves of a few categories",
+        )
     common = read_common([effects])
     if common.offsets:
         raise FormulaError(

@@ -25,7 +25,7 @@ from partialpool.spec.memberchecks import check_memberships
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.residual import Residual, residual_sentences
-from partialpool.spec.smooth import Smooth, check_normal, checked_smooths, with_lines
+from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
 from partialpool.spec.terms import Group
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
@@ -154,7 +154,6 @@ class ModelSpec:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        check_normal(smooths, normal=self.is_normal, got=f"family {self.family} with link {self.link}")
         check_no_effect_twice(self.groups)
         check_memberships(self.groups, correlated_residuals=bool(self.residual or self.sigma))
         check_names_apart(self.parts_with_sds, self.columns)

@@ -10,10 +10,10 @@ from partialpool.errors import FormulaError, SpecError
 from partialpool.spec.expression import read_common, syntax_tree, variables_of
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["Smooth", "check_normal", "checked_smooths", "read_smooth", "with_lines"]
+__all__ = ["Smooth", "checked_smooths", "read_smooth", "with_lines"]
 
 _BASES: Final = ("cr", "cc")
-_WRITTEN: Final = "s(x), s(x, k=10), s(x, by=f), s(x, bs='cc')"
+_WRITTEN: Final = "s(x), s(x, k=10), s(x, by=f), s(x, by=f, hom=True), s(x, bs='cc')"
 _SMALLEST: Final = 3
 
 
@@ -31,9 +31,11 @@ class Smooth:
     k
         Number of knots, at quantiles of the distinct values: the curve can be as wiggly as they allow.
     by
-        Column of categories that have a curve each, with one sd for the departures of all.
+        Column of categories that have a curve each, and an sd each for its departures.
     bs
         `"cr"`, a cubic regression spline; `"cc"`, a cyclic one, whose ends meet (no straight line).
+    hom
+        Whether the curves of all categories of `by` share one sd, as `id=1` in mgcv.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Smooth:
     k: int = 10
     by: str | None = None
     bs: str = "cr"
+    hom: bool = False
 
     def __post_init__(self) -> None:
         """Check the parts."""
@@ -83,10 +86,18 @@ class Smooth:
                 do="leave by out",
             )
 
+        if self.hom not in (True, False) or (self.hom and self.by is None):
+            raise SpecError(
+                "hom of a smooth says whether the curves of all categories share one sd",
+                got=f"hom={self.hom!r}" + ("" if self.by else " without by"),
+                allowed="hom=True beside by",
+                do="leave hom out",
+            )
+
     @property
     def name(self) -> str:
-        """Name in parameters: `s(x)`, `s(x, by=f)`."""
-        return f"s({self.x}{f', by={self.by}' if self.by else ''})"
+        """Name in parameters: `s(x)`; `s(x):f` with `by=f`."""
+        return f"s({self.x})" + (f":{self.by}" if self.by else "")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -105,6 +116,7 @@ class Smooth:
         parts = [quote_name(self.x), *([] if self.k == 10 else [f"k={self.k}"])]
         parts += [f"by={quote_name(self.by)}"] if self.by else []
         parts += ["bs='cc'"] if self.bs == "cc" else []
+        parts += ["hom=True"] if self.hom else []
         return f"s({', '.join(parts)})"
 
 
@@ -128,7 +140,7 @@ def read_smooth(text: str) -> Smooth | None:
     match syntax_tree(text):
         case Call(callee=Variable(name=token), args=args) if token.lexeme == "s":
             given = _arguments(args)
-            if "x" in given and given.keys() <= {"x", "k", "by", "bs"}:
+            if "x" in given and given.keys() <= {"x", "k", "by", "bs", "hom"}:
                 return Smooth(**given)
             raise FormulaError(
                 "cannot read s(...)",
@@ -199,19 +211,8 @@ def _arguments(args: Any) -> dict[str, Any]:
             case Assign(name=Variable(name=token), value=(Variable(level=None) | QuotedName()) as value):
                 name = token.lexeme if token.lexeme == "by" else f"{token.lexeme}="
                 found[name] = next(variables_of(value))
-            case Assign(name=Variable(name=token), value=Literal(value=value)) if token.lexeme in ("k", "bs"):
+            case Assign(name=Variable(name=token), value=Literal(value=value)) if token.lexeme in ("k", "bs", "hom"):
                 found[token.lexeme] = value.strip("'\"") if isinstance(value, str) else value
             case _:
                 found[f"argument {place}"] = None
     return found
-
-
-def check_normal(smooths: tuple[Smooth, ...], *, normal: bool, got: str) -> None:
-    """Refuse smooths of a response that is not normal."""
-    if smooths and not normal:
-        raise SpecError(
-            "smooths are available for normal responses",
-            got=got,
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
-            do="write bs(x, df=4) for a curve of fixed effects",
-        )

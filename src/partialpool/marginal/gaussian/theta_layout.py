@@ -68,7 +68,7 @@ def lay_out_theta(
         shifts[place, :q, :q] = unit.shift
         for a, shares in enumerate(factor.structure.sd_of):
             if shares == a:
-                name = f"{sd_name(factor.name)}[{factor.names[a]}]"
+                name = f"{sd_name(factor.name)}[{factor.sd_parameters[a]}]"
                 sd_at[place, a] = len(elements)
                 elements.append(name)
                 scaled = priors[name].in_units_of(units.unit / float(unit.scale[a])) if not whole else None

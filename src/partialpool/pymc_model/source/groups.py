@@ -12,7 +12,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import INTERCEPT, at_means_name, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
-from partialpool.pymc_model.source.columns import Column
+from partialpool.pymc_model.source.columns import Column, stored_column
 from partialpool.pymc_model.source.correlations import correlation_functions, correlation_lines
 from partialpool.pymc_model.source.fixed import columns_of_recipe
 from partialpool.pymc_model.source.layout import WIDTH, commented
@@ -87,6 +87,10 @@ def sds_of(factor: FactorEffects, names: FactorNames) -> tuple[str, str]:
 
 
 def _columns(design: Design, factor: FactorEffects) -> list[tuple[str, Column]]:
+    if factor.is_smooth:  # a spline, as any, is stored; effects of several smooths have the same names
+        own = [f"{factor.name} {name}" for name in factor.names]
+        stored = [stored_column(name, column, design.frame) for name, column in zip(own, factor.values.T, strict=True)]
+        return list(zip(factor.names, stored, strict=True))
     found, start = [], 0
     for recipe in factor.recipes:
         end = start + len(recipe.names)
@@ -96,6 +100,8 @@ def _columns(design: Design, factor: FactorEffects) -> list[tuple[str, Column]]:
 
 
 def _told(factor: FactorEffects) -> str:
+    if factor.is_smooth:
+        return f"{factor.name}: the columns of the departures from a straight line."
     alone = f"the level of each row, of {factor.how_many}"
     return f"{factor.name}: {alone}." if np.all(factor.values == 1.0) else f"{factor.name}: {alone}, and its columns."
 
@@ -128,6 +134,8 @@ def _kinship(factor: FactorEffects, names: FactorNames, text: str) -> list[str]:
 
 def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
     local, name = sds_of(factor, names)
+    if factor.is_smooth:
+        return _shared_sds(factor, priors, names)
     structure = factor.structure
     effects = [factor.names[at] for at in structure.own_sds]
     parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in effects]
@@ -142,6 +150,24 @@ def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[st
     lines += let("own", PT.stack(listed(scalars)), 2)
     places = listed(number(structure.own_sds.index(at)) for at in structure.sd_of)
     return lines + let(local, PM.Deterministic(name, Code("own")[places], dims=effect_dim(factor.name)), 2)
+
+
+def _shared_sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+    """Return the lines that create the sd of each curve, which all of its effects have."""
+    name, curves = sd_name(factor.name), list(dict.fromkeys(factor.curves))
+    parameters = [f"{name}[{curve}]" for curve in curves]
+    lines = commented(f"{factor.name}: the sd of the effects of each curve.", indent=2)
+    lines += prior_reasons(priors, parameters)
+    scalars = [
+        scalar_variable(parameter, one)
+        for parameter, one in zip(parameters, stated(priors, parameters, curves), strict=True)
+    ]
+    own, every = (
+        Code(names.of("sd_of")),
+        Code("np").repeat(Code(f"range({len(curves)})"), len(factor.names) // len(curves)),
+    )
+    lines += let(own.text, PT.stack(listed(scalars)), 2)
+    return lines + let(names.of("sd"), PM.Deterministic(name, own[every], dims=effect_dim(factor.name)), 2)
 
 
 def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:

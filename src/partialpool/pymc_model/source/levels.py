@@ -14,7 +14,7 @@ from partialpool.pymc_model.source.code import Code, listed, written
 from partialpool.pymc_model.source.columns import Column, table_column
 from partialpool.pymc_model.source.layout import assigned
 from partialpool.pymc_model.source.names import FactorNames
-from partialpool.spec.terms import factor_columns
+from partialpool.pymc_model.source.piece import let
 
 __all__ = ["LevelCode", "RowLabels", "label_code", "level_code"]
 
@@ -67,8 +67,11 @@ class LevelCode:
 
 def level_code(factor: FactorEffects, names: FactorNames, frame: pd.DataFrame) -> LevelCode:
     """Write the code of a factor's levels, which assigns `level_<f>` and `levels_<f>`."""
+    if not factor.levels.columns:
+        lines = let(names.of("level"), Code("np").zeros(Code("len(table)"), dtype=Code("int")), 1)
+        return LevelCode((*lines, *let(names.of("levels"), written(list(factor.levels.labels)), 1)), frozenset())
     numbers = factor.of_rows(np.arange(factor.n_levels))
-    columns = tuple(factor_columns(factor.name))
+    columns = tuple(factor.levels.columns)
     variables = names.of("level"), names.of("levels")
     return label_code(RowLabels(list(factor.levels.labels), numbers, columns, *variables, factor.name), frame)
 

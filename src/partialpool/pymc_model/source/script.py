@@ -49,8 +49,6 @@ def write_script(design: Design, priors: PriorSet) -> str:
     ------
     EngineError
         Rows that belong to several levels.
-    DataError
-        Smooths.
     """
     _check_written(design)
     names = names_of_factors([factor.name for factor in design.factors])
@@ -90,7 +88,6 @@ def write_script(design: Design, priors: PriorSet) -> str:
 
 def _check_written(design: Design) -> None:
     """Refuse a model that is not written as a script."""
-    design.check_no_smooths("a script of the PyMC model")
     if any(factor.has_members for factor in design.factors):
         raise EngineError(
             "there is no script of a model whose rows belong to several levels",

@@ -26,7 +26,7 @@ def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
     tables = _tables(reported, contrasts) if contrasts else ()
     shown = {contrast.column: reported.names.column(contrast.column) for contrast in contrasts}
     prose = []
-    if tables and not fit.spec.link_record.is_identity and fit.design.factors:
+    if tables and not fit.spec.link_record.is_identity and fit.design.grouping:
         changed = "mean" if fit.spec.family_record.has_mean else "probability of each category"
         prose.append(
             f"The population average is the change of the {changed} over the whole population when the predictor "

@@ -17,7 +17,7 @@ __all__ = ["design_effect_section"]
 
 def design_effect_section(reported: Reported) -> Section | None:
     """Draw design effects, and naive standard errors beside those that account for the grouping."""
-    if not reported.fit.design.factors:
+    if not reported.fit.design.grouping:
         return None
     spec = reported.fit.spec
     has_naive = spec.is_normal or spec.family_record.is_scored

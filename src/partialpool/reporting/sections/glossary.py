@@ -41,7 +41,7 @@ _NESTED_ICC = (
 
 def glossary_section(reported: Reported) -> Section:
     """List the terms that the page uses."""
-    groups = bool(reported.fit.design.factors)
+    groups = bool(reported.fit.design.grouping)
     values = {"percent": reported.percent, "icc": _NESTED_ICC if any(nesting(reported.fit.design).values()) else _ICC}
     rows = tuple(
         (term.format_map(values), meaning.format_map(values))

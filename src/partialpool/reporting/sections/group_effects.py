@@ -21,7 +21,7 @@ __all__ = ["group_effects_section"]
 
 def group_effects_section(reported: Reported) -> Section | None:
     """Draw a forest plot of each factor's effects; with many levels, only of the lowest and the highest."""
-    factors = reported.fit.design.factors
+    factors = reported.fit.design.grouping
     if not factors:
         return None
     drawn = factors[:MOST_FACTORS]

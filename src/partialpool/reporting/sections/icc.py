@@ -22,7 +22,7 @@ __all__ = ["icc_section"]
 def icc_section(reported: Reported) -> Section | None:
     """Draw the intraclass correlation of each factor, and along each predictor whose slope varies."""
     fit = reported.fit
-    if not fit.design.factors:
+    if not fit.design.grouping:
         return None
     curves, refused = which_can(
         (reported.names.column(grid.column), partial(_along, reported, grid)) for grid in slope_grids(fit.design)
@@ -70,7 +70,7 @@ def _averaged(reported: Reported) -> Picture:
     ]
     if len(said) > 1:
         said.append(f"All factors together: {reported.in_words(answer['total'].to_numpy(), point)}")
-    varying = any(len(factor.names) > 1 for factor in fit.design.factors)
+    varying = any(len(factor.names) > 1 for factor in fit.design.grouping)
     averaged = ", averaged over the rows" if varying else ""
     scale = on_scale(fit)
     residual = f" Residual: {answer.attrs['residual']}." if scale else ""

@@ -40,7 +40,7 @@ def in_short(reported: Reported) -> Section:
         for name in slopes[:_MOST]
     ]
     more = f"; {len(slopes) - _MOST} more are in the table of fixed effects" if len(slopes) > _MOST else ""
-    iccs = {f"icc[{factor.name}]": reported.names.factor(factor.name) for factor in fit.design.factors}
+    iccs = {f"icc[{factor.name}]": reported.names.factor(factor.name) for factor in fit.design.grouping}
     alike = [f"{name} {_estimate(reported, key)}" for key, name in iccs.items() if key in frame.index]
     verdicts = _verdicts(reported)
     warning = [note for note in verdicts if note.text == _UNRELIABLE]
@@ -51,7 +51,7 @@ def in_short(reported: Reported) -> Section:
         which = f"Effects of the predictors (coefficients in the population){scale}, with {reported.percent} intervals"
         prose.append(f"{which}: {'; '.join(coefs)}{more}.{where}")
     if alike:
-        varying = any(len(factor.names) > 1 for factor in fit.design.factors)
+        varying = any(len(factor.names) > 1 for factor in fit.design.grouping)
         nested = {inner: outer for inner, outer in nesting(fit.design).items() if outer}
         averaged = ", averaged over the rows" if varying else ""
         what = (

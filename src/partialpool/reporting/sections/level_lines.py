@@ -24,7 +24,7 @@ def level_lines_section(reported: Reported) -> Section | None:
     asked = [
         (grid, factor.name)
         for grid in slope_grids(fit.design)
-        for factor in fit.design.factors
+        for factor in fit.design.grouping
         if any(grid.column in recipe.numeric for recipe in factor.recipes)
     ]
     if not asked:

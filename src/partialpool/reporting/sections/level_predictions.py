@@ -34,7 +34,7 @@ __all__ = ["level_predictions_section"]
 def level_predictions_section(reported: Reported) -> Section | None:
     """Draw and tabulate the predicted mean of each level, all of them at the same values of the predictors."""
     # A row of the level alone does not exist where rows belong to several levels.
-    factors = [factor for factor in reported.fit.design.factors if not factor.has_members]
+    factors = [factor for factor in reported.fit.design.grouping if not factor.has_members]
     if not factors:
         return None
     drawn, left_out = factors[:MOST_FACTORS], _named(reported, [f.name for f in factors[MOST_FACTORS:]])
@@ -96,7 +96,7 @@ def _rows(fit: Fit, factor: FactorEffects) -> tuple[np.ndarray, pd.DataFrame]:
 
 def _kinds(design: Design, factor: FactorEffects) -> dict[str, Kind]:
     known = (factor.name, *nesting(design)[factor.name])
-    return {other.name: "conditional" if other.name in known else "marginal" for other in design.factors}
+    return {other.name: "conditional" if other.name in known else "marginal" for other in design.grouping}
 
 
 def _named(reported: Reported, factors: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from partialpool.design.design import Design
 from partialpool.design.label_names import parts_by_name
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, INTERCEPT
+from partialpool.reporting.describe_smooths import smooth_words
 from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
@@ -43,12 +44,12 @@ def write_methods(reported: Reported) -> tuple[str, ...]:
 def _model(reported: Reported) -> Iterator[str]:
     fit = reported.fit
     spec, design, names = fit.spec, fit.design, reported.names.in_words
-    kind = "hierarchical (mixed-effects) model" if design.factors else "regression model"
+    kind = "hierarchical (mixed-effects) model" if design.grouping else "regression model"
     yield f"We fitted a Bayesian {kind} to {_modelled(names)} ({design.n_rows} rows)."
     yield from _missing(names)
     yield from _imputed(fit, names)
     family = _PROPER.get(spec.family, spec.family.replace("_", " "))
-    given = "Given all effects, the" if design.factors else "Given the predictors, the"
+    given = "Given all effects, the" if design.grouping else "Given the predictors, the"
     link = f"{_article(spec.link)} {spec.link} link"
     if spec.family_record.has_mean:
         yield f"{given} response has {_article(family)} {family} distribution with {link}."
@@ -73,7 +74,7 @@ def _model(reported: Reported) -> Iterator[str]:
     yield from _units(names)
     if names.references:
         yield f"Coefficients of categories compare with the reference: {names.references}."
-    for factor in design.factors:
+    for factor in design.grouping:
         random = "Random (group-level)"
         only = factor.names == (INTERCEPT,)
         effects = "" if only else f": {', '.join(map(names.coefficient, factor.names))}"
@@ -82,6 +83,7 @@ def _model(reported: Reported) -> Iterator[str]:
         what = "intercepts" if only else "effects"
         related += "; a row has the weighted sum of the effects of its levels" if factor.has_members else ""
         yield f"{random} {what} of {names.factor(factor.name)} ({factor.n_levels} levels){effects}{joined}{related}."
+    yield from smooth_words(design)
     yield f"In formula notation the model is {spec.to_formula()}."
 
 
@@ -108,13 +110,13 @@ def _missing(names: NamesShown) -> Iterator[str]:
         levels = [f"{n} level{'' if n == 1 else 's'} of {names.factor(factor)}" for factor, n in lost.levels.items()]
         yield f"{they} {are} of {listed(levels)}."
     if lost is None or lost.without_response:
-        observed = "the predictors and the observed responses" if design.factors else "the predictors"
+        observed = "the predictors and the observed responses" if design.grouping else "the predictors"
         yield (
             f"For rows without a response this assumes that it is missing at random: given {observed}, "
             "whether a response is missing does not depend on its value."
         )
     if lost is None or lost.without_predictor:
-        groups = " or on the effects of the groups" if design.factors else ""
+        groups = " or on the effects of the groups" if design.grouping else ""
         yield (
             "For rows without a predictor or a group this assumes that, given the predictors, whether the value is "
             f"missing does not depend on the response{groups}."

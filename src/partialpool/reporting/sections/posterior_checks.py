@@ -29,7 +29,7 @@ def posterior_checks_section(reported: Reported) -> Section:
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
     rows = tuple((f.check, _result(f), f.found) for f in findings)
     tables = (TextTable(("check", "result", "found"), rows, title="Checks of the fit to the data"),)
-    factors = reported.fit.design.factors[:_MOST_FACTORS]
+    factors = reported.fit.design.grouping[:_MOST_FACTORS]
     questions = [
         ("the response", partial(_of_response, reported)),
         *((reported.names.factor(f.name), partial(_picture, reported, f)) for f in factors),

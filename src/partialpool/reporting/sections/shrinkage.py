@@ -24,7 +24,7 @@ _MOST_NAMED = 5
 def shrinkage_section(reported: Reported) -> Section | None:
     """Draw arrows from each level's own estimate to its partially pooled estimate."""
     fit = reported.fit
-    factors = fit.design.factors
+    factors = fit.design.grouping
     if not factors:
         return None
     drawn = [factor for factor in factors if factor.n_levels <= MOST_LEVELS]

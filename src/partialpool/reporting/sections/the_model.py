@@ -13,10 +13,12 @@ def the_model(reported: Reported) -> Section:
     fit = reported.fit
     groups, _ = describe_data(fit.design, fit.priors)
     legend = "i is a row of the table"
-    if fit.design.factors:
+    if fit.design.grouping:
         legend += ", g a level; b is the deviation of a level from the population"
     if any(factor.correlated for factor in fit.design.factors):
         legend += ", R the correlations of its effects"
+    if fit.spec.smooths:
+        legend += ", B the columns of a curve's basis, k one of them"
     if fit.priors.together:
         centred = " minus their means (c)" if fit.design.spec.intercept else ""
         legend += f", X the columns of the n rows{centred}"
@@ -28,7 +30,7 @@ def the_model(reported: Reported) -> Section:
     return Section(
         prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}.", *_labels(reported)),
         equations=(equations,),
-        tables=(groups,) if fit.design.factors else (),
+        tables=(groups,) if fit.design.grouping else (),
     )
 
 

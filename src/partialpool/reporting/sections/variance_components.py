@@ -23,10 +23,10 @@ def variance_components_section(reported: Reported) -> Section:
         for part in answer["part"].to_numpy()
     ]
     explained = []
-    if fit.design.common.names:
+    if fit.design.common.names or fit.spec.smooths:
         marginal = reported.in_words(answer["r2_marginal"].to_numpy())
         explained.append(f"Marginal R², the share of the fixed effects: {marginal}.")
-    if fit.design.factors:
+    if fit.design.grouping:
         conditional = reported.in_words(answer["r2_conditional"].to_numpy())
         explained.append(f"Conditional R², of fixed and group effects together: {conditional}.")
     picture = Picture(

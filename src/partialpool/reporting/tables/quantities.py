@@ -131,8 +131,8 @@ def shares_of(fit: Fit, labels: Labels) -> Shares:
     """Return the ICC of every factor, averaged over the rows, and marginal and conditional R2."""
     parts, found = variance_components(fit), list(_iccs(fit, labels))
     for kind, explained, shown in (
-        ("marginal", "fixed effects", bool(fit.design.common.names)),
-        ("conditional", "fixed and random effects", bool(fit.design.factors)),
+        ("marginal", "fixed effects", bool(fit.design.common.names or fit.spec.smooths)),
+        ("conditional", "fixed and random effects", bool(fit.design.grouping)),
     ):
         if shown:
             term, draws = f"r2_{kind}", _array(parts[f"r2_{kind}"])
@@ -140,7 +140,7 @@ def shares_of(fit: Fit, labels: Labels) -> Shares:
     family = fit.spec.family_record
     sigma_alone = family.is_normal and fit.spec.link_record.is_identity and not family.on_log_scale
     is_plain = sigma_alone and fit.design.se is None
-    averaged = any(len(factor.names) > 1 for factor in fit.design.factors)
+    averaged = any(len(factor.names) > 1 for factor in fit.design.grouping)
     return Shares(tuple(found), "" if is_plain else parts.attrs["residual"], averaged)
 
 
@@ -207,6 +207,9 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     for factor in fit.design.factors:
         of, sd, corr = labels.factor(factor.name), sd_name(factor.name), corr_name(factor.name)
         named = [labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names]
+        for curve in dict.fromkeys(factor.curves):
+            term, inside = f"{sd}[{curve}]", "" if len(set(factor.curves)) == 1 else f", {curve}"
+            yield Quantity("random", term, f"{of}, sd of departures{inside}", draws[term], called=(factor.name, of))
         for place, told in (("", ""), ("_at_means", ", at the means")):
             for k, effect in enumerate(factor.names):
                 if (term := f"{sd}{place}[{effect}]") in draws:
@@ -248,7 +251,7 @@ def _series(design: Design) -> dict[str, int]:
 
 
 def _iccs(fit: Fit, labels: Labels) -> Iterator[Quantity]:
-    if fit.design.factors:
+    if fit.design.grouping:
         for own in icc(fit)["icc"].transpose("factor", ...):
             name = str(own["factor"].item())
             of = labels.factor(name)
