@@ -8,34 +8,28 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Final
 
 import xarray as xr
 
 from partialpool.design.design import Design
-from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.label_names import parts_by_name
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
-from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.units import UNITS, Units
 from partialpool.fitting.convergence import Finding
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import (
     BETA,
     COEF,
-    FAMILY_PARAMETERS,
     ICC,
     INTERCEPT,
-    RESIDUAL_CORRELATION,
-    SIGMA,
-    TOTAL_SD,
     b_name,
     corr_name,
     sd_name,
-    share_name,
 )
 from partialpool.questions.check import LEVELS_OF, MEANS_OF, SPREADS_WITHIN, TREND_OF
+from partialpool.reporting.parameters_in_words import parameters_in_words
 from partialpool.reporting.tables.labels import Labels
 from partialpool.reporting.wording import predicted_quantity
 from partialpool.tabulate import TextTable
@@ -270,54 +264,7 @@ class NamesShown:
     @cached_property
     def _parameters(self) -> Mapping[str, str]:
         """Parameters in words, by name; empty without labels."""
-        return {} if self.labels is None else dict(self._in_words(self.labels))
-
-    def _in_words(self, labels: Labels) -> Iterator[tuple[str, str]]:
-        design = self.design
-        for name in design.common.coefs:
-            label = self.coefficient(name)
-            yield f"{BETA}[{name}]", label if name == INTERCEPT else f"coefficient of {label}"
-        yield BETA, "coefficients (beta)"
-        grades = design.response.categories if design.spec.family_record.has_cutpoints else ()
-        for low, high in pairwise(grades):
-            yield f"cutpoints[{low}|{high}]", f"threshold {labels.cutpoint(f'{low}|{high}', low, high)}"
-        for factor in design.factors:
-            name, of = factor.name, self.factor(factor.name)
-            if factor.is_smooth:
-                yield sd_name(name), f"sd of departures of {of}"
-                for curve in dict.fromkeys(factor.curves):
-                    yield f"{sd_name(name)}[{curve}]", f"sd of {_departures(factor, curve, of)}"
-                continue
-            yield sd_name(name), f"sds over {of}"
-            yield corr_name(name), f"correlations over {of}"
-            yield share_name(name), f"share of {of}"
-            yield f"{ICC}[{name}]", f"ICC of {of}"
-            effects = [self.coefficient(a) for a in factor.names]
-            for k, a in enumerate(factor.names):
-                yield f"{sd_name(name)}[{a}]", f"sd of {factor.sd_in_words(k, effects)} over {of}"
-                yield f"{share_name(name)}[{a}]", f"share of {self.coefficient(a)} over {of}"
-                for b in factor.names:
-                    both = f"{self.coefficient(a)} and {self.coefficient(b)}"
-                    yield f"{corr_name(name)}[{a}, {b}]", f"correlation of {both} over {of}"
-        yield ICC, "ICC"
-        yield TOTAL_SD, "total sd"
-        for name, _ in design.spec.family_record.parameters:
-            whole = "residual sd" if name == SIGMA else FAMILY_PARAMETERS[name]
-            yield name, labels.plain(name) if name in labels.given else whole
-        if design.residual is not None:
-            yield from self._of_residuals(design.residual)
-
-    def _of_residuals(self, residual: ResidualRows) -> Iterator[tuple[str, str]]:
-        """Name residual sds by stratum, and correlations of residuals."""
-        for name, stratum in zip(residual.sigma_names, residual.strata, strict=True):
-            if stratum:
-                yield name, f"residual sd of {self.category(stratum)}"
-        if residual.series is None:
-            return
-        yield RESIDUAL_CORRELATION, f"residual correlation{'s' if residual.series.visits else ''}"
-        for early, late in combinations(map(str, residual.series.visits), 2):
-            both = f"{self.category(early)} and {self.category(late)}"
-            yield f"{RESIDUAL_CORRELATION}[{early}, {late}]", f"residual correlation of {both}"
+        return {} if self.labels is None else dict(parameters_in_words(self.design, self.labels))
 
     @cached_property
     def _terms(self) -> Mapping[str, str]:
@@ -405,7 +352,3 @@ class NamesShown:
         for name, _ in self.design.spec.family_record.parameters:
             if name in labels.given:
                 yield name, ("residual" if name == "sigma" else "family", labels.plain(name))
-
-
-def _departures(smooth: FactorEffects, curve: str, of: str) -> str:
-    return f"departures of {of}" + ("" if len(set(smooth.curves)) == 1 else f" in {curve}")
