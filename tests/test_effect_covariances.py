@@ -12,7 +12,11 @@ import partialpool as pp
 from checks.refusals import check_refused
 from checks.residuals import reference_table
 from partialpool.design.build import build_design
+from partialpool.likelihood.covariance_factor import relative_coordinates
+from partialpool.likelihood.maximise import _Problem
+from partialpool.likelihood.starting_points import starting_points
 from partialpool.marginal.gaussian.marginal import build_marginal
+from partialpool.marginal.gaussian.parameters import unpack_many
 from partialpool.marginal.gaussian.partial_correlation import AUTOREGRESSIVE, COMPOUND, partial_correlation
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.effect_correlation import structured_correlation
@@ -126,6 +130,26 @@ def test_the_likelihood_at_the_maximum_is_that_of_the_dense_normal(formula):
     mean = np.column_stack([np.ones(design.n_rows), design.common.values]) @ at.beta
     expected = stats.multivariate_normal(mean, covariance).logpdf(design.response.values)
     assert fit.log_likelihood == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "formula", [*FORMULAS, "y ~ cs(1 + x | gr(g, by=arm))", "y ~ cs(1 + x + I(x**2) | gr(g, by=arm))"]
+)
+def test_theta_gives_the_structured_matrix_of_every_block(formula):
+    design = build_design(pp.ModelSpec.from_formula(formula), panel())
+    marginal = build_marginal(design, resolve_priors(design))
+    place, factor = marginal.arrangement.order.index(0), design.factors[0]
+    for theta in np.random.default_rng(4).normal(0, 1, (5, marginal.size)):
+        half = unpack_many(marginal.layout, theta[None])[1][0, place][: len(factor.names), : len(factor.names)]
+        corr = half @ half.T
+        np.testing.assert_allclose(np.diagonal(corr), 1)
+        for block in factor.blocks if factor.structure.has_one_correlation else ():
+            expected = structured_correlation(factor.structure.kind, np.array([corr[block[0], block[1]]]), len(block))[
+                0
+            ]
+            np.testing.assert_allclose(corr[np.ix_(block, block)], expected, atol=1e-12)
+            outside = np.delete(np.arange(len(corr)), block)
+            assert not corr[np.ix_(block, outside)].any()
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
@@ -268,6 +292,39 @@ def test_plots_show_each_levels_own_effects(by_arm):
     assert [panel.get_title("left") for panel in figure.axes] == ["Intercept", "x"]
     figure = pp.plot_level_effects(pp.level_effects(by_arm, "x"))
     assert len(figure.axes[0].get_yticklabels()) >= 24
+
+
+@pytest.mark.parametrize("method", ["ml", "reml"])
+def test_one_mean_for_categories_far_apart_has_several_maxima_of_which_the_highest_is_found(method):
+    """The rats' diets have means of 251 and 450 to 500 g, and one fixed effect: a maximum for each that it follows.
+
+    Each is reached from a start whose category has small sds, and the others large ones.
+    """
+    table, reml = reference_table("bodyweight"), method == "reml"
+    found = pp.maximum_likelihood("weight ~ time + (time | gr(rat, by=diet))", table, reml=reml)
+    design = found.design
+    coordinates = relative_coordinates(_Problem(design, reml=reml).kept)
+    assert len(starting_points(design, coordinates, (1.0, 0.1))) == 5
+    assert found.log_likelihood == pytest.approx({"ml": -583.8824, "reml": -584.2595}[method], abs=1e-3)
+    assert found.coefficients["estimate"]["Intercept"] == pytest.approx(252, abs=3)
+
+
+def test_a_mean_for_each_category_needs_no_more_starts():
+    table = reference_table("bodyweight")
+    for formula in ("weight ~ time + diet + (time | gr(rat, by=diet))", "weight ~ time + (time | rat)"):
+        design = build_design(pp.ModelSpec.from_formula(formula), table)
+        coordinates = relative_coordinates(_Problem(design, reml=False).kept)
+        assert len(starting_points(design, coordinates, (1.0, 0.1))) == 2
+
+
+def test_maximum_likelihood_of_one_correlation_in_each_category():
+    """With two effects compound symmetry is no restriction."""
+    table = panel()
+    for by in ("arm", None):
+        group = "gr(g, by=arm)" if by else "g"
+        free = pp.maximum_likelihood(f"y ~ x + (1 + x | {group})", table)
+        one = pp.maximum_likelihood(f"y ~ x + cs(1 + x | {group})", table)
+        assert one.log_likelihood == pytest.approx(free.log_likelihood, abs=1e-5)
 
 
 def test_a_summary_shows_each_parameter_once():

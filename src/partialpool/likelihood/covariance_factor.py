@@ -20,6 +20,8 @@ _PARTIAL_AT_ONE: Final = 19.0
 """atanh of a correlation that is 1 to machine precision."""
 _LOGIT_AT_END: Final = 16.0
 """Coordinate of a correlation that counts as at its bound, 1e-7 away: nearer, 1 - rho^2 would be rounding error."""
+_NEAR_END: Final = 3.0
+"""Coordinate of a correlation that is at 95 % of the way to its bound."""
 _FARTHEST: Final = 1e6
 """Relative sd beyond which the residual is mostly rounding error, and the deviance meaningless."""
 
@@ -95,8 +97,17 @@ class _Structured:
         return np.arange(len(self.sds) + len(self.correlations)) < len(self.sds)
 
     def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
-        """Return no other elements: those of a covariance with a structure are unique."""
-        return []
+        """Return elements with each correlation near its ends, where sd k is 0: with two effects, of the same Sigma.
+
+        A correlation has no slope while one of its two sds is 0, and lifting that leads elsewhere with another one.
+        """
+        found = []
+        for correlation in range(len(self.sds), len(t)):
+            for end in (-_NEAR_END, _NEAR_END):
+                other = t.copy()
+                other[correlation] = end
+                found.append(other)
+        return found
 
     def to_theta(self, t: np.ndarray, theta: np.ndarray) -> None:
         """Write log sds and correlations into theta."""
@@ -112,9 +123,13 @@ class Relative:
     ----------
     diagonal
         Which elements are on a diagonal, boolean (size,).
+    of_effect
+        Factor, and position of the effect among those of the factor, of each element on a diagonal; -1 for others,
+        (size, 2).
     """
 
     diagonal: np.ndarray
+    of_effect: np.ndarray
     _blocks: tuple[_Block | _Structured, ...]
 
     @property
@@ -175,12 +190,14 @@ def relative_coordinates(marginal: Marginal) -> Relative:
     """Lay out the coordinates of a marginal's theta."""
     layout, design = marginal.layout, marginal.design
     blocks: list[_Block | _Structured] = []
+    of_effect: list[np.ndarray] = [np.zeros((0, 2), np.int64)]
     partial = layout.sds
     for place, f in enumerate(marginal.arrangement.order):
         shift, q = marginal.units.factors[f].shift, len(design.factors[f].names)
         if design.factors[f].structure.is_stated:
             correlations = np.unique(layout.partial_at[layout.partial_factor == place])
             blocks.append(_Structured(np.unique(layout.sd_at[place, :q]), correlations))
+            of_effect.append(_placed(blocks[-1], f, np.array(design.factors[f].structure.own_sds)))
             partial += len(correlations)
             continue
         for block in design.factors[f].blocks:
@@ -196,9 +213,17 @@ def relative_coordinates(marginal: Marginal) -> Relative:
                     shift[np.ix_(block, block)],
                 )
             )
+            of_effect.append(_placed(blocks[-1], f, np.array(block)))
             partial += pairs
     diagonal = np.concatenate([np.zeros(0, bool), *(block.diagonal for block in blocks)])
-    return Relative(diagonal, tuple(blocks))
+    return Relative(diagonal, np.concatenate(of_effect), tuple(blocks))
+
+
+def _placed(block: _Block | _Structured, factor: int, effects: np.ndarray) -> np.ndarray:
+    """Return factor and effect of a block's elements, whose diagonal has these effects, (elements, 2)."""
+    out = np.full((len(block.diagonal), 2), -1)
+    out[block.diagonal] = np.stack([np.full(len(effects), factor), effects], axis=1)
+    return out
 
 
 @dataclass(frozen=True, eq=False)

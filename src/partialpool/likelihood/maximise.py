@@ -18,9 +18,10 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.kernels import kernel
-from partialpool.likelihood.boundary_optimizer import descend, polish
+from partialpool.likelihood.boundary_optimizer import NO_DENSITY, descend, has_density, limited, polish
 from partialpool.likelihood.covariance_factor import Relative, relative_coordinates, relative_diagonal
 from partialpool.likelihood.maximum import EXACT, SINGULAR, Maximum
+from partialpool.likelihood.starting_points import starting_points
 from partialpool.marginal.gaussian.cholesky import eliminate, make_workspace
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
@@ -125,13 +126,15 @@ class _OfFactor:
     coordinates: Relative
 
     def value(self, t: np.ndarray) -> float:
-        """Evaluate it."""
-        return self.problem.profile(self.coordinates.to_theta(t)).deviance
+        """Evaluate it; `NO_DENSITY` where correlations next to their bounds leave nothing but rounding error."""
+        return limited(self.problem.profile(self.coordinates.to_theta(t)).deviance)
 
     def slope(self, t: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate it and its gradient."""
         relative = self.coordinates.to_theta(t)
         at = self.problem.profile(relative)
+        if not has_density(limited(at.deviance)):
+            return NO_DENSITY, np.zeros(len(t))
         return at.deviance, self.coordinates.pull_back(t, self.problem.gradient(relative, at))
 
 
@@ -148,7 +151,7 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
     coordinates = relative_coordinates(problem.kept)
     scales = _STARTS if problem.kept.is_cheap else _STARTS[:1]
     deviance = _OfFactor(problem, coordinates)
-    lowest = descend(deviance, coordinates, [coordinates.start(scale) for scale in scales])
+    lowest = descend(deviance, coordinates, starting_points(design, coordinates, scales))
     found, steepest = polish(deviance, coordinates.diagonal, lowest)
     nearest = _without_residual(problem, coordinates, found.t)
     relative = coordinates.to_theta(found.t if nearest is None else nearest)

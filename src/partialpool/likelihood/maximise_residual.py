@@ -17,6 +17,7 @@ from partialpool.errors import EngineError
 from partialpool.likelihood.boundary_optimizer import descend, polish
 from partialpool.likelihood.covariance_factor import Relative, relative_coordinates, relative_diagonal
 from partialpool.likelihood.maximum import EXACT, Maximum
+from partialpool.likelihood.starting_points import starting_points
 from partialpool.marginal.gaussian.blended_density import eliminate_blended, evaluate_blended_likelihood_gradient
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.marginal import build_flat
@@ -124,8 +125,9 @@ def maximise_residual(design: Design, *, reml: bool = False) -> Maximum:
     flat = with_sets(build_flat(design, priors, moments, integrate=True)) if reml else kept
     coordinates = _Coordinates(relative_coordinates(kept), kept.layout.kept - kept.first)
     deviance = _Deviance(kept, flat, coordinates, reml)
-    start = np.concatenate([coordinates.effects.start(_SIZE), np.zeros(coordinates.own)])
-    found, steepest = polish(deviance, coordinates.diagonal, descend(deviance, coordinates, [start]))
+    effects = starting_points(design, coordinates.effects, (_SIZE,))
+    starts = [np.concatenate([start, np.zeros(coordinates.own)]) for start in effects]
+    found, steepest = polish(deviance, coordinates.diagonal, descend(deviance, coordinates, starts))
     if not steepest < _STEEPEST:
         raise EngineError(
             "the likelihood could not be maximised",

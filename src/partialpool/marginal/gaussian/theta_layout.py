@@ -137,4 +137,6 @@ def _correlations(
                     code = encode_partial(prior.arguments["eta"] + (len(block) - 2 - j) / 2)
                 elif i == 1:
                     code = encode(prior)
-                yield (block[i], block[j], kind, i), name, code
+                # The kernel finds the column's place in its block from this and the distance of row and column: effects
+                # of one block may be apart. That of ar1 are neighbours, so that it is the row's place.
+                yield (block[i], block[j], kind, j + block[i] - block[j]), name, code
