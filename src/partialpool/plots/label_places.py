@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.transforms import BboxBase
 
 from partialpool.plots.style import INK
 
@@ -63,7 +64,7 @@ def write_beside(
         extent = text.get_window_extent(renderer)
         boxes = [_box(middle, side, extent.width, extent.height, pixels) for side in _SIDES]
         costs = [
-            _points_in(box, points) + sum(_overlap(box, other) for other in taken) + _outside(box, frame.extents)
+            _points_in(box, points) + sum(_overlap(box, other) for other in taken) + _outside(box, frame)
             for box in boxes
         ]
         best = int(np.argmin(costs))
@@ -114,6 +115,6 @@ def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, 
     return 20 + across * up if across > 0 and up > 0 else 0.0
 
 
-def _outside(box: tuple[float, float, float, float], frame: np.ndarray) -> float:
-    inside = box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
+def _outside(box: tuple[float, float, float, float], frame: BboxBase) -> float:
+    inside = box[0] >= frame.x0 and box[1] >= frame.y0 and box[2] <= frame.x1 and box[3] <= frame.y1
     return 0.0 if inside else 10.0

@@ -21,6 +21,7 @@ _BY_NUTS: Final = (
     "All parameters were sampled by the no-U-turn sampler (Hoffman & Gelman 2014, Journal of Machine Learning "
     "Research 15:1593-1623)"
 )
+_BY_PYMC: Final = f"{_BY_NUTS} of a PyMC model (Abril-Pla et al. 2023, PeerJ Computer Science 9:e1516)"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
         ),
         "pymc": EngineCard(
             "partialpool.sampling.pymc_nuts:PyMCEngine",
-            *(2 * [f"{_BY_NUTS} of a PyMC model (Abril-Pla et al. 2023, PeerJ Computer Science 9:e1516)"]),
+            _BY_PYMC,
+            _BY_PYMC,
             forecast_pymc,
             packages=("pymc", "nutpie"),
         ),
