@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.transforms import BboxBase
 
 from partialpool.plots.style import INK
 
@@ -114,6 +115,6 @@ def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, 
     return 20 + across * up if across > 0 and up > 0 else 0.0
 
 
-def _outside(box: tuple[float, float, float, float], frame: np.ndarray) -> float:
-    inside = box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
+def _outside(box: tuple[float, float, float, float], frame: BboxBase) -> float:
+    inside = box[0] >= frame.x0 and box[1] >= frame.y0 and box[2] <= frame.x1 and box[3] <= frame.y1
     return 0.0 if inside else 10.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import xarray as xr
 
@@ -192,13 +192,19 @@ class NamesShown:
             for attr in ("long_name", "along"):
                 if variable.attrs.get(attr) in self._columns:
                     variable.attrs = variable.attrs | {attr: self.column(variable.attrs[attr])}
-        every: list[xr.Dataset | xr.Variable] = [shown, *shown.variables.values()]
-        for told in (one for one in every if len(one.attrs.get("categories", ())) > 2):
-            told.attrs = {**told.attrs, "categories": [self.category(str(c)) for c in told.attrs["categories"]]}
+        shown.attrs = self._with_categories(shown.attrs)
+        for variable in shown.variables.values():
+            variable.attrs = self._with_categories(variable.attrs)
         for name, write in self._writers.items():
             if isinstance(shown.attrs.get(name), str):
                 shown.attrs[name] = write(shown.attrs[name])
         return shown
+
+    def _with_categories(self, attrs: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return attributes with the labels of the categories of an ordered response."""
+        categories = attrs.get("categories", ())
+        named = {"categories": [self.category(str(name)) for name in categories]} if len(categories) > 2 else {}
+        return {**attrs, **named}
 
     @property
     def _namings(self) -> Mapping[str, Callable[[str], str]]:
