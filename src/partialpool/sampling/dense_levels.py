@@ -14,7 +14,8 @@ _DENSE: Final = 2e8
 def warn_if_dense(marginal: Marginal) -> None:
     """Warn if levels that are related, or that share rows, make every evaluation expensive."""
     if any(factor.has_members for factor in marginal.design.factors):
-        cause = f"rows that belong to several levels make a dense matrix of {marginal.arrangement.density.tail.columns} columns"
+        columns = marginal.arrangement.density.tail.columns
+        cause = f"rows that belong to several levels make a dense matrix of {columns} columns"
     elif any(marginal.rotations):
         cause = "related levels beside another large factor"
     else:
