@@ -129,10 +129,10 @@ class Fit:
         """Return the fit of the rows so far and new ones, under the priors of this fit.
 
         Priors that were scaled to the data keep their numbers, and so do codings, learned means, knots and the bases of
-        smooths: the density is that of a fit of all rows with these priors. Levels that are new come after the others. The collapsed engine
-        reads only the new rows, and adds their moments to those of the rows so far; it reads the old rows again after
-        `load_fit`, since a file has no moments, and where residuals are correlated or have several sds. Other engines
-        sample all rows again.
+        smooths: the density is that of a fit of all rows with these priors. Levels that are new come after the others.
+        The collapsed engine reads only the new rows, and adds their moments to those of the rows so far; it reads the
+        old rows again after `load_fit`, since a file has no moments, and where residuals are correlated or have several
+        sds. Other engines sample all rows again.
 
         Parameters
         ----------

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from partialpool.distributions.prior import Prior
 from partialpool.families.family import Family
@@ -183,8 +184,7 @@ class ModelSpec:
         formula
             For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
         family, link, priors, se, precision, frequency, cov, units
-            As for `ModelSpec`. `se`, `precision` and `frequency` may also be written in the formula:
-            `"y | precision(w) + frequency(n) ~ 1 + (1 | study)"`.
+            As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
             `{"g": "zero"}`.
@@ -332,7 +332,7 @@ class ModelSpec:
         return ", with the same cov" if any(group.cov for group in self.groups) else ""
 
     @property
-    def columns_of_rows(self) -> dict[str, str]:
+    def columns_of_rows(self) -> dict[str, Any]:
         """The columns of what is said of each row's response, by what they say: se, precision, frequency."""
         return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
 

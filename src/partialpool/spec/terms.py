@@ -105,7 +105,8 @@ class Group:
         by: str | None = None,
         members: Members | None = None,
     ) -> None:
-        members = factor if isinstance(factor, Members) else members
+        if isinstance(factor, Members):
+            members, factor = factor, factor.factor
         _check_members(members)
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
         factor = _canonical_factor(factor) if members is None else members.factor
