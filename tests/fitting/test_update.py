@@ -31,6 +31,8 @@ def table(rows=90, seed=3):
     data["y"] = 5 + 0.5 * data["x"] + rng.normal(size=9)[g] + rng.normal(size=rows)
     data["z"] = np.exp(0.1 * data["y"])
     data["count"] = rng.poisson(3, rows)
+    data["m1"], data["m2"] = g + rng.integers(0, 3, (2, rows))  # rows of later levels have members of their own
+    data["w2"] = rng.uniform(0, 1, rows)
     return data
 
 
@@ -38,8 +40,11 @@ def together(spec, data, first):
     """Build the design of all rows in one pass, with the origins of the first rows."""
     whole = build_design(spec, data)
     common = replace(whole.common, center=first.common.center, scale=first.common.scale, basis=first.common.basis)
-    pairs = zip(whole.factors, first.factors, strict=True)
-    return replace(whole, common=common, factors=tuple(replace(f, basis=old.basis) for f, old in pairs))
+    factors = []
+    for factor, old in zip(whole.factors, first.factors, strict=True):
+        known = {"values": old.recipes[0].apply(whole.frame), "recipes": old.recipes} if old.is_smooth else {}
+        factors.append(replace(factor, basis=old.basis, **known))
+    return replace(whole, common=common, factors=tuple(factors))
 
 
 def in_units_of(other, marginal, thetas):
@@ -58,6 +63,12 @@ def in_units_of(other, marginal, thetas):
         "y ~ 0 + arm + (1 | g/h)",
         "y | precision(w) ~ x + (1 | g) + offset(x)",
         "log(y) ~ x + (1 | g)",
+        "y ~ x + (1 | mm(m1, m2))",
+        "y ~ x + (1 + x | mm(m1, m2, weights=(w, w2))) + (1 | h)",
+        "y ~ x + (1 | g) + (1 | mm(m1, m2, scale=False))",
+        "y ~ (1 | g) + s(x, k=6)",
+        "y | precision(w) ~ arm + (1 | g) + s(x, by=arm, k=5)",
+        "y ~ (1 | mm(m1, m2)) + s(x, k=5)",
     ],
 )
 def test_the_density_is_that_of_all_rows_with_the_first_priors_and_origins(formula):
@@ -78,6 +89,45 @@ def test_the_density_is_that_of_all_rows_with_the_first_priors_and_origins(formu
         assert added.elements == slow.elements
         expected = slow.log_densities(in_units_of(slow, added, thetas))
         np.testing.assert_allclose(added.log_densities(thetas), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 + x | mm(m1, m2, weights=(w, w2)))", "y ~ (1 | g) + s(x, k=5)"])
+def test_members_and_smooths_are_updated_saved_and_asked(formula, tmp_path):
+    data = table()
+    fit = pp.fit(formula, data.iloc[:50], **QUIET)
+    both = fit.update(data.iloc[50:70], seed=1, progressbar=False).update(data.iloc[70:], seed=2, progressbar=False)
+    assert both.design.n_rows == 90
+    factor = both.design.factors[-1]
+    if factor.has_members:
+        first, second = factor.levels.labels[:8], factor.levels.labels[8:]
+        assert first == fit.design.factors[0].levels.labels[:8]
+        assert set(second) <= set(data["m1"]) | set(data["m2"])
+        weights, names = data[["w", "w2"]].to_numpy(), list(factor.levels.labels)
+        expected = np.zeros(factor.weights.shape)
+        for k, column in enumerate(("m1", "m2")):
+            np.add.at(expected, (np.arange(90), [names.index(m) for m in data[column]]), weights[:, k])
+        np.testing.assert_allclose(factor.weights.toarray(), expected / weights.sum(axis=1)[:, None], rtol=1e-12)
+    else:
+        basis = fit.design.factors[-1].recipes[0].basis
+        np.testing.assert_allclose(factor.values, basis.of(data["x"].to_numpy()), rtol=1e-12)
+    loaded = pp.load_fit(both.save(tmp_path / "fit.nc"))
+    assert loaded.design.factors[-1].levels.labels == factor.levels.labels
+    np.testing.assert_allclose(loaded.design.factors[-1].values, factor.values, rtol=1e-12)
+    one, other = (pp.predict(f, data.iloc[-3:])["expectation"].to_numpy() for f in (both, loaded))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_table_is_read_once(monkeypatch):
+    from partialpool.design import append_rows as module
+    from partialpool.design import newdata
+
+    data = table()
+    first = build_design(pp.ModelSpec.from_formula("y ~ x + (1 | g)"), data.iloc[:50])
+    read, usual = [], module.read_table
+    for where in (module, newdata):
+        monkeypatch.setattr(where, "read_table", lambda d, *a, **k: read.append(len(d)) or usual(d, *a, **k))
+    append_rows(first, data.iloc[50:])
+    assert read == [40]
 
 
 def test_a_lognormal_response_adds_up_too():

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.columns import label_text
@@ -15,13 +16,15 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels
 from partialpool.design.frequencies import repeat_rows
 from partialpool.design.left_out import count_left_out
-from partialpool.design.newdata import GroupRows, Rows, new_rows
+from partialpool.design.member_effects import MemberEffects
+from partialpool.design.newdata import GroupRows, Rows, rows_of_table
 from partialpool.design.residual_rows import ResidualRows, read_residual_rows
 from partialpool.design.response import Response, read_response_values
 from partialpool.design.structured_blocks import check_structure
 from partialpool.design.table import Missing, Table, read_table
 from partialpool.errors import DataError, DataWarning, nearest
 from partialpool.spec.expression import columns_of
+from partialpool.spec.terms import blank_where_zero
 
 __all__ = ["FIT_TOGETHER", "Appended", "append_rows"]
 
@@ -66,16 +69,20 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
         The rows do not fit the design, or need what it cannot add: see `Fit.update`.
     """
     spec = design.spec
-    _check_one_level(design)
     table = read_table(
-        data, spec.columns, missing=missing, predictors=value_columns(spec), computed=computed_columns(spec)
+        data,
+        spec.columns,
+        missing=missing,
+        predictors=value_columns(spec),
+        computed=computed_columns(spec),
+        blank=blank_where_zero(spec.groups),
     )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
     frame = _aligned(design.frame, table.frame)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # of cells without rows, which are refused below
-        rows = new_rows(design, frame, new_levels="sample")
+        rows = rows_of_table(design, replace(table, frame=frame), spec.factors, new_levels="sample")
     _check_columns_kept(design, rows)
     for factor, group in zip(design.factors, rows.groups, strict=True):
         _check_unrelated(factor, group)
@@ -129,18 +136,6 @@ def _check_columns_kept(design: Design, rows: Rows) -> None:
         allowed="rows of the cells of categories that the first rows have",
         do=FIT_TOGETHER,
     )
-
-
-def _check_one_level(design: Design) -> None:
-    """Refuse models whose effects depend on all rows together, or whose rows have several levels."""
-    for factor in design.factors:
-        if factor.is_smooth or factor.has_members:
-            raise DataError(
-                f"rows cannot be added to a fit with {factor.name}",
-                got="a smooth, whose basis depends on all rows" if factor.is_smooth else "rows with several levels",
-                allowed="models without smooths and without multi-membership",
-                do=FIT_TOGETHER,
-            )
 
 
 def _check_unrelated(factor: FactorEffects, group: GroupRows) -> None:
@@ -221,7 +216,10 @@ def _added(design: Design, table: Table, frame: pd.DataFrame, rows: Rows, respon
 def _added_factor(factor: FactorEffects, group: GroupRows) -> FactorEffects:
     if group.codes is None:
         raise AssertionError("new_rows reads the levels of all factors")
-    levels = Levels(factor.name, (*factor.levels.labels, *group.new_labels))
+    labels = (*factor.levels.labels, *group.new_labels)
+    levels = Levels(factor.name, labels) if group.new_labels else factor.levels
+    if isinstance(factor, MemberEffects):
+        return replace(factor, levels=levels, weights=group.codes, values=group.values)
     return replace(factor, levels=levels, codes=group.codes, values=group.values)
 
 
@@ -232,10 +230,7 @@ def _joined(design: Design, added: Design) -> Design:
         values=_stacked(design.response.values, added.response.values),
         trials=_both(design.response.trials, added.response.trials),
     )
-    factors = tuple(
-        replace(new, codes=_stacked(old.codes, new.codes), values=_stacked(old.values, new.values))
-        for old, new in zip(design.factors, added.factors, strict=True)
-    )
+    factors = tuple(_joined_factor(old, new) for old, new in zip(design.factors, added.factors, strict=True))
     frame = _joined_frame(design.frame.set_axis(design.rows), added.frame)
     left_out = design.left_out
     if added.left_out is not None:
@@ -254,6 +249,16 @@ def _joined(design: Design, added: Design) -> Design:
         frame=frame,
         left_out=left_out,
     )
+
+
+def _joined_factor(old: FactorEffects, new: FactorEffects) -> FactorEffects:
+    values = _stacked(old.values, new.values)
+    if isinstance(old, MemberEffects) and isinstance(new, MemberEffects):
+        wider = sparse.csr_array(
+            (old.weights.data, old.weights.indices, old.weights.indptr), (len(old.values), new.n_levels)
+        )
+        return replace(new, weights=sparse.csr_array(sparse.vstack([wider, new.weights])), values=values)
+    return replace(new, codes=_stacked(old.codes, new.codes), values=values)
 
 
 def _stacked(old: np.ndarray, new: np.ndarray) -> np.ndarray:

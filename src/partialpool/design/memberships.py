@@ -109,7 +109,7 @@ def _lines(members: Members, table: MemberTable, frame: pd.DataFrame) -> tuple[n
             got=f"{names[lacking[0]]!r} {rows_in_words(frame.index, [frame.index[lacking[0]]])}"
             + (f", and {len(lacking) - 1} more" if len(lacking) > 1 else ""),
             allowed="a line of the table of memberships for every row of the data",
-            do="add these lines, or leave the rows out",
+            do="add these lines and fit, or leave the rows out",
         )
     lines = np.concatenate([of_row[name] for name in names])
     rows = np.repeat(np.arange(len(names)), [len(of_row[name]) for name in names])

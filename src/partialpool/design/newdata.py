@@ -16,7 +16,7 @@ from partialpool.design.member_effects import MemberEffects
 from partialpool.design.memberships import read_memberships
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.response import check_trials, read_positive
-from partialpool.design.table import Missing, read_table
+from partialpool.design.table import Missing, Table, read_table
 from partialpool.errors import DataError, nearest
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
@@ -32,6 +32,7 @@ __all__ = [
     "expression_rows",
     "new_rows",
     "own_rows",
+    "rows_of_table",
     "smooth_rows",
 ]
 
@@ -275,7 +276,7 @@ def new_rows(
     """
     spec = design.spec
     check_new_levels(new_levels)
-    known = spec.factors if factors is None else factors
+    known = tuple(spec.factors if factors is None else factors)
     columns = spec.predictor_columns_with(known)
     needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
     needed |= {column for name in known if (found := members_of(spec.groups, name)) for column in found.weights}
@@ -290,7 +291,12 @@ def new_rows(
         optional=optional,
         blank=blank_where_zero(spec.groups),
     )
-    frame = table.frame
+    return rows_of_table(design, table, known, new_levels=new_levels)
+
+
+def rows_of_table(design: Design, table: Table, known: Collection[str], *, new_levels: NewLevels) -> Rows:
+    """Evaluate the rows of a table that has been read, with the levels of the `known` factors; see `new_rows`."""
+    spec, frame = design.spec, table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
     for factor in design.factors:

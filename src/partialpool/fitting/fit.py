@@ -171,11 +171,11 @@ class Fit:
     ) -> "Fit":
         """Return the fit of the rows so far and new ones, under the priors of this fit.
 
-        Priors that were scaled to the data keep their numbers, and so do codings, learned means and knots: the density
-        is that of a fit of all rows with these priors. Levels that are new come after the others. The collapsed engine
-        reads only the new rows, and adds their moments to those of the rows so far; it reads the old rows again after
-        `load_fit`, since a file has no moments, and where residuals are correlated or have several sds. Other engines
-        sample all rows again.
+        Priors that were scaled to the data keep their numbers, and so do codings, learned means, knots and the bases of
+        smooths: the density is that of a fit of all rows with these priors. Levels that are new come after the others.
+        The collapsed engine reads only the new rows, and adds their moments to those of the rows so far; it reads the
+        old rows again after `load_fit`, since a file has no moments, and where residuals are correlated or have several
+        sds. Other engines sample all rows again.
 
         Parameters
         ----------
@@ -198,7 +198,8 @@ class Fit:
         DataError
             A column that is missing; a category of a predictor or of the response that is new; responses that the
             family cannot have made; rows that identify a column that was left out; new levels with a known covariance;
-            rows that change the strata, visits or unit of time of the residuals; priors of the icc with precisions.
+            rows that change the strata, visits or unit of time of the residuals, or the category of a level's `by`;
+            rows that a table of memberships does not name; priors of the icc with precisions.
 
         Examples
         --------

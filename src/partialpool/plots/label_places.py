@@ -57,7 +57,7 @@ def write_beside(
     place = axes.transData.transform
     covered = [_around(place(marks[np.isfinite(marks).all(axis=1)]), _AROUND * pixels)]
     covered += [_along(place(line), pixels) for line in lines if np.isfinite(line).all()]
-    points, frame = np.concatenate(covered), np.array(axes.get_window_extent().extents)
+    points, frame = np.concatenate(covered), axes.get_window_extent()
     taken: list[tuple[float, float, float, float]] = []
     for name, (x, y), middle in zip(names, at, place(at), strict=True):
         text = axes.annotate(name, (x, y), (0, 0), textcoords="offset points", fontsize=fontsize, color=INK)

@@ -183,8 +183,7 @@ class ModelSpec:
         formula
             For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
         family, link, priors, se, precision, frequency, cov, units
-            As for `ModelSpec`. `se`, `precision` and `frequency` may also be written in the formula:
-            `"y | precision(w) + frequency(n) ~ 1 + (1 | study)"`.
+            As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
             `{"g": "zero"}`.
