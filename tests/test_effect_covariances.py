@@ -14,6 +14,7 @@ from checks.residuals import reference_table
 from partialpool.design.build import build_design
 from partialpool.likelihood.covariance_factor import relative_coordinates
 from partialpool.likelihood.maximise import _Problem
+from partialpool.likelihood.maximum import QUADRATURE
 from partialpool.likelihood.starting_points import starting_points
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.parameters import unpack_many
@@ -325,6 +326,36 @@ def test_maximum_likelihood_of_one_correlation_in_each_category():
         free = pp.maximum_likelihood(f"y ~ x + (1 + x | {group})", table)
         one = pp.maximum_likelihood(f"y ~ x + cs(1 + x | {group})", table)
         assert one.log_likelihood == pytest.approx(free.log_likelihood, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("structured", "same"),
+    [
+        ("diag(0 + visit | g, hom=True)", "(1 | g:visit)"),
+        ("cs(0 + visit | g, hom=True)", "(1 | g) + (1 | g:visit)"),
+        ("cs(1 + x | g)", "(1 + x | g)"),
+    ],
+)
+def test_the_likelihood_of_counts_is_that_of_the_same_model_without_a_structure(structured, same):
+    """Equal variances and one positive covariance are two varying intercepts; of two effects, cs is no restriction."""
+    table = panel(people=30)
+    table["n"] = np.random.default_rng(1).poisson(np.exp(0.3 * table["y"]))
+    one, other = (
+        pp.maximum_likelihood(f"n ~ x + {group}", table, family="poisson", laplace=True) for group in (structured, same)
+    )
+    assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-6)
+    assert one.n_parameters == other.n_parameters
+    np.testing.assert_allclose(one.coefficients, other.coefficients, rtol=1e-3)
+
+
+def test_quadrature_of_counts_takes_structures_too():
+    table = panel(people=30)
+    table["n"] = np.random.default_rng(1).poisson(np.exp(0.3 * table["y"]))
+    one, other = (
+        pp.maximum_likelihood(f"n ~ x + {group}", table, family="poisson") for group in ("cs(1 + x | g)", "(1 + x | g)")
+    )
+    assert one.maximum.method == other.maximum.method == QUADRATURE
+    assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-6)
 
 
 def test_a_summary_shows_each_parameter_once():

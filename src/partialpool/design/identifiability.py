@@ -14,6 +14,7 @@ from partialpool.design.covariance_gram import Part, common_basis, gram_matrices
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.member_effects import MemberEffects
+from partialpool.design.structured_identifiability import StructuredSet, structured_sets
 from partialpool.errors import DataWarning, warn
 from partialpool.tabulate import listed
 
@@ -79,7 +80,13 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
     """
     if not design.grouping or any(isinstance(factor, MemberEffects) for factor in design.factors):
         return ()
-    # Where sds or correlations depend on one another, Sigma is not linear in few parameters: not judged here.
+    residual = bool(_residual_name(design))
+    structured = [_structured(design, one) for one in structured_sets(design, has_residual=residual)]
+    return (*_unstructured(design), *structured)
+
+
+def _unstructured(design: Design) -> tuple[Dependency, ...]:
+    """Find those of factors whose Sigma is linear in its parameters, without the other factors."""
     parts = [part_of(factor) for factor in design.grouping if not factor.structure.is_stated]
     if not parts:
         return ()
@@ -95,6 +102,18 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
         absorbed = np.linalg.eigvalsh(own)[0] > _TOLERANCE
         found.append(_dependency(design, [entries[k] for k in members], absorbed=bool(absorbed)))
     return tuple(found)
+
+
+def _structured(design: Design, found: StructuredSet) -> Dependency:
+    """Describe parameters of covariances with a structure."""
+    factors = [design.grouping[k] for k in found.factors]
+    terms = listed([term for f in factors for term in _terms(design, f, set(range(len(f.names))))])
+    parameters = (*found.sds, *([_residual_name(design)] if found.has_residual else []), *found.correlations)
+    single = len(parameters) == 1
+    only = "only the prior is informative" if single else "only the priors separate them"
+    got = f"{terms} in {design.n_rows} rows, which tell fewer variances and covariances than there are parameters"
+    do = "fewer parameters, such as " + listed([f"(1 | {f.name})" for f in factors])
+    return Dependency(parameters, f"{got}, so that {only}", f"{do}, or more rows for each level and condition")
 
 
 def _residual_name(design: Design) -> str:

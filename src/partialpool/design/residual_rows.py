@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.column_types import is_quantity
+from partialpool.design.effect_structure import correlation_bounds
 from partialpool.errors import DataError, nearest
 from partialpool.names import SIGMA
 from partialpool.spec.residual import Residual
@@ -66,7 +67,7 @@ class Series:
     def bounds(self) -> tuple[float, float]:
         """Bounds of the correlation of `ar` and `cosy`: those of positive definite matrices."""
         if self.kind == "cosy":
-            return -1.0 / (int(self.sizes.max()) - 1), 1.0
+            return correlation_bounds("cs", int(self.sizes.max()))
         return (-1.0 if self.is_discrete else 0.0), 1.0
 
     def relative_time(self, rows: np.ndarray) -> np.ndarray:

@@ -264,8 +264,8 @@ class Roots:
         """Return Lambda of every factor, (factors, most effects, most effects)."""
         return self.outer @ self.factors(t)
 
-    def pull_back(self, slope: np.ndarray) -> np.ndarray:
-        """Turn a gradient with respect to Lambda, in its shape, into one with respect to t, (size,)."""
+    def pull_back(self, slope: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """Turn a gradient with respect to Lambda, in its shape, into one with respect to t, (size,), at any t."""
         return self.elements(self.outer.transpose(0, 2, 1) @ slope)
 
 

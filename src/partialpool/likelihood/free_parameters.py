@@ -12,6 +12,7 @@ import numpy as np
 
 from partialpool.likelihood.boundary_optimizer import has_density
 from partialpool.likelihood.covariance_factor import Relative, Roots, covariance_roots, relative_coordinates
+from partialpool.likelihood.structured_roots import StructuredRoots
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.glmm.own_parameters import Own
 
@@ -61,7 +62,7 @@ class FreeParameters:
     """
 
     relative: Relative
-    roots: Roots
+    roots: Roots | StructuredRoots
     coefs: int
     own: Own
     units: np.ndarray
@@ -79,7 +80,9 @@ class FreeParameters:
         """
         relative, coefs = relative_coordinates(marginal), len(marginal.integrated)
         units = np.append(np.full(relative.size + coefs, spread), np.ones(len(own.start)))
-        return cls(relative, covariance_roots(marginal), coefs, own, units)
+        structured = any(factor.structure.is_stated for factor in marginal.design.factors)
+        roots = StructuredRoots(marginal, relative) if structured else covariance_roots(marginal)
+        return cls(relative, roots, coefs, own, units)
 
     def scaled(self, t: np.ndarray, deviance: Callable[[np.ndarray], float]) -> Self:
         """Return the same in units of about a standard error, from second differences of the deviance at t.
@@ -133,9 +136,9 @@ class FreeParameters:
 
     def pull_back(self, t: np.ndarray, roots: np.ndarray, beta: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Turn slopes with respect to a point's roots, coefficients and own parameters into those in t, (size,)."""
-        at = (t * self.units)[self.of_own]
+        relative, at = (t * self.units)[: self.relative.size], (t * self.units)[self.of_own]
         of_own = [
             own @ (self.own.values(at + step) - self.own.values(at - step)) / (2 * _STEP)
             for step in _STEP * np.eye(len(at))
         ]
-        return np.concatenate([self.roots.pull_back(roots), beta, np.array(of_own, float)]) * self.units
+        return np.concatenate([self.roots.pull_back(roots, relative), beta, np.array(of_own, float)]) * self.units

@@ -175,8 +175,8 @@ class Laplace:
 
     def _step(self, normal: Marginal, point: Point) -> tuple[np.ndarray, float]:
         """Return the conditional mean of the offsets in a normal model of the rows, (effects,), and log |A|."""
-        # With log sds and correlations at 0, Lambda is `shifts`.
-        layout = normal.layout
+        # With log sds and free correlations at 0, Lambda is `shifts`.
+        layout = normal.layout._replace(partial_kind=np.zeros_like(normal.layout.partial_kind))
         if len(point.roots):
             layout = layout._replace(shifts=np.ascontiguousarray(point.roots))
         theta, offsets = np.zeros((1, normal.size)), np.zeros((1, self._effects))

@@ -9,6 +9,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
+from partialpool.model.default_correlation import default_matrix, default_single
 from partialpool.model.lkj import lkj_log_density
 from partialpool.names import corr_name, sd_name
 
@@ -18,10 +19,9 @@ __all__ = ["check_stated_structure", "correlation_log_density", "default_effect_
 def default_effect_correlation(factor: FactorEffects) -> tuple[Prior, str]:
     """Return the default prior of a factor's correlations, and its reason."""
     if not factor.structure.has_one_correlation:
-        return Prior("LKJ", eta=2), "mild pull to no correlation"
-    low, high = correlation_bounds(factor.structure.kind, max(map(len, factor.blocks)))
-    which = "two effects" if factor.structure.kind == "cs" else "neighbouring effects"
-    return Prior("Uniform", lower=low, upper=high), f"every possible correlation of {which} equally likely"
+        return default_matrix()
+    bounds = correlation_bounds(factor.structure.kind, max(map(len, factor.blocks)))
+    return default_single(bounds, "two effects" if factor.structure.kind == "cs" else "neighbouring effects")
 
 
 def check_stated_structure(factor: FactorEffects, priors: Mapping[str, Prior], *, decomposed: bool) -> None:
