@@ -8,6 +8,7 @@ import pytest
 from partialpool import compile_side_by_side
 from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.marginal.gaussian.given_theta import nested_given_theta
+from partialpool.marginal.gaussian.tail_kernel import tail_kernel
 
 JOB = (nested_given_theta, ())
 
@@ -17,7 +18,7 @@ import numpy as np
 from partialpool import compile_side_by_side
 from partialpool.kernels import awaits_compilation
 from partialpool.marginal.glmm.axes import axes_about, places_along
-compile_side_by_side._helpers = lambda: 1  # also where there is one processor
+compile_side_by_side._can_help = lambda: True  # also where there is one processor
 axes, points = axes_about(np.zeros(2), np.eye(2)), np.ones((3, 2))
 assert awaits_compilation(places_along)
 with compile_side_by_side.compiled_elsewhere([(places_along, (nb.typeof(axes), nb.typeof(points)))]):
@@ -45,7 +46,7 @@ def started(monkeypatch):
         found.append(subprocess.Popen([sys.executable, "-c", program[0]]))
         running.append(found[-1])
 
-    monkeypatch.setattr(compile_side_by_side, "_helpers", lambda: 2)
+    monkeypatch.setattr(compile_side_by_side, "_can_help", lambda: True)
     monkeypatch.setattr(compile_side_by_side, "awaits_compilation", lambda kernel: True)
     monkeypatch.setattr(compile_side_by_side, "_start", start)
     return found, program
@@ -54,7 +55,7 @@ def started(monkeypatch):
 @pytest.fixture
 def helpful(monkeypatch):
     """Processes are started for kernels whether or not they are on disk."""
-    monkeypatch.setattr(compile_side_by_side, "_helpers", lambda: 2)
+    monkeypatch.setattr(compile_side_by_side, "_can_help", lambda: True)
     monkeypatch.setattr(compile_side_by_side, "awaits_compilation", lambda kernel: True)
 
 
@@ -62,7 +63,7 @@ def helpful(monkeypatch):
 def test_a_process_that_cannot_start_or_ends_at_once_is_no_error(executable, helpful, monkeypatch):
     monkeypatch.setattr(compile_side_by_side.sys, "executable", executable)
     for _ in range(5):
-        with compiled_elsewhere([JOB, JOB]):
+        with compiled_elsewhere([JOB], [JOB]):
             pass
 
 
@@ -79,25 +80,26 @@ def test_files_of_the_working_directory_are_not_run(helpful, tmp_path, monkeypat
 
 def test_one_thread_means_one_process(monkeypatch):
     monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", "1")
-    assert compile_side_by_side._helpers() == 0
+    assert not compile_side_by_side._can_help()
 
 
 def test_what_another_process_cannot_compile_is_left_to_this_one(started):
     processes, program = started
     program[0] = "raise SystemExit(3)"
-    with compiled_elsewhere([JOB, JOB]):
+    with compiled_elsewhere([JOB], [JOB]):
         pass
     assert [process.returncode for process in processes] == [3, 3]
 
 
-@pytest.mark.parametrize(("helpers", "expected"), [(1, [[1, 2, 3]]), (2, [[1, 3], [2]]), (5, [[1], [2], [3]])])
-def test_processes_share_the_kernels(helpers, expected, helpful, monkeypatch):
-    monkeypatch.setattr(compile_side_by_side, "_helpers", lambda: helpers)
-    shares = []
-    monkeypatch.setattr(compile_side_by_side, "_start", lambda jobs, running: shares.append([n for _, n in jobs]))
-    with compiled_elsewhere([(nested_given_theta, n) for n in (1, 2, 3)]):
+def test_each_share_is_compiled_by_one_process_without_what_is_on_disk(monkeypatch):
+    monkeypatch.setattr(compile_side_by_side, "_can_help", lambda: True)
+    monkeypatch.setattr(compile_side_by_side, "awaits_compilation", lambda kernel: kernel is nested_given_theta)
+    started = []
+    monkeypatch.setattr(compile_side_by_side, "_start", lambda jobs, running: started.append(jobs))
+    first, second, third = JOB, (nested_given_theta, (1,)), (tail_kernel, ())
+    with compiled_elsewhere([first, third, second], [third], [second]):
         pass
-    assert shares == expected
+    assert started == [[first, second], [second]]
 
 
 def test_an_interrupt_ends_the_processes(started):
@@ -119,7 +121,7 @@ def test_nothing_is_started_for_kernels_on_disk_or_where_processes_cannot_help(s
     with compiled_elsewhere([JOB]):
         pass
     monkeypatch.setattr(compile_side_by_side, "awaits_compilation", lambda kernel: True)
-    monkeypatch.setattr(compile_side_by_side, "_helpers", lambda: 0)
+    monkeypatch.setattr(compile_side_by_side, "_can_help", lambda: False)
     with compiled_elsewhere([JOB]):
         pass
     assert processes == []
@@ -127,11 +129,11 @@ def test_nothing_is_started_for_kernels_on_disk_or_where_processes_cannot_help(s
 
 @pytest.mark.parametrize(
     ("executable", "cores", "helps"),
-    [("/usr/bin/python3", 3, 2), ("/usr/bin/python3", 1, 0), ("/opt/host/editor", 2, 0), (None, 2, 0)],
+    [("/usr/bin/python3", 2, True), ("/usr/bin/python3", 1, False), ("/opt/host/editor", 2, False), (None, 2, False)],
 )
 def test_only_python_on_several_processors_helps(executable, cores, helps, monkeypatch):
     """A program that has Python inside would start itself once more."""
     monkeypatch.setattr(compile_side_by_side.sys, "executable", executable)
     monkeypatch.delenv("PARTIALPOOL_NUM_THREADS", raising=False)
     monkeypatch.setattr(compile_side_by_side, "cores_allowed", lambda: cores)
-    assert compile_side_by_side._helpers() == helps
+    assert compile_side_by_side._can_help() == helps

@@ -35,20 +35,20 @@ Job = tuple[Any, tuple[Any, ...]]
 
 
 @contextmanager
-def compiled_elsewhere(jobs: Sequence[Job]) -> Iterator[None]:
-    """Compile kernels in other processes while the block runs; at its end they are on disk.
+def compiled_elsewhere(*shares: Sequence[Job]) -> Iterator[None]:
+    """Compile kernels in other processes while the block runs, each share in one; at its end they are on disk.
 
-    This process keeps a processor to itself, and each other process takes its share of the kernels: with a process for
-    every kernel, those beyond the number of processors would spend as long on importing the package as on compiling.
-    Where other processes are not possible nothing is done: a kernel that is not on disk is compiled when it is called.
+    A process spends two seconds on importing the package: small kernels share one. Where other processes are not
+    possible nothing is done: a kernel that is not on disk is compiled when it is called.
     """
     running: list[subprocess.Popen[bytes]] = []
     try:
-        waiting = [job for job in jobs if is_kept_on_disk(job[0]) and awaits_compilation(job[0])]
-        processes = min(_helpers(), len(waiting))
-        for first in range(processes):
-            with suppress(OSError):  # it cannot start, or has ended already
-                _start(waiting[first::processes], running)
+        if _can_help():
+            for share in shares:
+                waiting = [job for job in share if is_kept_on_disk(job[0]) and awaits_compilation(job[0])]
+                if waiting:
+                    with suppress(OSError):  # it cannot start, or has ended already
+                        _start(waiting, running)
         yield
         with suppress(subprocess.TimeoutExpired):  # the rest is compiled here
             for process in running:
@@ -59,10 +59,10 @@ def compiled_elsewhere(jobs: Sequence[Job]) -> Iterator[None]:
             process.wait()
 
 
-def _helpers() -> int:
-    """Return how many other processes of Python can be started that have a processor of their own."""
+def _can_help() -> bool:
+    """Whether other processes of Python can be started, and may use a processor of their own."""
     cores = threads_wished() or cores_allowed()
-    return cores - 1 if Path(sys.executable or "").stem.startswith("python") else 0
+    return cores > 1 and Path(sys.executable or "").stem.startswith("python")
 
 
 def _start(jobs: Sequence[Job], running: list[subprocess.Popen[bytes]]) -> None:

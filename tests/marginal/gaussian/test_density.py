@@ -16,6 +16,7 @@ from marginal.gaussian.oracle import (
     table,
 )
 from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
+from partialpool.marginal.gaussian.nested_order import nest_is_faster
 from partialpool.sampling.starts import starts
 
 SIZES = {"moderate": 0.0, "zero": -np.inf, "tiny": -14.0, "huge": 9.0}
@@ -50,6 +51,35 @@ def test_log_density_is_that_of_the_dense_normal(factors, effects, shape, size):
     theta = theta_of(marginal, size)
     oracle = stable_log_likelihood if size == "huge" else log_likelihood
     assert ours(marginal, theta) == pytest.approx(oracle(design, priors, marginal, theta), rel=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::partialpool.DataWarning")
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("effects", EFFECTS)
+@pytest.mark.parametrize("factors", FACTORS)
+def test_levels_side_by_side_have_the_density_of_levels_one_by_one(factors, effects, shape):
+    _, _, marginal = problem(formula_of(factors, effects), table(shape), branch_from=2)
+    thetas = np.array([theta_of(marginal, "moderate", seed) for seed in range(3)])
+    one_by_one = [marginal.gradient(theta)[0] for theta in thetas]
+    assert marginal.log_densities(thetas) == pytest.approx(one_by_one, rel=1e-9)
+    total = sum(f.n_levels * len(f.names) for f in marginal.design.factors) + len(marginal.normals.sd)
+    noise, drawn = np.zeros((2, 3, total)), np.empty(3)
+    marginal.draw_effects(thetas, noise[0], noise[1], drawn)
+    assert drawn == pytest.approx(one_by_one, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("levels", "balanced", "side_by_side"),
+    [(20, True, True), (20, False, True), (900, True, False), (900, False, True)],
+)
+def test_levels_are_evaluated_side_by_side_unless_merging_saves_more(levels, balanced):
+    rng = np.random.default_rng(2)
+    x = np.tile(np.arange(4.0), levels) if balanced else rng.normal(size=4 * levels)
+    data = {"x": x, "y": rng.normal(size=4 * levels), "g": np.repeat(np.arange(levels), 4).astype(str)}
+    _, _, marginal = problem("y ~ x + (x | g)", data)
+    system, _, nest = marginal.for_draws
+    assert system.leaf.gram.shape[0] == 0
+    assert nest_is_faster(nest, marginal.arrangement.density.leaf) == (levels == 20 or not balanced)
 
 
 def test_the_two_oracles_agree():

@@ -319,13 +319,7 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
 def eliminate_levels(
     system: System, scales: Scales, room: Workspace
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Eliminate the leaf and the branches, and leave the rest of the tail in `room`; the first half of `eliminate`.
-
-    Returns
-    -------
-    float, ndarray, ndarray, ndarray
-        2 sum log diag L; U_k of every branch and the two parts of F_k.
-    """
+    """Eliminate leaf and branches, leaving the tail in `room`; return 2 sum log diag L, U_k and both parts of F_k."""
     tail, branch = system.tail, system.branch
     start_tail(tail, room)
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()

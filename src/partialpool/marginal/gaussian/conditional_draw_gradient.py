@@ -357,8 +357,7 @@ def _through_tail_factor(
         for j in range(i):
             t[i, j] = -drawn[i] * slope[j] - slope[i] * forward.center[j]
             t[j, i] = t[i, j]
-    half = inverse_factor(forward.factor)
-    along = np.empty((size, size))
+    half, along = inverse_factor(forward.factor), np.empty((size, size))
     product(half, t, along)
     product_with_rows(along, half, t)
     for i in range(size):

@@ -191,10 +191,9 @@ class Marginal:
         The one with most code is compiled here: another process imports the package first.
         """
         (drawing, given), (density, of_density) = self._drawing, self._density
-        elsewhere = [(unpack_many, (nb.typeof(self.layout), _ROWS)), (tail_kernel, TAIL_ARGUMENTS)]
-        if density is not drawing:
-            elsewhere.append((density, _arguments(of_density)))
-        with compiled_elsewhere(elsewhere):
+        small = [(unpack_many, (nb.typeof(self.layout), _ROWS)), (tail_kernel, TAIL_ARGUMENTS)]
+        other = [] if density is drawing else [(density, _arguments(of_density))]
+        with compiled_elsewhere(small, other):
             drawing.compile(_arguments(given))
 
     def awaits_compilation(self) -> bool:

@@ -28,10 +28,8 @@ _LARGEST: Final = 4e6
 """Most products of a factor's levels with columns: 32 MB, and as much for every thread."""
 _CACHED: Final = 32768
 """Most products for which levels side by side fit into the processor's cache; more take several times longer."""
-_PER_ROW: Final = 32
-"""Products that take as long side by side as a row of the leaf does by itself, measured: 0.13 microseconds."""
 _FEW: Final = 2500
-"""Products that take no time worth another kernel, which would have to be compiled: 10 microseconds."""
+"""Products that take 10 microseconds side by side: merged levels save less than another kernel costs to compile."""
 
 
 def arrange_by_level(arrangement: Arrangement) -> tuple[System, Nest]:
@@ -57,7 +55,8 @@ def arrange_by_level(arrangement: Arrangement) -> tuple[System, Nest]:
 def nest_is_faster(nest: Nest, merged: Leaf) -> bool:
     """Whether densities are evaluated faster with levels side by side than by row of a leaf that may be merged."""
     products = sum(level.columns.size for level in nest)
-    return 0 < products <= min(_PER_ROW * len(merged.level) + _FEW, _CACHED)
+    most = _CACHED if 2 * len(merged.level) > nest.leaf.gram.shape[2] else _FEW
+    return 0 < products <= most
 
 
 def no_nest(arrangement: Arrangement) -> Nest:

@@ -209,7 +209,7 @@ class Posterior:
         kind_of_given = type_of_given(given)
         kind = type_of_problem(kind_of_given)
         halves = kernels_given_theta(kind, nested=nest.leaf.gram.shape[2] > 0)
-        with compiled_elsewhere(halves):
+        with compiled_elsewhere(*([half] for half in halves)):
             make_problem.compile((kind_of_given,))
             evaluate.compile((kind, *EVALUATE_ARGUMENTS))
             write_effects.compile((kind, *WRITE_ARGUMENTS))
