@@ -257,7 +257,11 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     >>> why_no_likelihood(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     ''
     """
-    return normal.why_not(spec) if spec.is_normal else generalised.why_not(spec.with_priors({}))
+    if spec.is_normal:
+        return normal.why_not(spec)
+    if any(group.members for group in spec.groups):
+        return "a row belongs to several levels: their integrals are available for a normal response"
+    return generalised.why_not(spec.with_priors({}))
 
 
 def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
