@@ -317,15 +317,41 @@ def test_there_is_no_script(fit):
     check_refused(pp.EngineError, lambda: pp.pymc_source(fit), "rows belong to several levels", "pp.build_model")
 
 
-def test_other_families_are_for_pymc(schools):
-    from partialpool.sampling.choose import choose_engine
-
-    spec = pp.ModelSpec.from_formula(WEIGHTED, family="poisson")
-    engine, reason = choose_engine(spec)
-    assert engine.name == "pymc"
-    assert "nuts: a row belongs to several levels" in reason
+def test_other_families_have_no_maximum_likelihood(schools):
     counts = schools.assign(y=np.arange(400) % 5)
     check_refused(pp.EngineError, lambda: pp.maximum_likelihood(WEIGHTED, counts, family="poisson"), "several levels")
+
+
+def test_other_families_are_for_nuts(schools):
+    rng = np.random.default_rng(5)
+    effects, share = rng.normal(0, 0.8, 31), schools[["w1", "w2"]].to_numpy()
+    share = share / share.sum(axis=1, keepdims=True)
+    eta = 0.5 + share[:, 0] * effects[schools["school1"]] + share[:, 1] * effects[schools["school2"]]
+    counts = schools.assign(y=rng.poisson(np.exp(eta)))
+    fit = pp.fit(LME4["intercept"], counts, family="poisson", seed=1, progressbar=False)
+    assert fit.run.engine == "nuts"
+    levels = fit.posterior[MM].to_numpy()
+    draws = fit.posterior[f"b_{MM}"].to_numpy()[..., 0].reshape(-1, len(levels))
+    z = (draws.mean(axis=0) - effects[levels]) / draws.std(axis=0)
+    assert (z**2).mean() < 2.5
+    assert pp.predict(fit)["expectation"].mean().item() == pytest.approx(counts["y"].mean(), rel=0.1)
+    with_more = fit.update(counts.head(20).assign(school1=99), seed=2, progressbar=False)
+    assert with_more.posterior.sizes[MM] == len(levels) + 1
+
+
+@pytest.mark.slow
+def test_posteriors_of_counts_agree_with_pymc(schools):
+    counts = schools.head(150).assign(y=np.random.default_rng(6).poisson(3, 150))
+    fits = [
+        pp.fit(WEIGHTED, counts, family="poisson", seed=k, engine=e, progressbar=False)
+        for k, e in ((1, "auto"), (2, "pymc"))
+    ]
+    assert [one.run.engine for one in fits] == ["nuts", "pymc"]
+    for variable in ("beta", f"sd_{MM}", f"b_{MM}"):
+        draws = [one.posterior[variable].to_numpy().reshape(4, 1000, -1) for one in fits]
+        error = np.hypot(*([mcse_mean(one[..., k]) for k in range(one.shape[2])] for one in draws))
+        gap = draws[0].mean(axis=(0, 1)) - draws[1].mean(axis=(0, 1))
+        assert (np.abs(gap) <= 5 * error).all(), variable
 
 
 PRIORS = {

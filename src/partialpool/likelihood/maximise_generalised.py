@@ -146,7 +146,7 @@ def _check_one_level(design: Design) -> None:
             "maximum likelihood of rows that belong to several levels is only for a normal response",
             got=f"{design.spec}",
             allowed="mm(...) with family='gaussian' or 'lognormal'",
-            do="use pp.fit, which samples this model by PyMC",
+            do="use pp.fit, which samples this model",
         )
 
 

@@ -258,6 +258,8 @@ def why_no_likelihood(spec: ModelSpec) -> str:
         return normal.why_not(spec)
     if spec.smooths:
         return "a smooth of a response that is not normal: its effects share an sd, which no integral here allows"
+    if any(group.members for group in spec.groups):
+        return "a row belongs to several levels: their integrals are available for a normal response"
     return generalised.why_not(spec.with_priors({}))
 
 

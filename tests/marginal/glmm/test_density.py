@@ -176,6 +176,29 @@ def test_density_and_gradient_are_those_of_the_model(factors, effect, shape):
     check_density(design, priors, posterior, spread(posterior, rng))
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        "(1 | mm(m1, m2))",
+        "(1 + x | mm(m1, m2, weights=(v1, v2)))",
+        "(x || mm(m1, m2, m3)) + (1 | outer)",
+        "(1 | mm(m1, m2, scale=False)) + (x | outer:inner)",
+        "(1 | mm(m1, m2)) + (1 | mm(m3, a))",
+    ],
+)
+@pytest.mark.filterwarnings("ignore::partialpool.errors.DataWarning")
+def test_rows_may_belong_to_several_levels(terms):
+    rng = np.random.default_rng(4)
+    frame = table("unbalanced")
+    n = len(frame)
+    frame["y"], frame["a"] = rng.poisson(3, n), rng.integers(0, 4, n)
+    frame["m1"], frame["m2"], frame["m3"] = rng.integers(0, 7, (3, n))
+    frame["v1"], frame["v2"] = rng.uniform(0, 1, (2, n))
+    frame.loc[0, "v2"] = 0  # one member
+    design, priors, posterior = problem(f"y ~ x + {terms}", frame, family="poisson")
+    check_density(design, priors, posterior, spread(posterior, rng))
+
+
 NESTS = {
     "three nested": (["outer", "outer:inner", "row"], 3),
     "two nested": (["outer", "row"], 2),

@@ -57,7 +57,7 @@ _estimated, _widths, _levels = borrower("own", "estimated"), borrower("rows", "w
 @part
 def _predict(rows: Rows, coefficients: np.ndarray, effects: np.ndarray, eta: np.ndarray) -> None:
     """Write the linear predictor into eta (rows,)."""
-    columns, values, places, widths = rows.columns, rows.effects, rows.places, rows.widths
+    columns, values, places, spans = rows.columns, rows.effects, rows.places, rows.spans
     n = len(eta)
     for i in range(n):
         eta[i] = rows.start[i]
@@ -65,8 +65,8 @@ def _predict(rows: Rows, coefficients: np.ndarray, effects: np.ndarray, eta: np.
         t = coefficients[c]
         for i in range(n):
             eta[i] += t * columns[c, i]
-    for f in range(len(widths)):
-        for a in range(widths[f]):
+    for f in range(len(spans)):
+        for a in range(spans[f]):
             for i in range(n):
                 eta[i] += values[f, a, i] * effects[places[f, i] + a]
 
@@ -74,7 +74,7 @@ def _predict(rows: Rows, coefficients: np.ndarray, effects: np.ndarray, eta: np.
 @part(fastmath=REORDERED)
 def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int, coefficients: np.ndarray) -> None:
     """Write the derivatives in effects and coefficients, given those in the linear predictor."""
-    columns, values, places, widths = rows.columns, rows.effects, rows.places, rows.widths
+    columns, values, places, spans = rows.columns, rows.effects, rows.places, rows.spans
     n = len(slope)
     for c in range(len(coefficients)):
         s = 0.0
@@ -83,8 +83,8 @@ def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int,
         coefficients[c] = s
     for j in range(levels):
         effects[j] = 0.0
-    for f in range(len(widths)):
-        for a in range(widths[f]):
+    for f in range(len(spans)):
+        for a in range(spans[f]):
             # Rows of one level often follow each other: their sum is kept until the level changes.
             at, s = places[f, 0], 0.0
             for i in range(n):

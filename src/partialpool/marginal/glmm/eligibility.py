@@ -18,8 +18,6 @@ def why_not(spec: ModelSpec) -> str:
         return f"the {spec.family!r} family has no compiled rows"
     if spec.precision or spec.residual or spec.sigma:
         return "its rows have one sd, and residuals that are independent given the effects"
-    if any(group.members for group in spec.groups):
-        return "a row belongs to several levels: its coordinates are those of one level"
     if spec.states_shares and not spec.family_record.is_latent:
         return f"a joint prior of the variances and of the sigma of {spec.family!r} is not among its coordinates"
     return why_not_rotated(spec)

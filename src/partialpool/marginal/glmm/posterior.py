@@ -173,7 +173,7 @@ class Posterior:
     def work(self) -> float:
         """Multiplications of one evaluation, roughly."""
         rows = self.rows
-        return 3 * self.stand_in.arrangement.work + len(rows.y) * (20.0 + len(rows.columns) + rows.widths.sum())
+        return 3 * self.stand_in.arrangement.work + len(rows.y) * (20.0 + len(rows.columns) + rows.spans.sum())
 
     @property
     def is_cheap(self) -> bool:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.member_effects import MemberEffects
 from partialpool.marginal.gaussian.crossproducts import Moments, weighted_moments
 from partialpool.marginal.gaussian.marginal import Marginal, build_weighted
 from partialpool.marginal.gaussian.standardise import Units, choose_units
@@ -31,9 +33,12 @@ class Rows(NamedTuple):
     columns
         Columns of the fixed effects, integrated ones first, (coefs, rows).
     effects
-        Columns of every factor in elimination order, (factors, most effects, rows).
+        Columns of every membership, factor by factor in elimination order, (memberships, most effects, rows). A factor
+        has one membership, or as many as a row has levels at most: the columns are multiplied by the level's weight.
     places
-        Position of each row's level's first effect among all effects, (factors, rows).
+        Position of the first effect of each row's level among all effects, (memberships, rows).
+    spans
+        Effects of every membership, (memberships,).
     widths, levels
         Effects and levels of every factor, (factors,).
     """
@@ -44,6 +49,7 @@ class Rows(NamedTuple):
     columns: np.ndarray
     effects: np.ndarray
     places: np.ndarray
+    spans: np.ndarray
     widths: np.ndarray
     levels: np.ndarray
 
@@ -94,13 +100,17 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
     order = marginal.arrangement.order
     factors = [design.factors[f] for f in order]
     most = max((len(f.names) for f in factors), default=1)
-    effects = np.zeros((len(order), most, design.n_rows))
-    places = np.zeros((len(order), design.n_rows), np.int64)
-    first = 0
-    for place, (f, factor) in enumerate(zip(order, factors, strict=True)):
+    memberships = [_memberships(factor) for factor in factors]
+    total = sum(map(len, memberships))
+    effects = np.zeros((total, most, design.n_rows))
+    places, spans = np.zeros((total, design.n_rows), np.int64), np.zeros(total, np.int64)
+    first = at = 0
+    for f, factor, own in zip(order, factors, memberships, strict=True):
         q = len(factor.names)
-        effects[place, :q] = units.factors[f].of(factor.values).T * units.unit
-        places[place] = first + factor.places
+        values = units.factors[f].of(factor.values).T * units.unit
+        for level, weight in own:
+            effects[at, :q], places[at], spans[at] = values * weight, first + level * q, q
+            at += 1
         first += factor.n_levels * q
     offset = np.zeros(design.n_rows) if design.offset is None else design.offset
     return Rows(
@@ -110,6 +120,19 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
         np.ascontiguousarray(columns.T) * units.unit,
         effects,
         places,
+        spans,
         np.array([len(f.names) for f in factors], np.int64),
         np.array([f.n_levels for f in factors], np.int64),
     )
+
+
+def _memberships(factor: FactorEffects) -> list[tuple[np.ndarray, np.ndarray | float]]:
+    """Return level and weight of each row, (rows,), for every level that a row has at most; spare weights are 0."""
+    if not isinstance(factor, MemberEffects):
+        return [(factor.codes, 1.0)]
+    weights, counts = factor.weights, np.diff(factor.weights.indptr)
+    found: list[tuple[np.ndarray, np.ndarray | float]] = []
+    for k in range(counts.max()):
+        entry = weights.indptr[:-1] + np.minimum(k, counts - 1)
+        found.append((weights.indices[entry].astype(np.int64), np.where(k < counts, weights.data[entry], 0.0)))
+    return found
