@@ -11,7 +11,7 @@ import numpy as np
 
 from partialpool.likelihood.covariance_factor import Relative
 from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.gaussian.parameters import unpack_many
+from partialpool.marginal.gaussian.unpacked import unpack_many
 
 __all__ = ["StructuredRoots"]
 
@@ -38,7 +38,8 @@ class StructuredRoots:
         layout, design = self.marginal.layout, self.marginal.design
         theta = np.zeros((1, self.marginal.size))
         theta[0, : self.relative.size] = self.relative.to_theta(t)
-        sd, half, _, _ = unpack_many(layout, theta)
+        found = unpack_many(layout, theta)
+        sd, half = found.sd, found.corr
         most = layout.shifts.shape[1]
         out = np.tile(np.eye(most), (len(self.marginal.arrangement.order), 1, 1))
         for place, f in enumerate(self.marginal.arrangement.order):
