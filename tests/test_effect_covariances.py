@@ -17,8 +17,8 @@ from partialpool.likelihood.maximise import _Problem
 from partialpool.likelihood.maximum import QUADRATURE
 from partialpool.likelihood.starting_points import starting_points
 from partialpool.marginal.gaussian.marginal import build_marginal
-from partialpool.marginal.gaussian.parameters import unpack_many
 from partialpool.marginal.gaussian.partial_correlation import AUTOREGRESSIVE, COMPOUND, partial_correlation
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.effect_correlation import structured_correlation
 from partialpool.model.partial_correlations import cholesky_of_partials
@@ -141,7 +141,7 @@ def test_theta_gives_the_structured_matrix_of_every_block(formula):
     marginal = build_marginal(design, resolve_priors(design))
     place, factor = marginal.arrangement.order.index(0), design.factors[0]
     for theta in np.random.default_rng(4).normal(0, 1, (5, marginal.size)):
-        half = unpack_many(marginal.layout, theta[None])[1][0, place][: len(factor.names), : len(factor.names)]
+        half = unpack_many(marginal.layout, theta[None]).corr[0, place][: len(factor.names), : len(factor.names)]
         corr = half @ half.T
         np.testing.assert_allclose(np.diagonal(corr), 1)
         for block in factor.blocks if factor.structure.has_one_correlation else ():
