@@ -131,7 +131,7 @@ def draw_effects_blended(
     effects: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Draw effects as `given_theta.draw_effects_by_level` does, with log densities into out (n,)."""
+    """Draw effects as `given_theta.by_level_given_theta` does, with log densities into out (n,)."""
     room = make_workspace(sets.system.tail)
     for i in range(len(thetas)):
         out[i] = -np.inf
