@@ -166,7 +166,7 @@ def test_draws_predictions_and_a_file_follow_the_curve(table, tmp_path):
     assert pp.predict(again, new)["expectation"].to_numpy() == pytest.approx(
         pp.predict(fit, new)["expectation"].to_numpy()
     )
-    names = pp.to_frame(fit).index
+    names = pp.to_frame(fit)["term"]
     assert list(names[names.str.startswith("sd_")]) == [f"sd_s(x):f[{label}]" for label in "abc"]
 
 
