@@ -68,10 +68,7 @@ def test_levels_side_by_side_have_the_density_of_levels_one_by_one(factors, effe
     assert drawn == pytest.approx(one_by_one, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("levels", "balanced", "side_by_side"),
-    [(20, True, True), (20, False, True), (900, True, False), (900, False, True)],
-)
+@pytest.mark.parametrize(("levels", "balanced"), [(20, True), (20, False), (900, True), (900, False)])
 def test_levels_are_evaluated_side_by_side_unless_merging_saves_more(levels, balanced):
     rng = np.random.default_rng(2)
     x = np.tile(np.arange(4.0), levels) if balanced else rng.normal(size=4 * levels)
