@@ -240,6 +240,16 @@ def test_levels_are_those_of_all_columns_with_weight(schools):
     assert levels == (*range(1, 16), *range(40, 47))
 
 
+def test_the_memberships_of_rows_add_up_to_their_weights(schools):
+    table = schools.assign(school3=schools["school1"] % 30 + 1, w3=np.arange(400) % 2)
+    formula = "y ~ x + (1 | mm(school1, school2, school3, weights=(w1, w2, w3))) + (1 | class)"
+    for factor in build_design(pp.ModelSpec.from_formula(formula), table).factors:
+        found = np.zeros((400, factor.n_levels))
+        for level, weight in factor.memberships:
+            found[np.arange(400), level] += weight
+        np.testing.assert_allclose(found, factor.membership.toarray(), rtol=1e-12)
+
+
 def test_rows_can_be_left_out(schools):
     from partialpool.design.subset import keep_rows
 

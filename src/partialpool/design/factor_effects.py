@@ -154,9 +154,9 @@ class FactorEffects:
         return None if self.kinship is None else self.kinship.root
 
     @property
-    def places(self) -> np.ndarray:
-        """Position of each row's level's first effect among all effects of the factor, level by level, (rows,)."""
-        return self.codes * len(self.names)
+    def memberships(self) -> tuple[tuple[np.ndarray, np.ndarray | float], ...]:
+        """Position of each row's level, and its weight, (rows,): once, or for as many levels as a row has at most."""
+        return ((self.codes, 1.0),)
 
     @property
     def counts(self) -> np.ndarray:

@@ -58,9 +58,15 @@ class MemberEffects(FactorEffects):
         return True
 
     @property
-    def places(self) -> np.ndarray:
-        """Refused: a row has several levels."""
-        raise self._refusal("this engine")
+    def memberships(self) -> tuple[tuple[np.ndarray, np.ndarray | float], ...]:
+        """Position of each row's first level, and its weight, (rows,), then of the second, ...; spare weights are 0."""
+        first, counts = self.weights.indptr[:-1], np.diff(self.weights.indptr)
+        found = []
+        for k in range(counts.max()):
+            entry = first + np.minimum(k, counts - 1)
+            share = np.where(k < counts, self.weights.data[entry], 0.0)
+            found.append((self.weights.indices[entry].astype(np.int64), share))
+        return tuple(found)
 
     @property
     def counts(self) -> np.ndarray:

@@ -11,8 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.member_effects import MemberEffects
 from partialpool.marginal.gaussian.crossproducts import Moments, weighted_moments
 from partialpool.marginal.gaussian.marginal import Marginal, build_weighted
 from partialpool.marginal.gaussian.standardise import Units, choose_units
@@ -100,7 +98,7 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
     order = marginal.arrangement.order
     factors = [design.factors[f] for f in order]
     most = max((len(f.names) for f in factors), default=1)
-    memberships = [_memberships(factor) for factor in factors]
+    memberships = [factor.memberships for factor in factors]
     total = sum(map(len, memberships))
     effects = np.zeros((total, most, design.n_rows))
     places, spans = np.zeros((total, design.n_rows), np.int64), np.zeros(total, np.int64)
@@ -124,15 +122,3 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
         np.array([len(f.names) for f in factors], np.int64),
         np.array([f.n_levels for f in factors], np.int64),
     )
-
-
-def _memberships(factor: FactorEffects) -> list[tuple[np.ndarray, np.ndarray | float]]:
-    """Return level and weight of each row, (rows,), for every level that a row has at most; spare weights are 0."""
-    if not isinstance(factor, MemberEffects):
-        return [(factor.codes, 1.0)]
-    weights, counts = factor.weights, np.diff(factor.weights.indptr)
-    found: list[tuple[np.ndarray, np.ndarray | float]] = []
-    for k in range(counts.max()):
-        entry = weights.indptr[:-1] + np.minimum(k, counts - 1)
-        found.append((weights.indices[entry].astype(np.int64), np.where(k < counts, weights.data[entry], 0.0)))
-    return found
