@@ -159,13 +159,11 @@ def test_other_answers_name_groups_only(fit):
     assert "wiggle" not in str(refused)
 
 
-def test_questions_that_have_no_meaning_are_refused(fit, counts, table):
+def test_questions_that_have_no_meaning_are_refused(fit, counts):
     reason = "without pooling, a level's own rows determine no curve"
     check_refused(pp.DataError, lambda: pp.level_lines(fit, "x"), reason, "pp.plot_predictions(fit, 'x', by='g')")
     reason = "estimates its own curve, by REML, which is for normal responses"
     check_refused(pp.DataError, lambda: pp.naive_errors(counts), reason, "without its grouping terms")
-    reason = "a smooth, whose basis depends on all rows"
-    check_refused(pp.DataError, lambda: fit.update(table.head(5)), reason, "fit all rows together")
 
 
 @pytest.mark.parametrize(("curved", "formula"), [(False, "y ~ s(x, k=6)"), (True, "y ~ s(x, k=6)"),
