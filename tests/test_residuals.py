@@ -320,3 +320,16 @@ def test_ignoring_correlation_understates_the_error_of_a_mean():
     ratio = (right.coefficients["std_error"] / plain.coefficients["std_error"]).item()
     assert ratio == pytest.approx(np.sqrt((1 + rho) / (1 - rho)), rel=0.25)
     assert correlations(right.design, rho).shape == (308, 308)
+
+
+def test_a_prior_beyond_the_bounds_of_the_correlation_is_refused():
+    wide = {"residual_corr": pp.Prior("Uniform", lower=-0.9, upper=1)}
+    call = lambda: pp.priors(FORMULAS["cosy"], trial(), priors=wide)  # noqa: E731
+    check_refused(
+        pp.PriorError, call, "not positive definite", "from -0.3333 to 1: a g has up to 4 rows", "lower=-0.3333"
+    )
+    odd = trial().assign(t=lambda d: d["t"] ** 1.5)
+    call = lambda: pp.priors(FORMULAS["ar"], odd, priors=wide)  # noqa: E731
+    check_refused(pp.PriorError, call, "from 0 to 1: distances in t are no whole multiples")
+    narrow = {"residual_corr": pp.Prior("Uniform", lower=-0.3, upper=0.9)}
+    assert pp.priors(FORMULAS["cosy"], trial(), priors=narrow)["residual_corr"].arguments["lower"] == -0.3

@@ -44,7 +44,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.effect_correlation import check_stated_structure, default_effect_correlation
-from partialpool.model.residual_prior import default_correlation
+from partialpool.model.residual_prior import check_stated_correlation, default_correlation
 from partialpool.model.variance_prior import decompose
 from partialpool.names import BETA, ICC, INTERCEPT, RESIDUAL_CORRELATION, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.tabulate import TextTable
@@ -189,6 +189,8 @@ def resolve_priors(design: Design) -> PriorSet:
     user = design.spec.priors
     for factor in design.factors:
         check_stated_structure(factor, user, decomposed=design.spec.states_shares)
+    if design.residual is not None and design.residual.series is not None:
+        check_stated_correlation(design.residual.series, user)
     entries = tuple(_defaults(design, decomposed=design.spec.states_shares))
     coefficients = [f"{BETA}[{coef}]" for coef in design.common.coefs]
     single = [entry.parameter for entry in entries if not entry.shares and entry.parameter not in coefficients]
