@@ -87,6 +87,17 @@ def pain_trials(fit: pp.Fit) -> Figure:
     return figure
 
 
+def ovary(fit: pp.Fit) -> Figure:
+    """Draw the number of follicles over the cycle, for a new mare."""
+    predictions = pp.predict(fit, pp.datagrid(fit, time=np.linspace(-0.25, 1.25, 61)), kind="marginal", seed=1)
+    return predicted(pp.plot_predictions(predictions, "time"), title="Large follicles over the cycle", y="follicles")
+
+
+def body_weight(fit: pp.Fit) -> Figure:
+    """Draw the lines of rats."""
+    return pp.plot_level_lines(pp.level_lines(fit, "time"), most=16)
+
+
 def vaccination(fit: pp.Fit) -> Figure:
     """Draw vaccination over deprivation, for young and old people, in the population."""
     new = pd.MultiIndex.from_product([np.linspace(-2, 2, 17), [30, 70]], names=["deprivation", "age"])
@@ -259,6 +270,8 @@ DRAWN: dict[str, Callable[[pp.Fit], Figure]] = {
         cbpp,
         contraception,
         grouseticks,
+        ovary,
+        body_weight,
         pain_trials,
         vaccination,
         species,
@@ -274,7 +287,7 @@ def make(name: str) -> Path:
         put(name, heritability_table(found))
         return save(draw_heritabilities(found), name)
     fit = pp.fit_file(HERE / f"{name}.toml", progressbar=False)
-    if "truth" in pp.load_dataset(name).attrs:
+    if name in pp.dataset_names() and "truth" in pp.load_dataset(name).attrs:
         put(name, truths_table(name, fit))
     return save(DRAWN[name](fit), name)
 

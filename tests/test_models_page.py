@@ -51,7 +51,7 @@ def test_a_section_states_file_formula_family_field_and_picture(name):
         family=family[1] if family else "gaussian",
         cov={group.factor: group.cov for group in model.spec.groups if group.cov is not None},
     )
-    assert stated == model.spec
+    assert stated.with_units(model.spec.units) == model.spec
     row = re.search(rf"^\| \[{name}\]\(#(.+?)\) \|.*\| (real|simulated) \|$", PAGE, re.M)
     assert row[1] == anchor(model.title)
     assert (row[2] == "simulated") == (name in SIMULATIONS) == model.source.startswith("simulated")
