@@ -165,7 +165,7 @@ def test_predictions_for_the_population_do_not_depend_on_which_series_is_the_fir
         np.testing.assert_allclose(answer["response"], new["response"])
         assert answer.attrs["kind"] == "residuals: of a new g"
     given = pp.predict(fit, named, seed=1)
-    assert given.attrs["kind"] == "residuals of a known g: given those observed at other times"
+    assert given.attrs["kind"].startswith("residuals of a known g: given the observed ones")
     known = pp.predict(fit, table.head(3), kind="conditional", seed=1)
     assert known.attrs["kind"] == given.attrs["kind"]
 
@@ -320,6 +320,26 @@ def test_ignoring_correlation_understates_the_error_of_a_mean():
     ratio = (right.coefficients["std_error"] / plain.coefficients["std_error"]).item()
     assert ratio == pytest.approx(np.sqrt((1 + rho) / (1 - rho)), rel=0.25)
     assert correlations(right.design, rho).shape == (308, 308)
+
+
+def test_rows_of_series_that_start_between_the_steps_of_others_are_predicted():
+    table = trial()
+    table["t"] = table["t"] + 0.5 * (table["g"] % 2)
+    fit = pp.fit("y ~ x + ar(t, gr=g)", table, **SETTINGS)
+    assert fit.design.residual.series.is_discrete
+    assert pp.predict(fit, seed=1)["response"].sizes["obs"] == len(table)
+    later = table.groupby("g").tail(1).head(2)
+    known = pp.predict(fit, later.assign(t=later["t"] + 1), kind="conditional", seed=1)
+    as_text = later.assign(t=later["t"] + 1, g=later["g"].astype(str))  # the same series, written as text
+    np.testing.assert_array_equal(pp.predict(fit, as_text, kind="conditional", seed=1)["response"], known["response"])
+    check_refused(pp.DataError, lambda: pp.predict(fit, later.assign(t=later["t"] + 0.5), seed=1), "between the steps")
+
+
+def test_a_grid_has_a_visit_where_visits_are_numbers():
+    fit = pp.fit("y ~ x + unstr(t, gr=g)", trial(), **SETTINGS)
+    grid = pp.datagrid(fit, x=[0.0, 1.0])
+    assert grid["t"].tolist() == [trial()["t"].min()] * 2
+    assert pp.predict(fit, grid, seed=1)["response"].sizes["obs"] == 2
 
 
 def test_a_prior_beyond_the_bounds_of_the_correlation_is_refused():

@@ -129,8 +129,14 @@ def test_tables_that_do_not_belong_together_are_refused(change, mentions):
         check_refused(DataError, lambda: build_imputed_designs(SPEC, change(completed())), *mentions)
 
 
-def test_a_stratum_that_one_table_lacks_is_refused():
+def test_tables_whose_residuals_have_other_parameters_are_refused():
     spec = ModelSpec.from_formula("y ~ x + (1 | g), sigma ~ 0 + arm")
     tables = completed()
     tables[1] = tables[1].assign(arm=tables[1]["arm"].replace("c", "a"))
-    check_refused(DataError, lambda: build_imputed_designs(spec, tables), "strata of the residual sd differ")
+    wrong, got = "mean something else in another table", "table 2 has strata a, b, not a, b, c"
+    check_refused(DataError, lambda: build_imputed_designs(spec, tables), wrong, got)
+    spec = ModelSpec.from_formula("y ~ x + ar(time, gr=g)")
+    tables = [table.assign(time=2 * table["visit"]) for table in completed()]
+    tables[2].loc[3, "time"] = 7
+    got = "table 3 has a smallest distance in time of 1, not 2"
+    check_refused(DataError, lambda: build_imputed_designs(spec, tables), wrong, got)

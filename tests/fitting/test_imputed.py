@@ -169,7 +169,7 @@ def test_a_question_is_asked_of_each_table_with_its_own_draws(fit, question):
     parts = [QUESTIONS[question](own) for own in fit.of_tables]
     drawn = [name for name in answer.data_vars if "chain" in answer[name].dims]
     assert drawn
-    for name in drawn:
+    for name in (one for one in drawn if one not in ("response", "y")):  # each table has random numbers of its own
         stacked = np.concatenate([part[name].transpose("chain", ...).to_numpy() for part in parts])
         np.testing.assert_array_equal(answer[name].transpose("chain", ...).to_numpy(), stacked)
     assert list(answer.data_vars) == list(parts[0].data_vars)
@@ -177,6 +177,33 @@ def test_a_question_is_asked_of_each_table_with_its_own_draws(fit, question):
     assert str(answer)
     missing = pp.missing_information(fit, answer[[drawn[0]]])
     assert (missing["std_error"] >= missing["within"]).all()
+
+
+def test_noise_of_tables_is_independent_and_follows_the_seed(fit):
+    new = {"x": [0.0], "g": ["somebody else"]}
+    ask = lambda: pp.predict(fit, new, new_levels="sample", seed=3)  # noqa: E731
+    answer = ask()
+    xr.testing.assert_equal(answer, ask())
+    noise = (answer["response"] - answer["expectation"]).to_numpy().reshape(TABLES, -1)
+    correlation = np.corrcoef(noise)[np.triu_indices(TABLES, 1)]
+    assert np.abs(correlation).max() < 5 / np.sqrt(noise.shape[1])
+    effects = (answer["expectation"] - pp.predict(fit, new, kind="typical")["expectation"]).to_numpy()
+    correlation = np.corrcoef(effects.reshape(TABLES, -1))[np.triu_indices(TABLES, 1)]
+    assert np.abs(correlation).max() < 5 / np.sqrt(noise.shape[1])
+
+
+def test_held_values_are_those_of_all_tables(fit, tables):
+    grid = pp.datagrid(fit)
+    assert grid["x"].item() == pytest.approx(np.mean([table["x"].mean() for table in tables]))
+    assert str(pp.datagrid(pp.fit_imputed(FORMULA, tables[::-1], draws=20, seed=1, progressbar=False))) == str(grid)
+
+
+def test_answers_to_different_questions_are_not_mixed(tables):
+    two = [table.assign(x=(table["x"] > 0) * 10.0) for table in tables[:2]]
+    two[1].loc[0, "x"] = 5.0  # three values in one table: its contrast is another
+    mixed = pp.fit_imputed("y ~ x + (1 | g)", two, draws=50, seed=1, progressbar=False)
+    check_refused(DataError, lambda: pp.average_effect(mixed, "x"), "do not answer the same question", "table 2 has")
+    assert pp.average_effect(mixed, "x", values=[0, 10]).sizes["contrast"] == 1
 
 
 def test_estimates_without_draws_are_pooled_by_rubins_rules(fit):
@@ -235,6 +262,7 @@ def test_a_saved_fit_is_the_same(fit, tmp_path):
     assert all(own.design.axis_units.response == "mm" for own in labelled.of_tables)
     tree = pp.to_datatree(again, log_likelihood=False, posterior_predictive=False)
     assert "completed_tables" not in tree.children
+    assert "log_likelihood" not in pp.to_datatree(again, posterior_predictive=False).children
     np.testing.assert_array_equal(tree["posterior"]["icc[g]"], fit.digest.draws["icc[g]"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # of priors, which were scaled to all tables
@@ -290,7 +318,7 @@ class _Interrupted(CollapsedEngine):
         return super().run(design, priors, settings)
 
 
-def test_an_interrupt_keeps_the_finished_tables(tables, monkeypatch):
+def test_an_interrupt_keeps_the_finished_tables(tables, monkeypatch, tmp_path):
     from partialpool.fitting import imputed
 
     for at, kept in ((4, 3), (3, 2)):
@@ -300,6 +328,10 @@ def test_an_interrupt_keeps_the_finished_tables(tables, monkeypatch):
         assert found.n_tables == kept
         assert found.posterior.sizes["chain"] == 4 * kept
         assert f"completed tables: {kept}," in str(found)
+        again = pp.load_fit(found.save(tmp_path / f"{kept}.nc"))
+        assert again.n_tables == kept
+        np.testing.assert_allclose(again.design.common.center, found.design.common.center)
+        assert str(again.priors) == str(found.priors)
     monkeypatch.setattr(imputed, "choose_engine", lambda *_: (_Interrupted(2), "for the test"))
     with pytest.raises(KeyboardInterrupt):
         pp.fit_imputed(FORMULA, tables, engine="collapsed", draws=50, seed=1, progressbar=False)

@@ -61,7 +61,7 @@ def test_what_lies_beyond_stands_at_the_edge_with_its_value():
     x, y = np.array([0.5, 7.0, -9.0, np.nan]), np.array([0.5, 0.2, 40.0, 50.0])
     ends = (AxisLimits(0.0, 1.0), AxisLimits(-1.0, 2.0))
     np.testing.assert_array_equal(mark_beyond(axes, (x, y), ends, "k"), [False, True, True, False])
-    assert [text.get_text() for text in axes.texts] == ["7", "-9, 40"]
+    assert [text.get_text() for text in axes.texts] == ["7", "\N{MINUS SIGN}9, 40"]
     assert [(line.get_marker(), *line.get_xydata()[0]) for line in axes.lines] == [(">", 1.0, 0.2), ("<", 0.0, 2.0)]
     assert (axes.get_xlim(), axes.get_ylim()) == ((0.0, 1.0), (-1.0, 2.0))
 

@@ -188,4 +188,4 @@ def test_the_lines_of_the_header_have_their_own_names(tmp_path):
     lines |= dict(re.findall("<p>(Engine|Log evidence): (.*?)</p>", text.split("<footer>")[1]))
     assert lines["Reference categories"] == "arm = c"
     assert lines["Engine"].startswith("collapsed (importance-weighted chains)")
-    assert re.match(r"-\d+\.\d\d \(Monte Carlo se", lines["Log evidence"])
+    assert re.match(r"−\d+\.\d\d \(Monte Carlo se", lines["Log evidence"])

@@ -282,7 +282,7 @@ def _joined_frame(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 def _joined_residual(design: Design, old: ResidualRows, frame: pd.DataFrame) -> ResidualRows | None:
     """Read the series of all rows together; their strata, visits and unit of time must stay as they were."""
     found = read_residual_rows(frame, design.spec.residual, design.spec.sigma)
-    changed = None if found is None else _changed_meaning(old, found)
+    changed = None if found is None else old.changed_by(found)
     if changed is None:
         return found
     raise DataError(
@@ -291,18 +291,3 @@ def _joined_residual(design: Design, old: ResidualRows, frame: pd.DataFrame) -> 
         allowed="rows with the strata, visits and unit of time of the first rows",
         do=FIT_TOGETHER,
     )
-
-
-def _changed_meaning(old: ResidualRows, new: ResidualRows) -> str | None:
-    """Say which stated property differs; None where none does."""
-    if old.strata != new.strata:
-        return f"strata {', '.join(new.strata)}, not {', '.join(old.strata)}"
-    if old.series is None or new.series is None:
-        return None
-    if old.series.visits != new.series.visits:
-        return f"visits {', '.join(map(str, new.series.visits))}, not {', '.join(map(str, old.series.visits))}"
-    if (old.series.step, old.series.is_discrete) != (new.series.step, new.series.is_discrete):
-        return f"a smallest distance in time of {new.series.step:g}, not {old.series.step:g}"
-    if old.series.kind != "unstr" and old.series.bounds != new.series.bounds:
-        return f"series of up to {int(new.series.sizes.max())} rows, not {int(old.series.sizes.max())}"
-    return None

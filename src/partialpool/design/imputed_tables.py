@@ -89,18 +89,20 @@ def _build_whole(frames: Sequence[pd.DataFrame], alone: Sequence[Design]) -> Des
     # A series of residuals is in every table: it is not read from all rows, where its times would occur repeatedly.
     residual = alone[0].residual
     if residual is not None:
-        strata = _stacked_strata([own.residual for own in alone if own.residual is not None])
+        strata = _stacked_strata(residual, [own.residual for own in alone if own.residual is not None])
         residual = replace(residual, stratum=strata)
     return replace(whole, residual=residual, units=alone[0].units)
 
 
-def _stacked_strata(each: Sequence[ResidualRows]) -> np.ndarray:
-    for k, own in enumerate(each):
-        if own.strata != each[0].strata:
+def _stacked_strata(first: ResidualRows, each: Sequence[ResidualRows]) -> np.ndarray:
+    """Return the stratum of each row of all tables, whose residuals must have parameters of the same meaning."""
+    for k, own in enumerate(each, start=1):
+        changed = first.changed_by(own)
+        if changed is not None:
             raise DataError(
-                "the strata of the residual sd differ between tables",
-                got=f"{', '.join(own.strata)} in table {k + 1}, {', '.join(each[0].strata)} in table 1",
-                allowed="the same strata in every table",
+                "the parameters of the residuals mean something else in another table",
+                got=f"table {k} has {changed}",
+                allowed="the strata, visits, distances in time and lengths of series of table 1",
                 do=_SAME,
             )
     return np.concatenate([own.stratum for own in each])

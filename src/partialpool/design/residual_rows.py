@@ -133,14 +133,22 @@ class Series:
             time = np.array([_place((self.stated.order or "",), str(name), shown) for name in names], float)[visit]
         return replace(self, labels=tuple(labels), of_row=codes, time=time)
 
-    def check_steps(self, time: np.ndarray) -> None:
-        """Refuse times between the steps of the fitted rows, where the correlation may be negative."""
-        between = np.abs(time - np.round(time)) > _WHOLE * np.maximum(1, np.abs(time))
+    def check_steps(self, time: np.ndarray, first: np.ndarray) -> None:
+        """Refuse times between the steps of the fitted rows, where the correlation may be negative.
+
+        Parameters
+        ----------
+        time, first
+            Of new rows, and of the first fitted rows of their series, (rows,) each.
+        """
+        since = time - first
+        between = np.abs(since - np.round(since)) > _WHOLE * np.maximum(1, np.abs(since))
         if self.kind == "ar" and self.is_discrete and between.any():
             raise DataError(
                 f"new rows are at times between the steps of {self.stated.order}",
                 got=f"{self.stated.order} {self.origin + self.step * time[between][0]:g}",
-                allowed=f"{self.origin:g}, and steps of {self.step:g} from there: the correlation may be negative",
+                allowed=f"{self.origin + self.step * first[between][0]:g}, and steps of {self.step:g} from there: the "
+                "correlation may be negative",
                 do="predict at these times; or fit rows with other distances, between which correlations are positive",
             )
 
@@ -197,6 +205,21 @@ class ResidualRows:
         named = self.series is not None and set(self.series.stated.columns) <= set(frame)
         series = self.series.of(frame) if self.series is not None and named else None
         return replace(self, stratum=places[codes], series=series)
+
+    def changed_by(self, other: "ResidualRows") -> str | None:
+        """Say what the parameters of other rows mean that those of these rows do not; None where they mean the same."""
+        if self.strata != other.strata:
+            return f"strata {', '.join(other.strata)}, not {', '.join(self.strata)}"
+        old, new = self.series, other.series
+        if old is None or new is None:
+            return None
+        if old.visits != new.visits:
+            return f"visits {', '.join(map(str, new.visits))}, not {', '.join(map(str, old.visits))}"
+        if (old.step, old.is_discrete) != (new.step, new.is_discrete):
+            return f"a smallest distance in time of {new.step:g}, not {old.step:g}"
+        if old.kind != "unstr" and old.bounds != new.bounds:
+            return f"series of up to {int(new.sizes.max())} rows, not {int(old.sizes.max())}"
+        return None
 
     @property
     def naming_columns(self) -> tuple[str, ...]:

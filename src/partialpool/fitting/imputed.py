@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from partialpool.design.archive import frame_to_dataset
 from partialpool.design.design import Design
-from partialpool.design.imputed_tables import build_imputed_designs
+from partialpool.design.imputed_tables import ImputedTables, build_imputed_designs
 from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, SamplingWarning, warn
@@ -191,7 +192,7 @@ def fit_imputed(
             pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
             for raw, design in zip(runs, designs, strict=False)
         ]
-        tree = _joined_trees(trees, [raw.facts for raw in runs], tables_read.imputed)
+        tree = _joined_trees(trees, [raw.facts for raw in runs], tables_read)
         trouble = alarm(tree, one_sided=one_sided_in_words(designs[0]))
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
@@ -239,6 +240,8 @@ def _check_room(designs: Sequence[Design], settings: Settings) -> None:
 def joined_chains(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put the chains of several Datasets one after the other, and number them; other variables are the first's."""
     drawn = [name for name, values in parts[0].data_vars.items() if "chain" in values.dims]
+    for name in drawn:
+        _check_alike([part.get(name) for part in parts])
     joined = parts[0].drop_dims("chain")
     for name in drawn:
         first = parts[0][name]
@@ -252,16 +255,46 @@ def joined_chains(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return joined[order].assign_attrs(parts[0].attrs)
 
 
-def _joined_trees(trees: Sequence[xr.DataTree], facts: Sequence[Mapping[str, Any]], imputed: tuple[str, ...]) -> Any:
-    """Join the trees of all tables into one, which has the chains of all, and the rows of each."""
+def _check_alike(each: Sequence[xr.DataArray | None]) -> None:
+    """Refuse draws of quantities that differ between tables: their mixture would have no meaning."""
+    first = each[0]
+    if first is None:
+        return
+    along = [dim for dim in first.dims if dim not in ("chain", "draw")]
+    for k, own in enumerate(each[1:], start=2):
+        same = own is not None and set(own.dims) == set(first.dims)
+        if own is None or not (same and all(np.array_equal(own[dim], first[dim]) for dim in along)):
+            raise DataError(
+                f"the tables do not answer the same question: {first.name} differs",
+                got=f"table {k} has {_places(own)}, table 1 {_places(first)}",
+                allowed="the same quantities in every table",
+                do="name the values that are asked about; or ask the fit of each table, fit.of_tables[0]",
+            )
+
+
+def _places(values: xr.DataArray | None) -> str:
+    """Say which quantities a variable has."""
+    if values is None:
+        return "none"
+    along = [dim for dim in values.dims if dim not in ("chain", "draw")]
+    return ", ".join(f"{dim} {', '.join(map(str, values[dim].to_numpy()[:5]))}" for dim in along) or "a single one"
+
+
+def _joined_trees(trees: Sequence[xr.DataTree], facts: Sequence[Mapping[str, Any]], tables: ImputedTables) -> Any:
+    """Join the trees of all tables into one, which has the chains of all, and the rows of each.
+
+    Tables that an interrupt left out have their rows too, since centres, knots and priors are learned from all tables.
+    """
     first = trees[0]
     groups = {name: joined_chains([tree[name].to_dataset() for tree in trees]) for name in _SAMPLED}
     groups |= {name: group.to_dataset() for name, group in first.children.items() if name not in groups}
     for k, tree in enumerate(trees):
         groups |= {f"{TABLES}/{k}/{name}": tree[name].to_dataset() for name in _OF_A_TABLE}
         groups[f"{TABLES}/{k}"] = xr.Dataset(attrs={"run": tree.attrs["run"]})
+    for k, design in enumerate(tables.each[len(trees) :], start=len(trees)):
+        groups[f"{TABLES}/{k}/model_table"] = frame_to_dataset(design.frame, design.rows, design.n_given)
     joined = xr.DataTree.from_dict(groups)
-    joined.attrs = {**first.attrs, "run": json.dumps(_joined_facts(facts) | {"imputed": imputed})}
+    joined.attrs = {**first.attrs, "run": json.dumps(_joined_facts(facts) | {"imputed": tables.imputed})}
     return joined
 
 

@@ -79,12 +79,13 @@ def fit_of_tree(tree: xr.DataTree) -> Fit:
 
 def _imputed_fit(spec: ModelSpec, tree: xr.DataTree) -> ImputedFit:
     """Rebuild the fit of several completed tables, each of which the tree contains."""
-    tables = [tree[f"{TABLES}/{k}/model_table"].to_dataset() for k in range(RunRecord.of(tree).tables)]
+    tables = [tree[f"{TABLES}/{k}/model_table"].to_dataset() for k in range(len(tree[TABLES].children))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # already given when the model was fitted
         rebuilt = build_imputed_designs(spec, [dataset_to_frame(table) for table in tables])
         resolved = resolve_priors(rebuilt.whole)
-    designs = tuple(_with_origin(design, tree, table) for design, table in zip(rebuilt.each, tables, strict=True))
+    fitted = zip(rebuilt.each[: RunRecord.of(tree).tables], tables, strict=False)
+    designs = tuple(_with_origin(design, tree, table) for design, table in fitted)
     _check_same_model(tree, designs[0], resolved)
     return ImputedFit(spec, designs[0], resolved, tree, designs=designs)
 

@@ -7,15 +7,18 @@ from functools import wraps
 from typing import Any, Final, cast
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from partialpool.errors import DataWarning, warn
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.imputed import ImputedFit, joined_chains
+from partialpool.seeds import seed_sequence
 
-__all__ = ["first_table", "first_table_is_said", "joined_answers", "of_first_table", "over_tables"]
+__all__ = ["first_table", "first_table_is_said", "joined_answers", "mean_table", "of_first_table", "over_tables"]
 
+_HELD: Final = "held"
 _LOOKS: Final = "looks at the first of"
 _ERROR_OF: Final = "{}_se"
 """Name of the standard error of an estimate that has no draws."""
@@ -33,10 +36,14 @@ def over_tables[Question: Callable[..., xr.Dataset]](question: Question) -> Ques
     """
 
     @wraps(question)
-    def asked(fit: Fit, *args: Any, **kwargs: Any) -> xr.Dataset:
+    def asked(*args: Any, **kwargs: Any) -> xr.Dataset:
+        fit, args = _fit_of(args, kwargs)
         if not isinstance(fit, ImputedFit):
             return question(fit, *args, **kwargs)
-        return joined_answers([question(own, *args, **kwargs) for own in fit.of_tables])
+        seeds = _seeds(kwargs, fit.n_tables)
+        return joined_answers(
+            [question(own, *args, **{**kwargs, **seed}) for own, seed in zip(fit.of_tables, seeds, strict=True)]
+        )
 
     return cast("Question", asked)
 
@@ -45,10 +52,23 @@ def of_first_table[Question: Callable[..., Any]](question: Question) -> Question
     """Let a question that compares a model with its rows be asked of the first completed table, which is said."""
 
     @wraps(question)
-    def asked(fit: Fit, *args: Any, **kwargs: Any) -> Any:
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        fit, args = _fit_of(args, kwargs)
         return question(first_table(fit, question.__name__), *args, **kwargs)
 
     return cast("Question", asked)
+
+
+def _fit_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Take the fit, by place or by name; `fit` may also be the name of a predictor where the fit is given by place."""
+    return (args[0], args[1:]) if args else (kwargs.pop("fit"), ())
+
+
+def _seeds(kwargs: Mapping[str, Any], tables: int) -> list[dict[str, int]]:
+    """Return a seed for each table, where one is given: their random numbers must be independent."""
+    if kwargs.get("seed") is None:
+        return [{} for _ in range(tables)]
+    return [{"seed": int(own)} for own in seed_sequence(kwargs["seed"]).generate_state(tables)]
 
 
 def first_table(fit: Fit, question: str) -> Fit:
@@ -89,7 +109,26 @@ def joined_answers(answers: Sequence[xr.Dataset]) -> xr.Dataset:
     joined = joined.assign(means)
     along = {str(name): _mean([answer.coords[name] for answer in answers]) for name in _fixed(first.coords)}
     joined = joined.assign_coords({name: values for name, values in along.items() if name not in first.dims})
-    return Answer.of(joined[list(first.data_vars)].assign_attrs(first.attrs))
+    return Answer.of(joined[list(first.data_vars)].assign_attrs(_attrs(answers)))
+
+
+def mean_table(each: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the first of tables of the same rows, with the means of numbers that differ between them."""
+    found = each[0].copy()
+    for name in found.columns:
+        columns = [own[name] for own in each]
+        if pd.api.types.is_numeric_dtype(found[name]) and not all(columns[0].equals(own) for own in columns[1:]):
+            found[name] = np.mean([own.to_numpy(float) for own in columns], axis=0)
+    return found
+
+
+def _attrs(answers: Sequence[xr.Dataset]) -> dict[Any, Any]:
+    """Return the attributes of the first answer; values that predictors are held at differ between tables."""
+    first = dict(answers[0].attrs)
+    if any(answer.attrs.get(_HELD) != first.get(_HELD) for answer in answers[1:]):
+        names = [place.partition("=")[0] for place in str(first[_HELD]).split(", ")]
+        first[_HELD] = ", ".join(f"{name} (each table's own)" for name in names)
+    return first
 
 
 def _fixed(variables: Mapping[Any, xr.DataArray]) -> list[Any]:
@@ -100,6 +139,10 @@ def _fixed(variables: Mapping[Any, xr.DataArray]) -> list[Any]:
 def _mean(each: Sequence[xr.DataArray]) -> xr.DataArray:
     """Return the mean of numbers that differ between tables; others are those of the first."""
     first = each[0]
+    if first.dtype.kind in "UO" and first.size and all(isinstance(one, str) for one in first.to_numpy().flat):
+        texts = np.stack([own.to_numpy().astype(object) for own in each])
+        said = np.take_along_axis(texts, (texts != "").argmax(axis=0)[None], axis=0)[0]  # the first that says something
+        return first.copy(data=said.astype(str))
     if first.dtype.kind not in "fiu" or all(first.equals(own) for own in each[1:]):
         return first
     return first.copy(data=np.mean([own.to_numpy() for own in each], axis=0))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from partialpool.design.columns import label_text
 from partialpool.design.design import Design
 from partialpool.design.newdata import Rows, own_rows
 from partialpool.design.residual_rows import Series
@@ -68,9 +69,11 @@ def given_observed(design: Design, rows: Rows, draws: Draws) -> tuple[np.ndarray
     old, new = design.residual.series, rows.residual.series
     if new is None:
         return mean, sd
-    places = {label: k for k, label in enumerate(old.labels)}
-    known = np.array([places.get(label, -1) for label in new.labels])[new.of_row]
-    old.check_steps(new.time[known >= 0])
+    places = {label_text(label): k for k, label in enumerate(old.labels)}
+    known = np.array([places.get(label_text(label), -1) for label in new.labels])[new.of_row]
+    first_times = np.full(len(old.labels), np.inf)
+    np.minimum.at(first_times, old.of_row, old.time)
+    old.check_steps(new.time[known >= 0], first_times[known[known >= 0]])
     observed, parameter = own_rows(design), draws[RESIDUAL_CORRELATION]
     for code in np.unique(known[known >= 0]):
         seen, wanted = np.flatnonzero(old.of_row == code), np.flatnonzero(known == code)

@@ -14,6 +14,8 @@ from partialpool.design.held import hold, is_number
 from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.imputed import ImputedFit
+from partialpool.fitting.over_tables import mean_table
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.terms import factor_columns
 
@@ -73,6 +75,8 @@ def datagrid(
     2
     """
     check_places(at)
+    if isinstance(fit, ImputedFit):
+        return mean_table([datagrid(own, at, by=by, **columns) for own in fit.of_tables])
     design, asked = fit.design, {**at, **columns}
     known = design.spec.predictor_columns
     for name in asked:
@@ -93,9 +97,10 @@ def datagrid(
     composed = {factor.name: factor_columns(factor.name) for factor in design.grouping}
     chosen = [column for name in ([by] if isinstance(by, str) else by) for column in composed.get(name, (name,))]
     pieces = []
+    strata = _first_strata(design)
     for fixed, own in _groups(design, chosen, asked):
         held = {
-            name: hold(design, name, own if chosen else None).value
+            name: strata[name] if name in strata else hold(design, name, own if chosen else None).value
             for name in read
             if name not in asked and name not in fixed
         }
@@ -103,6 +108,12 @@ def datagrid(
         pieces.append(with_columns(grid, {**fixed, **held}))
     rows = pd.concat(pieces, ignore_index=True)
     return rows[[name for name in known if name in rows]]
+
+
+def _first_strata(design: Design) -> dict[str, Any]:
+    """Return the first value of each number that names strata of the residual sd, and is no predictor otherwise."""
+    by = () if design.residual is None else design.residual.by
+    return {name: design.frame[name].min() for name in by if is_number(design, name)}
 
 
 def _predictors(design: Design, columns: Iterable[str]) -> list[str]:

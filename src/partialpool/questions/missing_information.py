@@ -49,7 +49,7 @@ def missing_information(fit: Fit, answer: xr.Dataset | xr.DataArray | None = Non
     Raises
     ------
     DataError
-        A fit of one table; an answer of another fit, or one without draws.
+        A fit of one table; an answer that has not the chains of all tables, or has no draws.
 
     Examples
     --------

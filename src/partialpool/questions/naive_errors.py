@@ -30,7 +30,8 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     responses: least squares, s^2 (X'X)^-1, or (X'WX)^-1 with W = diag(1 / se^2) for known standard errors. Binary
     responses and counts: maximum likelihood, the inverse Fisher information (X'WX)^-1 at the estimate,
     W = diag((d mean / d eta)^2 / Var(y)). With smooths: REML of the model without groups, which estimates its own
-    curves (normal responses). The multilevel ("honest") standard error is the posterior standard deviation,
+    curves (normal responses). Residuals with several sds or correlations keep these: generalised least squares; only
+    the groups are ignored. The multilevel ("honest") standard error is the posterior standard deviation,
     which accounts for the grouping.
 
     The naive standard error is not always too small. A predictor that varies between levels (and the intercept) has
@@ -96,6 +97,8 @@ def naive_errors(fit: Fit) -> xr.Dataset:
 def _naive_in_words(fit: Fit) -> str:
     if fit.spec.smooths:
         return "restricted maximum likelihood, with curves but without groups"
+    if fit.design.residual is not None:
+        return "generalised least squares: residual sds and correlations stay, groups are ignored"
     return "maximum likelihood, inverse Fisher information" if fit.spec.family_record.is_scored else "least squares"
 
 

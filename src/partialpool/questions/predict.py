@@ -128,12 +128,14 @@ def predict(
     check_new_levels(new_levels)
     kinds = _kinds(fit.design, _kinds_of_table(fit.design, data) if kind is None else kind)
     observed = not isinstance(kind, str) or kind == "conditional"
-    return _of_rows(fit if draws is None else _thinned(fit, draws), data, kinds, new_levels, seed, observed=observed)
+    return _of_rows(
+        fit if draws is None else _thinned(fit, draws), data, kinds, new_levels, seed=seed, observed=observed
+    )
 
 
 @over_tables
 def _of_rows(
-    fit: Fit, data: Any, kinds: Mapping[str, Kind], new_levels: NewLevels, seed: int | None, *, observed: bool
+    fit: Fit, data: Any, kinds: Mapping[str, Kind], new_levels: NewLevels, *, seed: int | None, observed: bool
 ) -> xr.Dataset:
     """Predict rows; `observed` is whether residuals of a known series may be given those that were observed."""
     known = [name for name, how in kinds.items() if how == "conditional"]
@@ -157,7 +159,8 @@ def _residuals_in_words(design: Design, rows: Rows, *, observed: bool) -> str:
     series = design.residual.series
     new = None if rows.residual is None else rows.residual.series
     if observed and new is not None and set(new.labels) & set(series.labels):
-        return f"residuals of a known {series.stated.gr}: given those observed at other times"
+        again = "" if series.kind == "cosy" else "; at a time that was observed, a new residual"
+        return f"residuals of a known {series.stated.gr}: given the observed ones{again}"
     return f"residuals: of a new {series.stated.gr}"
 
 

@@ -30,7 +30,8 @@ def to_datatree(
     fit
         A fit by any engine.
     log_likelihood
-        Whether to add the log density of each row: for `arviz.loo` and `arviz.compare`.
+        Whether to add the log density of each row: for `arviz.loo` and `arviz.compare`. A fit of several completed
+        tables has none: those of a completed table do not compare models; `fit.of_tables` has the fit of each.
     posterior_predictive
         Whether to add new responses: for `arviz.plot_ppc_dist` and its relatives.
     prior
@@ -64,7 +65,7 @@ def to_datatree(
     """
     groups = {name: group.to_dataset() for name, group in fit.tree.children.items() if name != TABLES}
     groups["posterior"] = fit.posterior
-    if log_likelihood:
+    if log_likelihood and fit.run.tables == 1:
         groups["log_likelihood"] = density_of_rows(fit)
     if posterior_predictive:
         groups["posterior_predictive"] = new_responses(fit, seed=seed)

@@ -36,7 +36,7 @@ def smooth_lines(design: Design) -> list[str]:
     >>> from partialpool.design.build import build_design
     >>> from partialpool.spec.model import ModelSpec
     >>> design = build_design(ModelSpec.from_formula("Reaction ~ s(Days, k=5)"), load_dataset("sleepstudy"))
-    >>> print("\\n".join(smooth_lines(design)))
+    >>> print("\n".join(smooth_lines(design)))
     s(Days)[i] = sum_k B[i, k] b_s(Days)[k]
     b_s(Days)[k] ~ Normal(0, sd_s(Days))
     """

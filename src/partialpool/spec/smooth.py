@@ -131,7 +131,7 @@ def read_smooth(text: str) -> Smooth | None:
     Examples
     --------
     >>> read_smooth("s(x, k=5, by=f)")
-    Smooth(x='x', k=5, by='f', bs='cr')
+    Smooth(x='x', k=5, by='f', bs='cr', hom=False)
     >>> read_smooth("sqrt(x)") is None
     True
     """

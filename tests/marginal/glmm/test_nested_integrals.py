@@ -172,6 +172,7 @@ def test_rows_are_sorted_by_parent_and_child_in_any_order():
         np.stack([child, parent]).astype(float)[:, None],
         np.stack([child, 7 + parent]),
         np.array([1, 1]),
+        np.array([1, 1]),
         np.array([7, 3]),
     )
     found = rows_by_parent(rows, is_concave=True)

@@ -121,7 +121,9 @@ def _mean_predictor(fit: Fit, rows: pd.DataFrame, kind: dict[str, Kind]) -> np.n
     tree = xr.DataTree.from_dict({"posterior": middle})
     tree.attrs = fit.tree.attrs
     typical: dict[str, Kind] = {name: how if how == "conditional" else "typical" for name, how in kind.items()}
-    return predict(replace(fit, tree=tree), rows, kind=typical, seed=SEED)["linear_predictor"].to_numpy()[0, 0]
+    return predict(Fit(fit.spec, fit.design, fit.priors, tree), rows, kind=typical, seed=SEED)[
+        "linear_predictor"
+    ].to_numpy()[0, 0]
 
 
 def _table(
