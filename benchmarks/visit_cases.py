@@ -1,6 +1,6 @@
 """The models with correlated residuals that are timed: a trial with visits, and long series."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -55,27 +55,25 @@ def _series() -> pd.DataFrame:
     return pd.DataFrame({"g": g, "time": time, "x": x, "y": 1 + 0.3 * x + 0.02 * time + noise.ravel()})
 
 
+_TRIAL = VisitCase(
+    "trial",
+    "change ~ arm * visit + baseline + unstr(visit, gr=patient)",
+    ("patient", "visit", "arm"),
+    _trial,
+    gls="change ~ arm * visit + baseline",
+    correlation="corSymm(form = ~ occasion | patient)",
+    weights="varIdent(form = ~ 1 | visit)",
+)
 VISITS = {
     case.name: case
     for case in (
-        VisitCase(
-            "trial",
-            "change ~ arm * visit + baseline + unstr(visit, gr=patient)",
-            ("patient", "visit", "arm"),
-            _trial,
-            gls="change ~ arm * visit + baseline",
-            correlation="corSymm(form = ~ occasion | patient)",
-            weights="varIdent(form = ~ 1 | visit)",
-        ),
+        _TRIAL,
         # Each visit has a coefficient of the baseline, as in brms's model of one response per visit.
-        VisitCase(
-            BRMS_CASE,
-            "change ~ arm * visit + baseline * visit + unstr(visit, gr=patient)",
-            ("patient", "visit", "arm"),
-            _trial,
+        replace(
+            _TRIAL,
+            name=BRMS_CASE,
+            formula="change ~ arm * visit + baseline * visit + unstr(visit, gr=patient)",
             gls="change ~ arm * visit + baseline * visit",
-            correlation="corSymm(form = ~ occasion | patient)",
-            weights="varIdent(form = ~ 1 | visit)",
         ),
         VisitCase(
             "series",

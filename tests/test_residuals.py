@@ -331,7 +331,10 @@ def test_rows_of_series_that_start_between_the_steps_of_others_are_predicted():
     later = table.groupby("g").tail(1).head(2)
     known = pp.predict(fit, later.assign(t=later["t"] + 1), kind="conditional", seed=1)
     as_text = later.assign(t=later["t"] + 1, g=later["g"].astype(str))  # the same series, written as text
-    np.testing.assert_array_equal(pp.predict(fit, as_text, kind="conditional", seed=1)["response"], known["response"])
+    answer = pp.predict(fit, as_text, kind="conditional", seed=1)
+    np.testing.assert_array_equal(answer["response"], known["response"])
+    assert answer.attrs["kind"] == known.attrs["kind"]
+    assert answer.attrs["kind"].startswith("residuals of a known g")
     check_refused(pp.DataError, lambda: pp.predict(fit, later.assign(t=later["t"] + 0.5), seed=1), "between the steps")
 
 

@@ -16,6 +16,7 @@ from partialpool.errors import DataError, DataWarning, SamplingWarning
 from partialpool.fitting.over_tables import joined_answers
 from partialpool.fitting.rubin import pool
 from partialpool.sampling.collapsed import CollapsedEngine
+from partialpool.sampling.engine import check_room_for_effects
 from partialpool.sampling.mixing import mcse_mean, mixing
 from partialpool.sampling.settings import Settings
 
@@ -348,11 +349,12 @@ def test_what_is_refused(fit, tables):
 
 
 def test_draws_of_all_tables_must_fit_into_memory(tables):
-    from partialpool.fitting.imputed import _check_room
-
     designs = pp.fit_imputed(FORMULA, tables[:2], draws=20, seed=1, progressbar=False).designs
     check_refused(
-        pp.EngineError, lambda: _check_room(designs, Settings(draws=10**8)), "do not fit into memory", "x 2 tables"
+        pp.EngineError,
+        lambda: check_room_for_effects(designs[0], Settings(draws=10**8), tables=len(designs)),
+        "do not fit into memory",
+        "x 2 tables",
     )
 
 

@@ -6,17 +6,12 @@ from partialpool.spec.columns_read import evaluated_texts
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.uses import column_uses
 
-__all__ = ["first_category", "is_quantity", "value_columns"]
+__all__ = ["computed_columns", "is_quantity", "value_columns"]
 
 
 def is_quantity(values: pd.Series) -> bool:
     """Whether values are numbers; booleans are categories, although NumPy computes with them."""
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-
-
-def first_category(values: pd.Series) -> str | bool:
-    """Return the category that others are compared with."""
-    return False if pd.api.types.is_bool_dtype(values) else values.cat.categories[0]
 
 
 def value_columns(spec: ModelSpec) -> tuple[str, ...]:

@@ -19,11 +19,10 @@ from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.fitting.convergence import alarm
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.summary import Digest
-from partialpool.memory import check_fits
 from partialpool.model.default_priors import PriorSet, resolve_priors
 from partialpool.progress import progress_line
 from partialpool.sampling.choose import choose_engine, weigh_engines
-from partialpool.sampling.engine import Engine, RawDraws
+from partialpool.sampling.engine import Engine, RawDraws, check_room_for_effects
 from partialpool.sampling.pack import COVARIANCES, pack
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
@@ -186,7 +185,7 @@ def fit_imputed(
         if engine == "auto":
             chosen, reason = weigh_engines(chosen, reason, designs[0], settings)
         resolved = resolve_priors(tables_read.whole)
-        _check_room(designs, settings)
+        check_room_for_effects(designs[0], settings, tables=len(designs))
         runs = _run_each(chosen, designs, resolved, settings)
         trees = [
             pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
@@ -227,21 +226,11 @@ def _run_each(engine: Engine, designs: Sequence[Design], priors: PriorSet, setti
     return runs
 
 
-def _check_room(designs: Sequence[Design], settings: Settings) -> None:
-    effects = sum(f.n_levels * len(f.names) for f in designs[0].factors) * (2 if settings.keep_z else 1)
-    check_fits(
-        8.0 * effects * settings.chains * settings.draws * len(designs),
-        wrong="the draws of the group effects of all tables do not fit into memory",
-        got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws x {len(designs)} tables",
-        do="keep fewer draws of each table, draws=250 for instance",
-    )
-
-
 def joined_chains(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put the chains of several Datasets one after the other, and number them; other variables are the first's."""
     drawn = [name for name, values in parts[0].data_vars.items() if "chain" in values.dims]
     for name in drawn:
-        _check_alike([part.get(name) for part in parts])
+        _check_alike(parts[0][name], [part.get(name) for part in parts[1:]])
     joined = parts[0].drop_dims("chain")
     for name in drawn:
         first = parts[0][name]
@@ -255,13 +244,10 @@ def joined_chains(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return joined[order].assign_attrs(parts[0].attrs)
 
 
-def _check_alike(each: Sequence[xr.DataArray | None]) -> None:
+def _check_alike(first: xr.DataArray, others: Sequence[xr.DataArray | None]) -> None:
     """Refuse draws of quantities that differ between tables: their mixture would have no meaning."""
-    first = each[0]
-    if first is None:
-        return
     along = [dim for dim in first.dims if dim not in ("chain", "draw")]
-    for k, own in enumerate(each[1:], start=2):
+    for k, own in enumerate(others, start=2):
         same = own is not None and set(own.dims) == set(first.dims)
         if own is None or not (same and all(np.array_equal(own[dim], first[dim]) for dim in along)):
             raise DataError(

@@ -32,7 +32,7 @@ def over_tables[Question: Callable[..., xr.Dataset]](question: Question) -> Ques
 
         mean over tables of se^2  +  (1 + 1/m) variance over tables of the estimate.
 
-    Texts, and categories of imputed columns beside the rows, are those of the first table.
+    Texts, and categories of imputed columns beside the rows, are those of the first table that has one.
     """
 
     @wraps(question)

@@ -11,7 +11,7 @@ from partialpool.fitting.point_estimate import MEAN, MEDIAN, has_mean, has_media
 from partialpool.names import OBS, answer_name
 from partialpool.tabulate import number
 
-__all__ = ["SAMPLE", "TIDY", "flat_draws", "places_of", "tidy_rows", "with_row_names"]
+__all__ = ["SAMPLE", "TIDY", "flat_draws", "places_of", "quantity_names", "tidy_rows", "with_row_names"]
 
 SAMPLE: Final = ("chain", "draw")
 TIDY: Final = ("term", "estimate", "std_error", "conf_low", "conf_high", "statistic")
@@ -33,6 +33,20 @@ def places_of(values: xr.DataArray) -> pd.DataFrame:
         if len(along.dims) == 1 and along.dims[0] in dims and name not in dims:
             found[name] = along.to_numpy()[at[along.dims[0]]]
     return pd.DataFrame(found, index=at.index)
+
+
+def quantity_names(name: str, values: xr.DataArray) -> list[str]:
+    """Name each quantity as ArviZ does: the variable, and the places along its dimensions in brackets.
+
+    Examples
+    --------
+    >>> quantity_names("mean", xr.DataArray(np.zeros((1, 1, 2)), {"arm": ["a", "b"]}, ("chain", "draw", "arm")))
+    ['mean[a]', 'mean[b]']
+    """
+    places = places_of(values)[list(values.dims[2:])]
+    if not len(places.columns):
+        return [name]
+    return [f"{name}[{', '.join(map(str, row))}]" for row in places.itertuples(index=False)]
 
 
 def tidy_rows(name: str, values: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from partialpool.design.residual_rows import Series
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 
-__all__ = ["correlated_noise", "given_observed", "given_the_others", "residual_sds"]
+__all__ = ["correlated_noise", "fitted_series", "given_observed", "given_the_others", "residual_sds"]
 
 
 def residual_sds(rows: Rows, draws: Draws) -> np.ndarray:
@@ -51,6 +51,12 @@ def given_the_others(series: Series, draws: Draws, standardised: np.ndarray) -> 
     return mean, sd
 
 
+def fitted_series(fitted: Series, new: Series) -> np.ndarray:
+    """Return the fitted series of each new row, by the text of its label, (rows,); -1 for a new one."""
+    places = {label_text(label): k for k, label in enumerate(fitted.labels)}
+    return np.array([places.get(label_text(label), -1) for label in new.labels], np.int64)[new.of_row]
+
+
 def given_observed(design: Design, rows: Rows, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and sd of each new row's standardised residual given the observed rows of its series.
 
@@ -69,8 +75,7 @@ def given_observed(design: Design, rows: Rows, draws: Draws) -> tuple[np.ndarray
     old, new = design.residual.series, rows.residual.series
     if new is None:
         return mean, sd
-    places = {label_text(label): k for k, label in enumerate(old.labels)}
-    known = np.array([places.get(label_text(label), -1) for label in new.labels])[new.of_row]
+    known = fitted_series(old, new)
     first_times = np.full(len(old.labels), np.inf)
     np.minimum.at(first_times, old.of_row, old.time)
     old.check_steps(new.time[known >= 0], first_times[known[known >= 0]])

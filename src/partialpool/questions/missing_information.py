@@ -12,7 +12,7 @@ from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.imputed import ImputedFit
 from partialpool.fitting.rubin import pool
-from partialpool.fitting.tidy_rows import SAMPLE, flat_draws, places_of
+from partialpool.fitting.tidy_rows import SAMPLE, flat_draws, quantity_names
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["missing_information"]
@@ -104,7 +104,5 @@ def _columns(fit: ImputedFit, answer: Any) -> Iterator[tuple[str, np.ndarray]]:
     found = drawn_variables(answer, doing="compared between tables", example="pp.missing_information(fit, pp.icc(fit))")
     for name, values in found.data_vars.items():
         ordered = values.transpose(*SAMPLE, ...)
-        places, flat = places_of(ordered)[list(ordered.dims[2:])], flat_draws(ordered)
-        for row, column in zip(places.itertuples(index=False), flat.T, strict=True):
-            label = f"{name}[{', '.join(map(str, row))}]" if len(row) else str(name)
+        for label, column in zip(quantity_names(str(name), ordered), flat_draws(ordered).T, strict=True):
             yield label, column.reshape(ordered.shape[:2])

@@ -23,6 +23,7 @@ from partialpool.model.chunks import pieces_of
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.predictor import linear_predictor
+from partialpool.model.residual_covariance import fitted_series
 from partialpool.model.response import draw_each
 from partialpool.names import OBS, answer_name
 from partialpool.seeds import seed_sequence
@@ -158,7 +159,7 @@ def _residuals_in_words(design: Design, rows: Rows, *, observed: bool) -> str:
         return ""
     series = design.residual.series
     new = None if rows.residual is None else rows.residual.series
-    if observed and new is not None and set(new.labels) & set(series.labels):
+    if observed and new is not None and (fitted_series(series, new) >= 0).any():
         again = "" if series.kind == "cosy" else "; at a time that was observed, a new residual"
         return f"residuals of a known {series.stated.gr}: given the observed ones{again}"
     return f"residuals: of a new {series.stated.gr}"

@@ -9,7 +9,7 @@ import xarray as xr
 
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.tidy_rows import SAMPLE, flat_draws, places_of, tidy_rows
+from partialpool.fitting.tidy_rows import SAMPLE, flat_draws, places_of, quantity_names, tidy_rows
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.spec.keywords import explains_keywords
 
@@ -101,7 +101,7 @@ def draws_frame(answer: Fit | xr.Dataset | xr.DataArray, *, long: bool = False) 
     columns = dict(zip(SAMPLE, _counts(pieces[0][1]), strict=True))
     for name, values in pieces:
         flat = flat_draws(values)
-        for label, column in zip(_labels(name, values), flat.T, strict=True):
+        for label, column in zip(quantity_names(name, values), flat.T, strict=True):
             columns[label] = column
     return pd.DataFrame(columns)
 
@@ -119,14 +119,6 @@ def _counts(values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     """Return the chain and the number in it of every draw, (draws,) each."""
     chain, draw = (values[dim].to_numpy() if dim in values.coords else np.arange(values.sizes[dim]) for dim in SAMPLE)
     return np.repeat(chain, len(draw)), np.tile(draw, len(chain))
-
-
-def _labels(name: str, values: xr.DataArray) -> list[str]:
-    """Name each quantity as ArviZ does: the variable, and the places along its dimensions in brackets."""
-    places = places_of(values)[list(values.dims[2:])]
-    if not len(places.columns):
-        return [name]
-    return [f"{name}[{', '.join(map(str, row))}]" for row in places.itertuples(index=False)]
 
 
 def _long(name: str, values: xr.DataArray) -> pd.DataFrame:

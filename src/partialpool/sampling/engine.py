@@ -56,12 +56,13 @@ class Engine(Protocol):
         """Draw from the posterior."""
 
 
-def check_room_for_effects(design: Design, settings: Settings) -> None:
-    """Refuse a run whose draws of the group effects do not fit into memory."""
+def check_room_for_effects(design: Design, settings: Settings, *, tables: int = 1) -> None:
+    """Refuse a run whose draws of the group effects, of all completed tables, do not fit into memory."""
     effects = sum(f.n_levels * len(f.names) for f in design.factors) * (2 if settings.keep_z else 1)
     check_fits(
-        8.0 * effects * settings.chains * settings.draws,
+        8.0 * effects * settings.chains * settings.draws * tables,
         wrong="the draws of the group effects do not fit into memory",
-        got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws",
+        got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws"
+        + (f" x {tables} tables" if tables > 1 else ""),
         do="keep fewer draws: they take effects x chains x draws x 8 bytes",
     )
