@@ -65,6 +65,9 @@ class Family(ABC):
     """The available links, the default first."""
     parameters: ClassVar[tuple[tuple[str, Prior], ...]] = ()
     """The family's parameters and default priors, in units of the response's sd for those in `in_response_units`."""
+    parameter_links: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Link of the predictor of each parameter, where it has one: `logit` of a probability, `identity` of a number of any
+    sign; `log` of those that are not named."""
     in_response_units: ClassVar[frozenset[str]] = frozenset()
     on_log_scale: ClassVar[bool] = False
     """Whether the location is that of log(y), so that scales are computed from log(y)."""

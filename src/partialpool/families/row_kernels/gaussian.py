@@ -7,11 +7,11 @@ standard errors.
 import numpy as np
 
 from partialpool.families.row_kernels.normal_rows import constant_of_scale, scale_of, sum_of_squares
-from partialpool.families.row_kernels.outcome import bounded, is_positive
-from partialpool.families.row_kernels.vector_math import exp
+from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
+from partialpool.families.row_kernels.vector_math import exp, log
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "rows_identity", "rows_log"]
+__all__ = ["constant", "each_identity", "each_log", "rows_identity", "rows_log"]
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -77,3 +77,35 @@ def rows_log(
         square, slope[i], information[i] = _row_log(y[i], known[i] if len(known) > 0 else sigma, eta[i])
         squares += square
     return sum_of_squares(squares, len(y), known, sigma, own_slope)
+
+
+@kernel(fastmath=REORDERED)
+def each_identity(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the identity link, sigma in `values[1]`; write its slopes and the expected informations."""
+    total, usable = 0.0, True
+    for i in range(len(y)):
+        sigma = values[1, i]
+        usable &= is_positive(sigma)
+        square, slopes[0, i], informations[0, i] = _row_identity(y[i], sigma, values[0, i])
+        slopes[1, i] = (square - 1.0) / sigma
+        informations[1, i] = bounded(2.0 / (sigma * sigma))
+        total -= 0.5 * square + log(sigma)
+    return finite_or_impossible(total) if usable else -np.inf
+
+
+@kernel(fastmath=REORDERED)
+def each_log(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the log link, sigma in `values[1]`; write its slopes and the expected informations."""
+    total, usable = 0.0, True
+    for i in range(len(y)):
+        sigma = values[1, i]
+        usable &= is_positive(sigma)
+        square, slopes[0, i], informations[0, i] = _row_log(y[i], sigma, values[0, i])
+        slopes[1, i] = (square - 1.0) / sigma
+        informations[1, i] = bounded(2.0 / (sigma * sigma))
+        total -= 0.5 * square + log(sigma)
+    return finite_or_impossible(total) if usable else -np.inf
