@@ -3,7 +3,7 @@
 Both engines, every summary and every file use these names only.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -27,6 +27,9 @@ __all__ = [
     "TOTAL_SD",
     "VISIT",
     "VISIT_BIS",
+    "across_bis_dim",
+    "across_dim",
+    "across_name",
     "answer_name",
     "at_means_name",
     "b_name",
@@ -35,7 +38,10 @@ __all__ = [
     "effect_bis_dim",
     "effect_dim",
     "names_of_factor",
+    "names_of_predictor",
     "part_names",
+    "predictor_name",
+    "renamed",
     "sd_name",
     "share_name",
     "tree_name",
@@ -176,6 +182,65 @@ def names_of_factor(factor: str) -> tuple[str, ...]:
     scaled = f"{b_name(factor)}_scaled"
     data = (codes_name(factor), values_name(factor), *([weights_name(factor)] if factor.startswith("mm(") else []))
     return (factor, effect_dim(factor), effect_bis_dim(factor), *own, scaled, *data)
+
+
+def predictor_name(parameter: str, factor: str) -> str:
+    """A factor over which a parameter's effects vary, in the names of their variables.
+
+    Examples
+    --------
+    >>> sd_name(predictor_name("sigma", "Subject"))
+    'sd_sigma_Subject'
+    """
+    return f"{parameter}_{factor}"
+
+
+def across_name(factor: str) -> str:
+    """Correlation matrix of the effects over a factor of several predictors.
+
+    Examples
+    --------
+    >>> across_name("Subject"), across_dim("Subject"), across_bis_dim("Subject")
+    ('corr_across_Subject', 'Subject_across', 'Subject_across_bis')
+    """
+    return f"corr_across_{factor}"
+
+
+def across_dim(factor: str) -> str:
+    """Dimension of the effects over a factor of several predictors."""
+    return f"{factor}_across"
+
+
+def across_bis_dim(factor: str) -> str:
+    """Second dimension of the same."""
+    return f"{factor}_across_bis"
+
+
+def names_of_predictor(parameter: str, factors: Iterable[str]) -> dict[str, str]:
+    """Return the names of a parameter's predictor in posteriors: by its name if it were the mean's.
+
+    Examples
+    --------
+    >>> names = names_of_predictor("sigma", ["g"])
+    >>> names["beta"], names["coef"], names["sd_g"], names["g_effect"]
+    ('beta_sigma', 'coef_sigma', 'sd_sigma_g', 'sigma_g_effect')
+    """
+    names = {BETA: f"{BETA}_{parameter}", COEF: f"{COEF}_{parameter}"}
+    for factor in factors:
+        names |= dict(zip(names_of_factor(factor), names_of_factor(predictor_name(parameter, factor)), strict=True))
+    return names
+
+
+def renamed(name: str, names: Mapping[str, str]) -> str | None:
+    """Exchange the base of a parameter's name, which may end in [effect]; None where it has no other name.
+
+    Examples
+    --------
+    >>> renamed("sd_g[x]", {"sd_g": "sd_sigma_g"}), renamed("nu", {})
+    ('sd_sigma_g[x]', None)
+    """
+    base, bracket, effect = name.partition("[")
+    return f"{names[base]}{bracket}{effect}" if base in names else None
 
 
 def codes_name(factor: str) -> str:

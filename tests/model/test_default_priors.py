@@ -10,7 +10,8 @@ from partialpool.datasets.load import load_dataset
 from partialpool.design.build import build_design
 from partialpool.distributions.prior import Prior
 from partialpool.errors import DataWarning, PriorError
-from partialpool.model.default_priors import predictor_unit, resolve_priors
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior_scales import predictor_unit
 from partialpool.spec.model import ModelSpec
 
 

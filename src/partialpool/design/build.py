@@ -25,7 +25,7 @@ from partialpool.design.common_basis import make_common_basis
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
 from partialpool.design.effect_structure import EffectStructure
-from partialpool.design.evaluate import evaluate_model
+from partialpool.design.evaluate import PredictorColumns, evaluate_model, evaluate_predictor
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.frequencies import repeat_rows
@@ -76,9 +76,9 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     """
     with single_lapack():  # a design does not depend on the number of threads, to the last digit
         means = build_design_of_means(spec, data, missing=missing)
-        # 6. Rows whose residuals have sds of their own or are correlated.
+        # 7. Rows whose residuals have sds of their own or are correlated.
         design = replace(means, residual=read_residual_rows(means.frame, spec.residual, spec.sigma))
-        # 7. Covariance parameters that the data do not identify.
+        # 8. Covariance parameters that the data do not identify.
         warn_not_identified(design)
         return design
 
@@ -112,14 +112,14 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
     )
     se = read_positive("standard errors", frame[spec.se]) if spec.se else None
     precision = read_positive("precisions", frame[spec.precision]) if spec.precision else None
-    offset = np.sum([values for _, values in columns.offsets], axis=0) if columns.offsets else None
+    offset = columns.predictor.offset
     if spec.link_record.coefficients_are_log_ratios:
         trials = np.log(np.maximum(response.n_trials, 1))
-        for expression, (_, values) in zip(spec.offsets, columns.offsets, strict=True):
-            others = trials + sum(other for _, other in columns.offsets if other is not values)
+        for expression, (_, values) in zip(spec.offsets, columns.predictor.offsets, strict=True):
+            others = trials + sum(other for _, other in columns.predictor.offsets if other is not values)
             warn_unlogged_offset(expression, values, response.values, others)
     # 4. Fixed effects.
-    common = _common_effects(spec, *columns.common)
+    common = _common_effects(spec, *columns.predictor.common)
     warn_dropped("fixed effects", (common.recipe,))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or spec.smooths or own):
@@ -130,11 +130,8 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
             do="leave out the 0, or add a term",
         )
     # 5. Group effects, one entry per factor.
-    factors = tuple(
-        _factor_effects(spec, *_levels(spec, factor, frame, table.incomplete), columns.groups)
-        for factor in spec.factors
-    )
-    _check_factors(spec, factors, frame)
+    factors = _grouping_factors(spec, frame, table.incomplete, columns.predictor)
+    _check_factors(spec, factors, frame, residual_free=spec.se is None and spec.family_record.is_normal)
     factors += tuple(smooth_effects(smooth, frame) for smooth in spec.smooths)
     design = Design(
         spec=spec,
@@ -142,7 +139,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         common=common,
         factors=factors,
         offset=offset,
-        offset_recipes=tuple(recipe for recipe, _ in columns.offsets),
+        offset_recipes=tuple(recipe for recipe, _ in columns.predictor.offsets),
         se=se,
         precision=precision,
         residual=None,
@@ -153,16 +150,62 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
-    return design
+    # 6. Predictors of the family's parameters.
+    others = {name: _predictor_of(design, name, table.incomplete) for name in spec.parameters}
+    return replace(design, parameters=MappingProxyType(others))
 
 
-def _check_factors(spec: ModelSpec, factors: Sequence[FactorEffects], frame: pd.DataFrame) -> None:
-    """Refuse group effects that the rows cannot inform, and warn of those that they hardly inform."""
+def _predictor_of(design: Design, name: str, left_out: pd.DataFrame) -> Design:
+    """Build the arrays of the predictor of a parameter: a design of the same rows, with other terms."""
+    spec, frame = design.spec.of_parameter(name), design.frame
+    columns = evaluate_predictor(spec, frame)
+    common = _common_effects(spec, *columns.common)
+    warn_dropped(f"fixed effects of {name}", (common.recipe,))
+    if not (common.coefs or spec.groups):
+        raise DataError(
+            f"the predictor of {name} has no parameter",
+            got=f"{name} ~ {design.spec.parameters[name]}",
+            allowed="an intercept, a predictor or a grouping term",
+            do="leave out the 0, or add a term",
+        )
+    factors = _grouping_factors(spec, frame, left_out, columns)
+    _check_factors(spec, factors, frame, residual_free=False)
+    return replace(
+        design,
+        spec=spec,
+        common=common,
+        factors=factors,
+        offset=columns.offset,
+        offset_recipes=tuple(recipe for recipe, _ in columns.offsets),
+        se=None,
+        precision=None,
+    )
+
+
+def _grouping_factors(
+    spec: ModelSpec, frame: pd.DataFrame, left_out: pd.DataFrame, columns: PredictorColumns
+) -> tuple[FactorEffects, ...]:
+    """Build the effects that vary over each grouping factor."""
+    return tuple(
+        _factor_effects(spec, *_levels(spec, factor, frame, left_out), columns.groups) for factor in spec.factors
+    )
+
+
+def _check_factors(
+    spec: ModelSpec, factors: Sequence[FactorEffects], frame: pd.DataFrame, *, residual_free: bool
+) -> None:
+    """Refuse group effects that the rows cannot inform, and warn of those that they hardly inform.
+
+    Parameters
+    ----------
+    residual_free
+        Whether the rows have a residual sd that is estimated.
+    """
     for group in spec.groups:
         check_structure(group, next(factor for factor in factors if factor.name == group.factor), frame)
     for factor in factors:
         # Relatives separate a level's effect from the residual, even where each level has one row.
-        alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
+        alone = residual_free and (factor.kinship is None or factor.kinship.is_diagonal)
         warn_dropped(f"effects over {factor.name}", factor.recipes)
         check_factor(factor.name, factor.counts, len(factor.values), factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
@@ -176,10 +219,6 @@ def _units_of(data: Any) -> dict[str, str]:
     units = data.attrs.get("units") if isinstance(data, pd.DataFrame) else None
     stated = units.items() if isinstance(units, Mapping) else ()
     return {str(column): unit for column, unit in stated if isinstance(unit, str)}
-
-
-def _has_free_sigma(spec: ModelSpec) -> bool:
-    return spec.se is None and spec.family_record.is_normal
 
 
 def _common_effects(spec: ModelSpec, recipe: Recipe, values: np.ndarray) -> CommonEffects:

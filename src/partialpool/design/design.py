@@ -1,6 +1,6 @@
 """The Design: named arrays of a model, and everything learned from its table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -95,6 +95,9 @@ class Design:
         Unit of each column, where the model or the table's `attrs["units"]` states one.
     left_out
         The rows that were left out because of missing values; None where there are none or a file does not say.
+    parameters
+        The predictors of the family's parameters, by parameter: designs of the same rows and response whose terms,
+        factors and offset are those of the parameter, on the scale of its link.
     """
 
     spec: ModelSpec
@@ -111,11 +114,18 @@ class Design:
     frame: pd.DataFrame
     units: Mapping[str, str] = MappingProxyType({})
     left_out: LeftOut | None = None
+    parameters: Mapping[str, "Design"] = MappingProxyType({})
 
     @property
     def grouping(self) -> tuple[FactorEffects, ...]:
         """The grouping factors alone, without smooths."""
         return tuple(factor for factor in self.factors if not factor.is_smooth)
+
+    @property
+    def grouping_names(self) -> tuple[str, ...]:
+        """The grouping factors of the mean and of all parameters, each once."""
+        others = (factor.name for other in self.parameters.values() for factor in other.grouping)
+        return tuple(dict.fromkeys([*(factor.name for factor in self.grouping), *others]))
 
     @property
     def n_rows(self) -> int:
@@ -155,7 +165,8 @@ class Design:
     @property
     def recipes(self) -> tuple[Recipe, ...]:
         """How columns are computed: those of the fixed effects, of each factor, of the offset."""
-        return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
+        own = (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
+        return (*own, *(recipe for other in self.parameters.values() for recipe in other.recipes))
 
     @property
     def categories(self) -> Mapping[str, Categories]:
@@ -250,10 +261,17 @@ class Design:
 
     def with_units(self, spec: ModelSpec, units: Mapping[str, str]) -> "Design":
         """Return the same design with the model that states these units; other columns keep theirs."""
-        return replace(self, spec=spec, units=MappingProxyType({**self.units, **units}))
+        changed = replace(self, spec=spec, units=MappingProxyType({**self.units, **units}))
+        return changed.with_parameters(lambda name, other: other.with_units(spec.of_parameter(name), units))
+
+    def with_parameters(self, change: Callable[[str, "Design"], "Design"]) -> "Design":
+        """Return the same design with the predictors of parameters changed."""
+        changed = {name: change(name, other) for name, other in self.parameters.items()}
+        return replace(self, parameters=MappingProxyType(changed))
 
     def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
         """Return the same design with its rows numbered as in the original table, and with that table's units."""
-        return replace(
+        changed = replace(
             self, rows=rows, n_given=n_given, frame=self.frame.set_axis(rows), units=MappingProxyType(dict(units))
         )
+        return changed.with_parameters(lambda _, other: other.with_origin(rows, n_given, units))

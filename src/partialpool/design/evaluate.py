@@ -28,7 +28,16 @@ from partialpool.spec.model import ModelSpec
 from partialpool.spec.uses import Use, column_uses
 from partialpool.spec.whitelist import CODING
 
-__all__ = ["ModelColumns", "evaluate", "evaluate_model", "evaluate_response", "evaluate_trials", "learn_columns"]
+__all__ = [
+    "ModelColumns",
+    "PredictorColumns",
+    "evaluate",
+    "evaluate_model",
+    "evaluate_predictor",
+    "evaluate_response",
+    "evaluate_trials",
+    "learn_columns",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +50,21 @@ class ModelColumns:
         Numbers, or the column of categories that the response is, indexed by the row numbers of the table.
     trials
         Trials of each row, where the response counts successes; None elsewhere.
+    predictor
+        The terms of the linear predictor.
+    """
+
+    response: pd.Series
+    trials: pd.Series | None
+    predictor: "PredictorColumns"
+
+
+@dataclass(frozen=True, eq=False)
+class PredictorColumns:
+    """Every term of a linear predictor, evaluated on a table.
+
+    Attributes
+    ----------
     offsets
         Recipe and values (rows,) of each offset.
     common
@@ -49,11 +73,14 @@ class ModelColumns:
         Recipe and columns (rows, columns) of each grouping term.
     """
 
-    response: pd.Series
-    trials: pd.Series | None
     offsets: tuple[tuple[Recipe, np.ndarray], ...]
     common: tuple[Recipe, np.ndarray]
     groups: tuple[tuple[Recipe, np.ndarray], ...]
+
+    @property
+    def offset(self) -> np.ndarray | None:
+        """The sum of the offsets, (rows,); None without one."""
+        return np.sum([values for _, values in self.offsets], axis=0) if self.offsets else None
 
 
 def evaluate_model(spec: ModelSpec, frame: pd.DataFrame) -> ModelColumns:
@@ -68,6 +95,13 @@ def evaluate_model(spec: ModelSpec, frame: pd.DataFrame) -> ModelColumns:
     return ModelColumns(
         response=evaluate_response(term, frame),
         trials=evaluate_trials(term, frame),
+        predictor=evaluate_predictor(spec, frame),
+    )
+
+
+def evaluate_predictor(spec: ModelSpec, frame: pd.DataFrame) -> PredictorColumns:
+    """Evaluate the terms of a linear predictor on the complete rows of a table; errors are those of `learn_columns`."""
+    return PredictorColumns(
         offsets=tuple(_learn_expression(expression, frame) for expression in spec.offsets),
         common=learn_columns(spec.common, frame, intercept=spec.intercept),
         groups=tuple(learn_columns(g.evaluated_terms, frame, intercept=g.evaluates_intercept) for g in spec.groups),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, evaluated_offset, hold, is_number, read_columns
-from partialpool.design.newdata import GroupRows, effect_values, smooth_rows
+from partialpool.design.newdata import GroupRows, Rows, effect_values, expression_rows, smooth_rows
 from partialpool.errors import DataError, nearest
 from partialpool.names import answer_name
 
@@ -50,6 +51,8 @@ class Points:
         `common` was not requested.
     curves
         Columns of each smooth; none where `common` was not requested.
+    parameters
+        The points as rows of the predictors of the family's parameters.
     """
 
     columns: tuple[str, ...]
@@ -59,6 +62,7 @@ class Points:
     effects: tuple[np.ndarray, ...]
     offset: np.ndarray | None = None
     curves: tuple[GroupRows, ...] = ()
+    parameters: Mapping[str, Rows] = MappingProxyType({})
 
     @property
     def held_in_words(self) -> str:
@@ -108,6 +112,7 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     for name, values in chosen.items():
         _check_column(name, values, known)
         check_values(design, name, values)
+    common = common or bool(design.parameters)
     read = read_columns(design, common=common, offset=common)
     grid = pd.DataFrame(list(product(*chosen.values())), columns=list(chosen))
     held = {}
@@ -120,7 +125,8 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     columns = design.common.recipe.apply(grid)[:, 1 if design.spec.intercept else 0 :] if common else None
     offset = evaluated_offset(design, grid) if common else None
     curves = smooth_rows(design, grid) if common else ()
-    return Points(tuple(chosen), _named(chosen), held, columns, effects, offset, curves)
+    others = {name: expression_rows(other, grid) for name, other in design.parameters.items()}
+    return Points(tuple(chosen), _named(chosen), held, columns, effects, offset, curves, others)
 
 
 def check_places(at: Any) -> None:

@@ -196,6 +196,7 @@ def read_columns(design: Design, *, common: bool = True, offset: bool = False) -
     """Return the columns that group effects read and, if requested, fixed effects, smooths and offset, each once."""
     recipes = [recipe for factor in (design.factors if common else design.grouping) for recipe in factor.recipes]
     recipes = ([design.common.recipe] if common else []) + recipes + (list(design.offset_recipes) if offset else [])
+    recipes += [recipe for other in design.parameters.values() if common for recipe in other.recipes]
     return list(dict.fromkeys(column for recipe in recipes for column in recipe.numeric))
 
 

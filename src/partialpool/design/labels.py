@@ -6,6 +6,7 @@ from itertools import pairwise
 import xarray as xr
 
 from partialpool.design.design import Design
+from partialpool.design.joined_factors import joined_factors
 from partialpool.names import (
     BETA,
     COEF,
@@ -21,11 +22,15 @@ from partialpool.names import (
     TOTAL_SD,
     VISIT,
     VISIT_BIS,
+    across_bis_dim,
+    across_dim,
+    across_name,
     b_name,
     corr_name,
     effect_bis_dim,
     effect_dim,
     names_of_factor,
+    names_of_predictor,
     sd_name,
     tree_name,
     z_name,
@@ -52,13 +57,7 @@ _WITH_REFERENCE = re.compile(r"\bT\((`[^`]+`|[\w.]+), (?:ref=)?(?:'[^'()]*'|\"[^
 def coordinates(design: Design) -> dict[str, list]:
     """Return the coordinates of every dimension: rows, coefficients, levels, effects, cutpoints."""
     coords: dict[str, list] = {OBS: design.rows.tolist()}
-    if design.common.coefs:
-        coords[COEF] = list(design.common.coefs)
-    for factor in design.factors:
-        coords[factor.name] = list(factor.levels.labels)
-        coords[effect_dim(factor.name)] = list(factor.names)
-        if factor.correlated:
-            coords[effect_bis_dim(factor.name)] = list(factor.names)
+    coords |= _predictor_coordinates(design)
     if design.spec.family_record.has_cutpoints:
         categories = design.response.categories
         coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
@@ -67,6 +66,22 @@ def coordinates(design: Design) -> dict[str, list]:
         coords[STRATUM] = list(residual.strata)
     if residual is not None and residual.series is not None and residual.series.visits:
         coords[VISIT] = coords[VISIT_BIS] = [str(visit) for visit in residual.series.visits]
+    for joined in joined_factors(design):
+        coords[across_dim(joined.factor)] = coords[across_bis_dim(joined.factor)] = list(joined.effects)
+    for name, other in design.parameters.items():
+        names = names_of_predictor(name, other.spec.factors)
+        coords |= {names[dim]: values for dim, values in _predictor_coordinates(other).items()}
+    return coords
+
+
+def _predictor_coordinates(design: Design) -> dict[str, list]:
+    """Return the coordinates of the dimensions of a predictor."""
+    coords: dict[str, list] = {COEF: list(design.common.coefs)} if design.common.coefs else {}
+    for factor in design.factors:
+        coords[factor.name] = list(factor.levels.labels)
+        coords[effect_dim(factor.name)] = list(factor.names)
+        if factor.correlated:
+            coords[effect_bis_dim(factor.name)] = list(factor.names)
     return coords
 
 
@@ -131,18 +146,31 @@ def predictor_on_axis(design: Design) -> str:
 
 def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
     """Return the dimensions of every posterior variable after (chain, draw), in the order of the posterior."""
+    dims = _predictor_dims(design)
+    for joined in joined_factors(design):
+        dims[across_name(joined.factor)] = (across_dim(joined.factor), across_bis_dim(joined.factor))
+    for name, _ in design.spec.family_record.parameters:
+        if name not in design.parameters and (name != "sigma" or design.se is None):
+            dims[name] = (CUTPOINT,) if name == "cutpoints" else ()
+    dims |= _residual_dims(design)
+    for factor in design.factors:
+        dims[b_name(factor.name)] = (factor.name, effect_dim(factor.name))
+    for name, other in design.parameters.items():
+        names = names_of_predictor(name, other.spec.factors)
+        own = _predictor_dims(other)
+        own |= {b_name(factor.name): (factor.name, effect_dim(factor.name)) for factor in other.factors}
+        dims |= {names[variable]: tuple(names[dim] for dim in found) for variable, found in own.items()}
+    return dims
+
+
+def _predictor_dims(design: Design) -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of the coefficients, sds and correlations of a predictor."""
     dims: dict[str, tuple[str, ...]] = {BETA: (COEF,)} if design.common.coefs else {}
     for factor in design.factors:
         effect = effect_dim(factor.name)
         dims[sd_name(factor.name)] = (effect,)
         if factor.correlated:
             dims[corr_name(factor.name)] = (effect, effect_bis_dim(factor.name))
-    for name, _ in design.spec.family_record.parameters:
-        if name != "sigma" or design.se is None:
-            dims[name] = (CUTPOINT,) if name == "cutpoints" else ()
-    dims |= _residual_dims(design)
-    for factor in design.factors:
-        dims[b_name(factor.name)] = (factor.name, effect_dim(factor.name))
     return dims
 
 
@@ -159,7 +187,11 @@ def _residual_dims(design: Design) -> dict[str, tuple[str, ...]]:
 
 def offset_dims(design: Design) -> dict[str, tuple[str, ...]]:
     """Return the dimensions of the non-centred offsets, which are kept on request."""
-    return {z_name(factor.name): (factor.name, effect_dim(factor.name)) for factor in design.factors}
+    own: dict[str, tuple[str, ...]] = {z_name(f.name): (f.name, effect_dim(f.name)) for f in design.factors}
+    for name, other in design.parameters.items():
+        names = names_of_predictor(name, other.spec.factors)
+        own |= {names[z]: tuple(names[dim] for dim in dims) for z, dims in offset_dims(other).items()}
+    return own
 
 
 def _residual_correlation(design: Design) -> str:
@@ -183,6 +215,19 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         attrs[b_name(factor.name)] = {"long_name": f"deviations of each {factor.name} from the fixed effects{scale}"}
     for name, words in FAMILY_PARAMETERS.items():
         attrs[name] = {"long_name": f"{words}{scale if name == 'cutpoints' else ''}"}
+    for joined in joined_factors(design):
+        words = f"correlations of the effects over {joined.factor}, also of different predictors"
+        attrs[across_name(joined.factor)] = {"long_name": words}
+    for name, other in design.parameters.items():
+        on = f" of {name} on the {design.spec.family_record.link_of(name)} scale"
+        names = names_of_predictor(name, other.spec.factors)
+        own = {BETA: f"fixed effects{on}, at the predictors' original zero"}
+        for factor in other.factors:
+            own[sd_name(factor.name)] = f"standard deviations over {factor.name}{on}"
+            own[corr_name(factor.name)] = f"correlations of the effects over {factor.name}{on}"
+            own[b_name(factor.name)] = f"deviations of each {factor.name} from the fixed effects{on}"
+            own[z_name(factor.name)] = f"standard-normal offsets over {factor.name}{on}"
+        attrs |= {names[variable]: {"long_name": words} for variable, words in own.items()}
     attrs[RESIDUAL_CORRELATION] = {"long_name": _residual_correlation(design)}
     for factor in design.factors:
         attrs[z_name(factor.name)] = {"long_name": f"standard-normal offsets over {factor.name}"}

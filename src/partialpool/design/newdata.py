@@ -1,7 +1,8 @@
 """The predictors of a table's rows, evaluated as in the model: for its own rows or new ones."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -116,6 +117,8 @@ class Rows:
     unobserved
         Whether each row belongs to a cell of categories that no row of the data informs, shape (rows,); None where
         every cell is informed.
+    parameters
+        The same rows, with the terms of the predictors of the family's parameters.
     """
 
     common: np.ndarray
@@ -129,6 +132,7 @@ class Rows:
     frame: pd.DataFrame
     new_levels: NewLevels = "error"
     unobserved: np.ndarray | None = None
+    parameters: Mapping[str, "Rows"] = MappingProxyType({})
 
     def take(self, index: np.ndarray) -> "Rows":
         """Return some of the rows, by position."""
@@ -144,6 +148,7 @@ class Rows:
             residual=None if self.residual is None else self.residual.take(index),
             trials=None if self.trials is None else self.trials[index],
             unobserved=None if self.unobserved is None else self.unobserved[index],
+            parameters={name: other.take(index) for name, other in self.parameters.items()},
         )
 
     def with_levels_of(self, factors: Collection[str]) -> "Rows":
@@ -151,7 +156,8 @@ class Rows:
         groups = tuple(
             g if g.factor in factors or g.is_smooth else replace(g, codes=None, new_labels=()) for g in self.groups
         )
-        return replace(self, groups=groups)
+        others = {name: other.with_levels_of(factors) for name, other in self.parameters.items()}
+        return replace(self, groups=groups, parameters=others)
 
 
 def own_rows(design: Design) -> Rows:
@@ -171,6 +177,7 @@ def own_rows(design: Design) -> Rows:
         trials=trials,
         index=design.rows,
         frame=design.frame,
+        parameters={name: own_rows(other) for name, other in design.parameters.items()},
     )
 
 
@@ -200,7 +207,8 @@ def as_new_levels(design: Design) -> Rows:
         g if f.is_smooth else replace(g, codes=f.codes + f.n_levels, new_labels=f.levels.labels)
         for f, g in zip(design.factors, rows.groups, strict=True)
     )
-    return replace(rows, groups=groups, new_levels="sample")
+    others = {name: as_new_levels(other) for name, other in design.parameters.items()}
+    return replace(rows, groups=groups, new_levels="sample", parameters=others)
 
 
 def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
@@ -225,7 +233,20 @@ def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
         for f in design.factors
     )
     index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
-    return Rows(common, groups, _offset(design, frame), None, None, None, None, index, frame, unobserved=unobserved)
+    others = {name: expression_rows(other, frame) for name, other in design.parameters.items()}
+    return Rows(
+        common,
+        groups,
+        _offset(design, frame),
+        None,
+        None,
+        None,
+        None,
+        index,
+        frame,
+        unobserved=unobserved,
+        parameters=others,
+    )
 
 
 def smooth_rows(design: Design, frame: pd.DataFrame) -> tuple[GroupRows, ...]:
@@ -276,7 +297,7 @@ def new_rows(
     """
     spec = design.spec
     check_new_levels(new_levels)
-    known = tuple(spec.factors if factors is None else factors)
+    known = tuple(spec.all_factors if factors is None else factors)
     columns = spec.predictor_columns_with(known)
     needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
     needed |= {column for name in known if (found := members_of(spec.groups, name)) for column in found.weights}
@@ -323,8 +344,22 @@ def rows_of_table(design: Design, table: Table, known: Collection[str], *, new_l
     checked = None if counts is None else check_trials(counts)
     unobserved = _unobserved(design, frame)
     residual = None if design.residual is None else design.residual.of(frame)
+    others = {
+        name: rows_of_table(other, table, known, new_levels=new_levels) for name, other in design.parameters.items()
+    }
     return Rows(
-        common, tuple(groups), offset, se, precision, residual, checked, table.rows, frame, new_levels, unobserved
+        common,
+        tuple(groups),
+        offset,
+        se,
+        precision,
+        residual,
+        checked,
+        table.rows,
+        frame,
+        new_levels,
+        unobserved,
+        others,
     )
 
 

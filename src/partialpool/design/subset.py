@@ -40,6 +40,7 @@ def keep_rows(design: Design, keep: np.ndarray) -> Design:
         residual=None if design.residual is None else design.residual.take(np.flatnonzero(keep)),
         rows=design.rows[keep],
         frame=design.frame.iloc[np.flatnonzero(keep)],
+        parameters={name: keep_rows(other, keep) for name, other in design.parameters.items()},
     )
 
 

@@ -66,8 +66,10 @@ class Family(ABC):
     parameters: ClassVar[tuple[tuple[str, Prior], ...]] = ()
     """The family's parameters and default priors, in units of the response's sd for those in `in_response_units`."""
     parameter_links: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """Link of the predictor of each parameter, where it has one: `logit` of a probability, `identity` of a number of any
+    """Link of each parameter's predictor, where it has one: `logit` of a probability, `identity` of a number of any
     sign; `log` of those that are not named."""
+    parameters_of_mean: ClassVar[frozenset[str]] = frozenset()
+    """Parameters on which the mean depends beside the linear predictor."""
     in_response_units: ClassVar[frozenset[str]] = frozenset()
     on_log_scale: ClassVar[bool] = False
     """Whether the location is that of log(y), so that scales are computed from log(y)."""
@@ -126,6 +128,10 @@ class Family(ABC):
     def shapes(self) -> tuple[str, ...]:
         """The family's parameters other than the scale and cutpoints."""
         return tuple(name for name, _ in self.parameters if name not in (SIGMA, "cutpoints"))
+
+    def link_of(self, parameter: str) -> str:
+        """Return the link of the predictor of a parameter, where it has one: `log`, `logit` or `identity`."""
+        return self.parameter_links.get(parameter, "log")
 
     @property
     def is_scored(self) -> bool:

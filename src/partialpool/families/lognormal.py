@@ -31,6 +31,7 @@ class LogNormal(LocationScale):
     support = POSITIVE
     links = ("identity",)
     on_log_scale = True
+    parameters_of_mean = frozenset({SIGMA})
     is_normal = True
     notation = Notation("LogNormal", (("", "location"), ("", SIGMA)))
     variance_formula = "(exp(sigma^2) - 1) mean^2"

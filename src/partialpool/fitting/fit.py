@@ -1,7 +1,7 @@
 """The `Fit` object (specification, design, priors, draws), and functions to create, update and save one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -260,7 +260,7 @@ def _check_draws(tree: xr.DataTree) -> None:
 
 @explains_keywords
 def fit(
-    model: ModelSpec | str,
+    model: ModelSpec | str | Sequence[str],
     data: Any,
     *,
     family: str | None = None,
@@ -287,7 +287,8 @@ def fit(
     Parameters
     ----------
     model
-        A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`.
+        A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`; a list of formulas where parameters
+        of the family have predictors: `["y ~ x + (1 | g)", "sigma ~ arm + (1 | g)"]`.
     data
         A pandas, polars or pyarrow table, or a dictionary of columns.
     family, link, priors, se, cov, units
@@ -348,7 +349,7 @@ def fit(
 
 @explains_keywords
 def priors(
-    model: ModelSpec | str,
+    model: ModelSpec | str | Sequence[str],
     data: Any,
     *,
     family: str | None = None,

@@ -10,26 +10,29 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.design import Design
-from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import joined_factors
 from partialpool.design.labels import without_reference
 from partialpool.design.one_sided_categories import one_sided_in_words
-from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.convergence import Verdict, judge
-from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.rubin import pool
+from partialpool.fitting.summary_lines import (
+    Line,
+    factor_lines,
+    joined_lines,
+    predictor_common_lines,
+    predictor_component_lines,
+    residual_lines,
+)
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
-from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
-from partialpool.sampling.mixing import mcse_mean, mixing
+from partialpool.names import BETA, SIGMA
 from partialpool.sampling.run_record import RunRecord
-from partialpool.tabulate import TextTable, estimate_cells, fixed
+from partialpool.tabulate import TextTable, fixed
 
 __all__ = ["Digest"]
 
 _TOO_NARROW = 0.02
 """Share by which intervals of mixed draws may be narrower than Rubin's without a line that says so."""
-_CORRELATION_DIGIT = 0.1
-"""Least sd of a correlation for the choice of digits."""
 _LINES = {
     "Completed tables": "completed tables: {}; their draws are mixed",
     "Modelled": "modelled: {}",
@@ -39,60 +42,6 @@ _LINES = {
     "Log evidence": "log evidence {}",
 }
 """Printed form of the heading's lines; lines that are not listed print as they are."""
-_BOUNDED = ("corr_", RESIDUAL_CORRELATION, "icc[")
-
-
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """One row of a table: its labels and its draws."""
-
-    labels: tuple[str, ...]
-    key: str
-    draws: np.ndarray
-    tables: int = 1
-    """Number of completed tables whose chains follow one another."""
-
-    @property
-    def at_means(self) -> "_Line":
-        """The same quantity at the predictors' means, with that in its name."""
-        name, _, of = self.key.partition("[")
-        return _Line((self.labels[0], f"{self.labels[1]}, at the means"), f"{name}_at_means[{of}", self.draws)
-
-    @cached_property
-    def mean_is_known(self) -> bool:
-        """Whether the mean is not decided by a few draws; always true of bounded quantities, which they hardly move."""
-        return (self.key.startswith(_BOUNDED) and bool(np.isfinite(self.draws).all())) or mean_is_known(self.draws)
-
-    def cells(self, prob: float) -> list[str]:
-        """Mean, median, sd, ends of the interval, ESS and R-hat, formatted for a table."""
-        s = self.statistics(prob)
-        # A correlation that rounds to 1 needs no more digits than any other.
-        scale = max(s["sd"], _CORRELATION_DIGIT) if self.key.startswith("corr_") else s["sd"]
-        mean, sd, low, high = estimate_cells([s[k] for k in ("mean", "sd", "conf_low", "conf_high")], scale)
-        if not self.mean_is_known:  # nor is its sd, which must not determine the digits of the others
-            median, low, high = estimate_cells(
-                [s[k] for k in ("median", "conf_low", "conf_high")], MEDIAN.spread(self.draws)
-            )
-        else:
-            (median,) = estimate_cells([s["median"]], scale)
-        return [mean, median, sd, low, high, f"{s['ess_bulk']:.0f}", f"{s['r_hat']:.3f}"]
-
-    def statistics(self, prob: float) -> dict[str, float]:
-        """Mean, sd, interval, median, MCSE, ESS and R-hat of the draws."""
-        ends = central_ends(prob)
-        low, middle, high = quantiles(self.draws, (ends[0], 0.5, ends[1]))
-        place = {"mean": self.draws.mean(), "sd": self.draws.std(ddof=1), "conf_low": low, "median": middle}
-        return {name: float(v) for name, v in (place | {"conf_high": high}).items()} | self._diagnostics
-
-    @cached_property
-    def _diagnostics(self) -> dict[str, float]:
-        """Monte Carlo standard error, ESS and R-hat, computed once for the tables and the frame."""
-        found = dict.fromkeys(("mcse_mean", "ess_bulk", "ess_tail", "r_hat"), np.nan)
-        if self.draws.shape[1] >= 4 and np.ptp(self.draws) > 0:  # constants have no convergence to check
-            mixed = mixing([self.draws], tables=self.tables)
-            chains = (mcse_mean(self.draws, tables=self.tables), mixed.bulk_ess[0], mixed.tail_ess[0], mixed.rhat[0])
-            found = dict(zip(found, map(float, chains), strict=True))
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +137,7 @@ class Digest:
         return tuple(self._table(title, heads, lines) for title, heads, lines in parts if lines)
 
     @property
-    def _lines(self) -> list[_Line]:
+    def _lines(self) -> list[Line]:
         return [*self._common_lines, *self._component_lines, *self._icc_lines]
 
     @cached_property
@@ -232,7 +181,7 @@ class Digest:
         below = "\n".join([str(self.verdict), *filter(None, [self.missing_in_words])])
         return f"<div><p>{heading}</p>{body}<pre>{_escape(below)}</pre></div>"
 
-    def _table(self, title: str, heads: tuple[str, str], lines: list[_Line]) -> TextTable:
+    def _table(self, title: str, heads: tuple[str, str], lines: list[Line]) -> TextTable:
         rows, above, names = [], "", ("mean", "median", "sd", *end_names(self.prob), "ESS", "R-hat")
         lines = [replace(line, labels=self.shown.get(line.key, line.labels)) for line in lines]
         unknown = [" ".join(filter(None, line.labels)) for line in lines if not line.mean_is_known]
@@ -249,44 +198,37 @@ class Digest:
         return TextTable((*heads, *headers), tuple(rows), title=title, notes=notes)
 
     @cached_property
-    def _component_lines(self) -> list[_Line]:
-        lines = [line for factor in self.design.factors for line in self._factor_lines(factor)]
+    def _component_lines(self) -> list[Line]:
+        lines = [line for factor in self.design.factors for line in factor_lines(factor, self._posterior)]
+        for name, other in self.design.parameters.items():
+            lines += predictor_component_lines(name, other, self._posterior)
+        for joined in joined_factors(self.design):
+            lines += joined_lines(joined, self._posterior)
         for name, _ in self.design.spec.family_record.parameters:
             if name == "cutpoints":
                 continue
             if name == SIGMA and self.design.residual is not None:
-                lines += _residual_lines(self.design.residual, self._posterior)
+                lines += residual_lines(self.design.residual, self._posterior)
             elif name in self._posterior:
                 label = "residual" if name == "sigma" else "family"
-                lines.append(_Line((label, name), name, self._posterior[name].to_numpy()))
+                lines.append(Line((label, name), name, self._posterior[name].to_numpy()))
         return self._within_tables(lines)
 
-    def _factor_lines(self, factor: FactorEffects) -> list[_Line]:
-        sd = self._posterior[sd_name(factor.name)].to_numpy()
-        if not factor.correlated:
-            return _lines_at(factor, sd, None)
-        corr = self._posterior[corr_name(factor.name)].to_numpy()
-        lines = _lines_at(factor, sd, corr)
-        if factor.is_far_from_zero:
-            at_zero = {line.key: line.draws for line in lines}
-            moved = _lines_at(factor, *factor.basis.at_means(sd, corr))
-            lines += [line.at_means for line in moved if not np.allclose(line.draws, at_zero[line.key], rtol=1e-6)]
-        return lines
-
     @cached_property
-    def _common_lines(self) -> list[_Line]:
+    def _common_lines(self) -> list[Line]:
         lines = []
         if "cutpoints" in self._posterior:
             cutpoints = self._posterior["cutpoints"]
             labels = [str(label) for label in cutpoints["cutpoint"].to_numpy()]
             lines += [
-                _Line((label, ""), f"cutpoints[{label}]", cutpoints.to_numpy()[..., i])
-                for i, label in enumerate(labels)
+                Line((label, ""), f"cutpoints[{label}]", cutpoints.to_numpy()[..., i]) for i, label in enumerate(labels)
             ]
         if BETA in self._posterior:
             beta = self._posterior[BETA].to_numpy()
             coefs = self.design.common.coefs
-            lines += [_Line((without_reference(c), ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(coefs)]
+            lines += [Line((without_reference(c), ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(coefs)]
+        for name, other in self.design.parameters.items():
+            lines += predictor_common_lines(name, other, self._posterior)
         return self._within_tables(lines)
 
     @cached_property
@@ -307,55 +249,14 @@ class Digest:
         return f"ICC (share of the variance{averaged}{scale})"
 
     @cached_property
-    def _icc_lines(self) -> list[_Line]:
+    def _icc_lines(self) -> list[Line]:
         shares = {} if self._icc is None else self._icc[0]
-        return self._within_tables([_Line((name, ""), f"icc[{name}]", draws) for name, draws in shares.items()])
+        return self._within_tables([Line((name, ""), f"icc[{name}]", draws) for name, draws in shares.items()])
 
-    def _within_tables(self, lines: list[_Line]) -> list[_Line]:
+    def _within_tables(self, lines: list[Line]) -> list[Line]:
         """Let the chains of each completed table be judged by themselves."""
         tables = RunRecord.of(self.tree).tables
         return lines if tables == 1 else [replace(line, tables=tables) for line in lines]
-
-
-def _residual_lines(residual: ResidualRows, posterior: xr.Dataset) -> list[_Line]:
-    """Return a line for each residual sd, and for each correlation of residuals."""
-    sigma = posterior[SIGMA].to_numpy()
-    sigma = sigma.reshape(*sigma.shape[:2], -1)
-    lines = [_Line(("residual", name), name, sigma[..., k]) for k, name in enumerate(residual.sigma_names)]
-    if residual.series is None:
-        return lines
-    corr = posterior[RESIDUAL_CORRELATION].to_numpy()
-    visits = residual.series.visits
-    if not visits:
-        return [*lines, _Line(("residual", f"corr ({residual.series.kind})"), RESIDUAL_CORRELATION, corr)]
-    pairs = [(i, j) for i in range(1, len(visits)) for j in range(i)]
-    return lines + [
-        _Line(
-            ("residual", f"corr({visits[j]}, {visits[i]})"),
-            f"{RESIDUAL_CORRELATION}[{visits[j]}, {visits[i]}]",
-            corr[..., i, j],
-        )
-        for i, j in pairs
-    ]
-
-
-def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) -> list[_Line]:
-    """Return the lines of a factor's sds (chains, draws, effects) and of its correlations, if any."""
-    name, effects = factor.name, factor.names
-    own = factor.structure.own_sds
-    parameters = factor.sd_parameters
-    shown = parameters if factor.is_smooth else [factor.sd_in_words(i, effects) for i in range(len(effects))]
-    lines = [_Line((name, shown[i]), f"{sd_name(name)}[{parameters[i]}]", sd[..., i]) for i in own]
-    if corr is None:
-        return lines
-    return lines + [
-        _Line(
-            (name, f"corr({factor.pair_in_words((i, j), effects)})"),
-            f"{corr_name(name)}[{effects[i]}, {effects[j]}]",
-            corr[..., i, j],
-        )
-        for i, j in factor.parameter_pairs
-    ]
 
 
 def _escape(text: str) -> str:

@@ -10,6 +10,8 @@ y is replaced by y minus the offset, on the link scale:
     corr                                  LKJ(2)
     sigma                                 HalfStudentT(3, sd(y))
 
+Predictors of a family's parameters have scales of their own (`prior_scales.py`).
+
 The joint prior is a unit-information prior (Zellner 1986; Kass & Wasserman 1995, J. Amer. Statist. Assoc. 90:928): it
 contains as much information about the coefficients as a sixth of one row. Any combination of the predictors with an sd
 of 1 over the rows has a coefficient that is Normal(0, 2.5 s_y), whatever basis, origin, unit or reference category the
@@ -28,28 +30,40 @@ Where the user states a prior for `icc`, `total_sd` or a `share_<f>`, the sds an
     icc                                   Beta(1, 1)
     total_sd                              HalfStudentT(3, sd(y))
     shares of the effects                 Dirichlet(1)
-
-For links with units (sqrt, inverse) s_y is computed by the delta method, sd(y) |g'(mean y)|.
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from partialpool.design.common_basis import triangular_root
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import joined_factors
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.effect_correlation import check_stated_structure, default_effect_correlation
+from partialpool.model.prior_scales import WIDTH, Scales, predictor_scales, scales_of
 from partialpool.model.residual_prior import check_stated_correlation, default_correlation
 from partialpool.model.variance_prior import decompose
-from partialpool.names import BETA, ICC, INTERCEPT, RESIDUAL_CORRELATION, SIGMA, TOTAL_SD, corr_name, sd_name
+from partialpool.names import (
+    BETA,
+    ICC,
+    INTERCEPT,
+    RESIDUAL_CORRELATION,
+    SIGMA,
+    TOTAL_SD,
+    across_name,
+    corr_name,
+    names_of_predictor,
+    renamed,
+    sd_name,
+)
 from partialpool.tabulate import TextTable
 
-__all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "predictor_unit", "resolve_priors"]
+__all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "resolve_priors"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,9 @@ class ResolvedPrior:
         """The marginal prior of each coefficient under a joint one, by parameter."""
         stated = self.prior.arguments
         return {
-            f"{BETA}[{s.coef}]": Prior("Normal", mu=stated["mu"] * s.location, sigma=stated["sigma"] * s.spread)
+            f"{self.parameter}[{s.coef}]": Prior(
+                "Normal", mu=stated["mu"] * s.location, sigma=stated["sigma"] * s.spread
+            )
             for s in self.shares
         }
 
@@ -114,7 +130,19 @@ class PriorSet(Mapping[str, Prior]):
     @property
     def together(self) -> tuple[str, ...]:
         """Coefficients that have one prior together, under `beta`."""
-        return tuple(share.coef for entry in self.entries for share in entry.shares)
+        return tuple(share.coef for entry in self.entries if entry.parameter == BETA for share in entry.shares)
+
+    def of_predictor(self, names: Mapping[str, str]) -> "PriorSet":
+        """Return the priors of a parameter's predictor, under the names that they would have as the mean's.
+
+        Parameters
+        ----------
+        names
+            From `names_of_predictor`.
+        """
+        inner = {outer: name for name, outer in names.items()}
+        own = ((renamed(entry.parameter, inner), entry) for entry in self.entries)
+        return PriorSet(tuple(replace(entry, parameter=name) for name, entry in own if name is not None))
 
     def marginal(self, parameter: str) -> Prior:
         """Return a parameter's marginal prior; for a coefficient under a joint prior, its marginal."""
@@ -151,24 +179,6 @@ class PriorSet(Mapping[str, Prior]):
         return self.table._repr_html_()
 
 
-@dataclass(frozen=True)
-class _Scales:
-    """Location and scales of the default priors."""
-
-    location: float
-    location_reason: str
-    unit: float
-    """Unit of the linear predictor."""
-    unit_reason: str
-    residual: float
-    residual_reason: str
-
-
-def predictor_unit(design: Design) -> float:
-    """Return the scale of the linear predictor that samplers use: s_y, or 1 on a link scale."""
-    return _scales(design).unit
-
-
 def resolve_priors(design: Design) -> PriorSet:
     """Resolve every prior of a model.
 
@@ -191,7 +201,28 @@ def resolve_priors(design: Design) -> PriorSet:
         check_stated_structure(factor, user, decomposed=design.spec.states_shares)
     if design.residual is not None and design.residual.series is not None:
         check_stated_correlation(design.residual.series, user)
-    entries = tuple(_defaults(design, decomposed=design.spec.states_shares))
+    names = {name: names_of_predictor(name, other.spec.factors) for name, other in design.parameters.items()}
+    outer = {one for own in names.values() for one in own.values()}
+    own = {name: prior for name, prior in user.items() if name.partition("[")[0] not in outer}
+    whole = _resolved(design, scales_of(design), _defaults(design, decomposed=design.spec.states_shares), own)
+    for name, other in design.parameters.items():
+        scales = predictor_scales(design, name)
+        entries = _resolved(other, scales, _effect_defaults(other, scales), other.spec.priors, of=name)
+        whole += tuple(replace(e, parameter=renamed(e.parameter, names[name]) or e.parameter) for e in entries)
+    return PriorSet(whole, _notes(design), _scale(design))
+
+
+def _resolved(
+    design: Design, scales: Scales, defaults: Iterable[ResolvedPrior], user: Mapping[str, Prior], *, of: str = ""
+) -> tuple[ResolvedPrior, ...]:
+    """Put the priors that a user states in the place of defaults; those of coefficients come first.
+
+    Parameters
+    ----------
+    of
+        The parameter whose predictor the design is; empty for the mean.
+    """
+    entries = tuple(defaults)
     coefficients = [f"{BETA}[{coef}]" for coef in design.common.coefs]
     single = [entry.parameter for entry in entries if not entry.shares and entry.parameter not in coefficients]
     groups = {name: name.partition("[")[0] for name in single if name.endswith("]")}
@@ -199,13 +230,13 @@ def resolve_priors(design: Design) -> PriorSet:
     for name in user:
         if name not in known:
             raise PriorError(
-                "a prior is given for a parameter that does not exist",
+                "a prior is given for a parameter that does not exist" + (f" in the predictor of {of}" if of else ""),
                 got=repr(name),
                 allowed=nearest(name, sorted(known)),
                 do="name one of these parameters",
             )
     others = (_chosen(entry, groups.get(entry.parameter), user) for entry in entries if entry.parameter in single)
-    return PriorSet((*_coefficient_priors(design, user), *others), _notes(design), _scale(design))
+    return (*_coefficient_priors(design.common, scales, user), *others)
 
 
 def default_priors(design: Design) -> PriorSet:
@@ -221,18 +252,19 @@ def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) 
 
 
 def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
-    scales = _scales(design)
-    yield from _coefficient_priors(design, {})
+    scales = scales_of(design)
     if decomposed:
+        yield from _coefficient_priors(design.common, scales, {})
         yield from _decomposed_defaults(design, scales)
-    for factor in design.factors:
-        if not decomposed:
-            yield from _sd_defaults(factor, scales)
-        if factor.correlated:
-            yield ResolvedPrior(corr_name(factor.name), *default_effect_correlation(factor), True)
+        yield from (_correlation_default(factor) for factor in design.factors if factor.correlated)
+    else:
+        yield from _effect_defaults(design, scales)
+    for joined in joined_factors(design):
+        reason = "regularising, unit-free; effects of several predictors"
+        yield ResolvedPrior(across_name(joined.factor), Prior("LKJ", eta=2), reason, True)
     family = design.spec.family_record
     for name, prior in family.parameters:
-        if name == SIGMA and (decomposed or design.se is not None):
+        if name in design.parameters or (name == SIGMA and (decomposed or design.se is not None)):
             continue
         if name in family.in_response_units:
             yield from _residual_defaults(design, name, prior, scales)
@@ -243,7 +275,21 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
             yield ResolvedPrior(name, prior, reason, True)
 
 
-def _residual_defaults(design: Design, name: str, prior: Prior, scales: _Scales) -> Iterator[ResolvedPrior]:
+def _effect_defaults(design: Design, scales: Scales) -> Iterator[ResolvedPrior]:
+    """Yield default priors of the coefficients and of the effects' sds and correlations."""
+    yield from _coefficient_priors(design.common, scales, {})
+    tagged = {group.factor for group in design.spec.groups if group.tag}
+    for factor in design.factors:
+        yield from _sd_defaults(factor, scales)
+        if factor.correlated and factor.name not in tagged:
+            yield _correlation_default(factor)
+
+
+def _correlation_default(factor: FactorEffects) -> ResolvedPrior:
+    return ResolvedPrior(corr_name(factor.name), *default_effect_correlation(factor), True)
+
+
+def _residual_defaults(design: Design, name: str, prior: Prior, scales: Scales) -> Iterator[ResolvedPrior]:
     """Yield default priors of a parameter in the response's units, whatever the unit of the rows' precisions."""
     inverse, reason = design.mean_inverse_precision, scales.residual_reason
     if design.precision is not None:
@@ -259,13 +305,12 @@ def _residual_defaults(design: Design, name: str, prior: Prior, scales: _Scales)
         yield ResolvedPrior(RESIDUAL_CORRELATION, *correlation, True)
 
 
-def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[ResolvedPrior]:
+def _coefficient_priors(common: CommonEffects, scales: Scales, user: Mapping[str, Prior]) -> Iterator[ResolvedPrior]:
     """Yield the priors of the intercept, of the coefficients with a joint prior, and of those that the user states."""
-    common, scales = design.common, _scales(design)
     intercept = f"{BETA}[{INTERCEPT}]"
     if common.intercept:
-        prior = Prior("Normal", mu=scales.location, sigma=2.5 * scales.unit)
-        reason = f"{scales.location_reason}; 2.5 {scales.unit_reason}"
+        prior = Prior("Normal", mu=scales.location, sigma=scales.intercept)
+        reason = f"{scales.location_reason}; {scales.intercept_reason}"
         yield _chosen(ResolvedPrior(intercept, prior, reason, True), None, user)
     alike = user.get(BETA)
     one_by_one = alike is not None and alike.support != "coefficients"
@@ -278,7 +323,7 @@ def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[R
         yield ResolvedPrior(own[coef], user[name], f"given as {name}", is_default=False)
 
 
-def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", stated: Prior | None) -> ResolvedPrior:
+def _joint_prior(common: CommonEffects, joint: list[str], scales: Scales, stated: Prior | None) -> ResolvedPrior:
     """Return the unit-information prior of some coefficients; for a single one it is an ordinary normal prior."""
     places = [common.names.index(coef) for coef in joint]
     inverse = np.linalg.inv(triangular_root(common.basis.root[:, places]))
@@ -287,7 +332,7 @@ def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", sta
     others = np.delete(np.arange(len(common.names)), places)
     carries_mean = constant is not None and not np.abs(constant[others]).max(initial=0.0) > 1e-9
     locations = constant[places] if constant is not None and carries_mean else np.zeros(len(joint))
-    prior = stated or Prior("UnitInformation", mu=scales.location if carries_mean else 0.0, sigma=2.5 * scales.unit)
+    prior = stated or Prior("UnitInformation", mu=scales.location if carries_mean else 0.0, sigma=WIDTH * scales.unit)
     if prior.arguments["mu"] != 0 and not carries_mean:
         raise PriorError(
             "a UnitInformation prior cannot have a mean here: the intercept carries the mean",
@@ -299,7 +344,7 @@ def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", sta
         CoefficientShare(coef, float(location), float(spread))
         for coef, location, spread in zip(joint, locations, spreads, strict=True)
     )
-    reason = f"given as {BETA}" if stated else f"2.5 {scales.unit_reason}"
+    reason = f"given as {BETA}" if stated else scales.coefficient_reason
     if carries_mean and not stated:
         reason = f"{scales.location_reason}; {reason}"
     if len(joint) > 1:
@@ -313,7 +358,7 @@ def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", sta
     return ResolvedPrior(parameter, own, reason, stated is None)
 
 
-def _decomposed_defaults(design: Design, scales: _Scales) -> Iterator[ResolvedPrior]:
+def _decomposed_defaults(design: Design, scales: Scales) -> Iterator[ResolvedPrior]:
     parts = decompose(design)
     yield ResolvedPrior(ICC, Prior("Beta", alpha=1, beta=1), "every ICC equally likely", True)
     if parts.residual is None:
@@ -324,7 +369,7 @@ def _decomposed_defaults(design: Design, scales: _Scales) -> Iterator[ResolvedPr
             yield ResolvedPrior(name, Prior("Dirichlet", a=1), "every split among the effects equally likely", True)
 
 
-def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPrior]:
+def _sd_defaults(factor: FactorEffects, scales: Scales) -> Iterator[ResolvedPrior]:
     what = "sd" if INTERCEPT in factor.names else "rms"
     for at in factor.structure.own_sds:
         name, scale, column = factor.sd_parameters[at], factor.basis.scale[at], factor.values[:, at]
@@ -356,45 +401,3 @@ def _notes(design: Design) -> tuple[str, ...]:
         return ()
     each = ", ".join(f"sd_{name} and corr_{name}" for name in moved)
     return (f"{each} have priors at the predictors' means.",)
-
-
-def _scales(design: Design) -> _Scales:
-    y, family, link = design.response.values, design.spec.family_record, design.spec.link_record
-    if family.on_log_scale:
-        y = np.log(y)
-    what = "log y" if family.on_log_scale else "y"
-    shift = np.zeros(len(y)) if design.offset is None else design.offset
-    less = " minus the offset" if shift.any() else ""
-    carried = design.spec.intercept or design.common.basis.constant is not None
-    if link.is_identity:
-        rest = y - shift
-        location, spread = float(np.mean(rest)), float(np.std(rest))
-        residual = (spread, f"sd({what}{less}) = {spread:.4g}")
-        # Without a constant the coefficients must account for the mean as well.
-        unit = spread if carried else float(np.sqrt(np.mean(rest**2)))
-        name = "sd" if carried else "rms"
-        return _Scales(
-            location,
-            f"mean({what}{less}) = {location:.4g}",
-            unit,
-            f"s_y, s_y = {name}({what}{less}) = {unit:.4g}",
-            *residual,
-        )
-    if link.coefficients_are_log_ratios:
-        location = float(np.log(np.sum(y) / np.sum(np.exp(shift)))) if np.sum(y) > 0 else 0.0
-        reason = f"{'log(mean y / mean exp(offset))' if shift.any() else 'log(mean y)'} = {location:.4g}"
-        spread = float(np.std(y - np.exp(location + shift)))
-        return _Scales(location, reason, 1.0, "on the log scale", spread, f"sd({what}{less}) = {spread:.4g}")
-    spread, mean = float(np.std(y)), np.asarray(np.mean(y))
-    residual = (spread, f"sd({what}) = {spread:.4g}")
-    if link.written_location:
-        on_link = link.forward(mean) + link.forward_slope(mean) * (y - mean) - shift
-        location, unit = float(np.mean(on_link)), float(np.std(on_link))
-        return _Scales(
-            location,
-            f"{link.written_location}{less} = {location:.4g}",
-            unit,
-            f"s_y, s_y = {unit:.4g} on the {link.name} scale",
-            *residual,
-        )
-    return _Scales(0.0, "even odds", 1.0, f"on the {link.name} scale", *residual)

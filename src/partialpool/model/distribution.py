@@ -10,10 +10,17 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.design import Design
+from partialpool.design.newdata import own_rows
 from partialpool.errors import DataError
+from partialpool.model.group_variance import spread_of_rows
+from partialpool.model.parameter_values import HasParameters, family_parameters
+from partialpool.model.predictor import of_predictor
 from partialpool.names import FAMILY_PARAMETERS, SIGMA
 
 __all__ = ["check_finite_variance", "distribution_variance", "needs_mean", "own_parameters"]
+
+_WHERE = {True: "averaged over the rows", False: "at this point"}
+"""Where parameters with predictors are evaluated: over the rows, or at points."""
 
 
 def needs_mean(design: Design) -> bool:
@@ -21,7 +28,9 @@ def needs_mean(design: Design) -> bool:
     return design.spec.family_record.variance_needs_mean(design.spec.link_record)
 
 
-def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarray) -> tuple[np.ndarray, str]:
+def distribution_variance(
+    design: Design, posterior: xr.Dataset, mean: np.ndarray, points: HasParameters | None = None
+) -> tuple[np.ndarray, str]:
     """Return the distribution's variance per draw and point, and its definition in words.
 
     Parameters
@@ -31,6 +40,8 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
     mean
         Mean of the response, (chains, draws, places); where `needs_mean` is false its value is not used, and its shape
         may be (chains, draws, 1).
+    points
+        Where parameters with predictors are evaluated; None for their averages over the rows.
 
     Returns
     -------
@@ -40,17 +51,22 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
     """
     known = None if design.se is None else float(np.mean(design.se**2))
     family, link = design.spec.family_record, design.spec.link_record
-    variance, text = family.predictor_variance(link, mean, own_parameters(posterior, design), known)
+    own = own_parameters(posterior, design, points)
+    variance, text = family.predictor_variance(link, mean, own, known)
+    if design.parameters:
+        return variance, f"{text}, {' and '.join(design.parameters)} {_WHERE[points is None]}"
     if design.precision is None and (design.residual is None or not design.residual.is_stratified):
         return variance, text
     by = "" if design.precision is None else f" / {design.spec.precision}"
     return variance, f"{text}{by}, averaged over the rows"
 
 
-def own_parameters(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:
-    """Return the family's own parameters that are scalars in each draw, (chains, draws, 1) each.
+def own_parameters(posterior: xr.Dataset, design: Design, points: HasParameters | None = None) -> dict[str, np.ndarray]:
+    """Return the family's own parameters other than cutpoints, (chains, draws, 1) each.
 
-    sigma^2 is the mean of the rows' residual variances, where these differ.
+    sigma^2 is the mean of the rows' residual variances, where these differ. Other parameters with predictors are
+    averaged over the rows. At points, (chains, draws, points), they are those of the typical level; sigma^2 is its
+    mean over the population of levels, exp(2 eta + 2 v) for a variance v of log sigma between levels.
     """
     names = [name for name in FAMILY_PARAMETERS if name in posterior and posterior[name].ndim == 2]
     found = {name: posterior[name].transpose("chain", "draw").to_numpy()[..., None] for name in names}
@@ -58,7 +74,27 @@ def own_parameters(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarra
         sigma = posterior[SIGMA].transpose("chain", "draw", ...).to_numpy()
         squares = sigma.reshape(*sigma.shape[:2], -1) ** 2
         found[SIGMA] = np.sqrt(squares @ design.stratum_shares)[..., None]
-    return found
+    return found | (_predicted_parameters(posterior, design, points) if design.parameters else {})
+
+
+def _predicted_parameters(posterior: xr.Dataset, design: Design, points: HasParameters | None) -> dict[str, np.ndarray]:
+    """Return the parameters that have predictors, (chains, draws, 1) or (chains, draws, points)."""
+    arrays = {str(n): v.transpose("chain", "draw", ...).to_numpy() for n, v in posterior.data_vars.items()}
+    draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
+    lead = posterior.sizes["chain"], posterior.sizes["draw"]
+    found = family_parameters(design, own_rows(design) if points is None else points, draws)
+    shaped = {}
+    for name, other in design.parameters.items():
+        values = found[name]
+        if points is None:
+            square = name == SIGMA
+            values = np.sqrt(np.mean(values**2, axis=1)) if square else values.mean(axis=1)
+        elif name == SIGMA:
+            own, rows = of_predictor(design, name, draws), points.parameters[name]
+            spread = spread_of_rows(other, rows, own, other.spec.factors)
+            values = values if spread is None else values * np.exp(spread)
+        shaped[name] = values.reshape(*lead, -1)
+    return shaped
 
 
 def check_finite_variance(design: Design, posterior: xr.Dataset) -> None:

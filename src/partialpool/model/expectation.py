@@ -1,27 +1,40 @@
 """The mean of the response, conditional on group effects or with them integrated out."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.model.parameter_values import HasParameters, family_parameters
 from partialpool.model.predictor import Draws
-from partialpool.model.response import family_parameters
 
 __all__ = ["expectation"]
 
 
-def expectation(design: Design, eta: np.ndarray, spread: np.ndarray | None, draws: Draws) -> np.ndarray:
+def expectation(
+    design: Design,
+    rows: HasParameters,
+    eta: np.ndarray,
+    spread: np.ndarray | None,
+    draws: Draws,
+    *,
+    parameters: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> np.ndarray:
     """Evaluate E(y | eta), or E(y | eta + u) with u ~ N(0, spread) integrated out.
 
     Parameters
     ----------
-    design
-        The model.
+    design, rows
+        The model, and its own rows or new ones.
     eta
         Linear predictor, (draws, rows).
     spread
         Variance that is integrated out, (draws, rows); None for none.
     draws
         The family's own parameters.
+    parameters
+        Means over levels of parameters that have predictors, in place of those of the rows' levels.
 
     Returns
     -------
@@ -33,5 +46,5 @@ def expectation(design: Design, eta: np.ndarray, spread: np.ndarray | None, draw
     DataError
         The inverse link with a spread: 1 / eta has no mean under a normal eta.
     """
-    own = family_parameters(design, eta, draws)
+    own = {**family_parameters(design, rows, draws), **parameters}
     return design.spec.family_record.mean(design.spec.link_record, eta, spread, own)

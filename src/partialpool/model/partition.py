@@ -73,7 +73,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
     if needs_mean(design) and points.common is not None:
         spread = sum(factors.values(), np.zeros(shape))
         mean = design.spec.link_record.population_mean(typical_predictor(posterior, design, points), spread)
-    residual, definition = distribution_variance(design, posterior, mean)
+    residual, definition = distribution_variance(design, posterior, mean, points if design.parameters else None)
     return Partition(factors, np.broadcast_to(residual, shape), definition)
 
 

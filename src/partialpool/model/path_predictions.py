@@ -13,6 +13,7 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.model.distribution import check_finite_variance
 from partialpool.model.expectation import expectation
+from partialpool.model.parameter_values import HasParameters
 from partialpool.model.partition import linear_predictor_at, partition_at
 from partialpool.model.predictor import Draws, Seed, sample_effects
 from partialpool.names import tree_name
@@ -77,18 +78,18 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
         eta = linear_predictor_at(draws, design, np.asarray(course.points.common), course.points.curves)[0]
         if course.points.offset is not None:
             eta = eta + course.points.offset
-        variables["typical_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
+        variables["typical_line"] = (dims, _mean_of_response(design, course.points, eta, stacked)[None])
         rng = np.random.default_rng(seed)
         for factor, z in zip(design.grouping, course.points.effects, strict=True):
             eta = eta + np.sqrt(factor.mean_own) * sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
-        variables["level_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
+        variables["level_line"] = (dims, _mean_of_response(design, course.points, eta, stacked)[None])
     along = (place, course.values, {"long_name": course.column})
     coords = {"chain": draws["chain"], "draw": draws["draw"], place: along}
     return xr.Dataset(variables, coords=coords, attrs=attrs | _of_the_data(design))
 
 
-def _mean_of_response(design: Design, eta: np.ndarray, draws: Draws) -> np.ndarray:
-    return eta if not design.spec.family_record.has_mean else expectation(design, eta, None, draws)
+def _mean_of_response(design: Design, points: HasParameters, eta: np.ndarray, draws: Draws) -> np.ndarray:
+    return eta if not design.spec.family_record.has_mean else expectation(design, points, eta, None, draws)
 
 
 def _meaning_of_lines(design: Design) -> str:

@@ -1,24 +1,38 @@
-"""The linear predictor of some rows, draw by draw."""
+"""The linear predictors of some rows, draw by draw."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
 from partialpool.design.newdata import GroupRows, Rows
-from partialpool.names import BETA, b_name, corr_name, sd_name
+from partialpool.names import BETA, across_name, b_name, corr_name, names_of_predictor, sd_name
 
-__all__ = ["Draws", "Seed", "linear_predictor", "sample_all_levels", "sample_effects"]
+__all__ = [
+    "Draws",
+    "Seed",
+    "linear_predictor",
+    "of_predictor",
+    "sample_all_levels",
+    "sample_effects",
+    "sample_joined",
+    "sample_joined_levels",
+    "with_new_levels",
+]
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """Any seed that `numpy.random.default_rng` accepts."""
 
+_LITTLE: Final = 1e-12
+"""Added to the diagonal of correlations, which have no Cholesky factor where one is +-1 within rounding."""
 Draws = Mapping[str, np.ndarray]
 """Posterior or prior variables by name, each of shape (draws, ...): chains stacked."""
 
 
-def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = None) -> np.ndarray:
+def linear_predictor(design: Design, rows: Rows, draws: Draws) -> np.ndarray:
     """Evaluate eta = offset + X beta + sum_f Z_f b_f, shape (draws, rows).
 
     Parameters
@@ -26,12 +40,8 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = N
     design, rows
         The model, and the rows to evaluate; factors whose levels are not used contribute nothing.
     draws
-        `beta` and `b_<f>`; `sd_<f>` and `corr_<f>` where new levels are sampled.
-    seed
-        For the effects of new levels: independent draws from N(0, Sigma), one set per level and draw; for levels with a
-        known covariance, draws conditional on their relatives.
+        `beta` and `b_<f>`; where rows have new levels, those of `with_new_levels`.
     """
-    rng = np.random.default_rng(seed)
     n_draws = next(iter(draws.values())).shape[0]
     eta = np.zeros((n_draws, len(rows.index)))
     if rows.offset is not None:
@@ -42,11 +52,80 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = N
             eta += beta[:, :1]
         eta += beta[:, 1 if design.common.intercept else 0 :] @ rows.common.T
     for factor, group in zip(design.factors, rows.groups, strict=True):
-        if not group.play_a_part:
-            continue
-        b = _all_levels(factor, group, draws, rows.new_levels == "sample", rng)
-        eta += group.apply(b)
+        if group.play_a_part:
+            eta += group.apply(draws[b_name(factor.name)])
     return eta
+
+
+def of_predictor(design: Design, name: str, draws: Draws) -> Draws:
+    """Return the draws of a parameter's predictor, under the names that they would have as the mean's."""
+    names = names_of_predictor(name, design.parameters[name].spec.factors)
+    return {inner: draws[outer] for inner, outer in names.items() if outer in draws}
+
+
+def with_new_levels(design: Design, rows: Rows, draws: Draws, *, seed: Seed = None) -> Draws:
+    """Return the draws with effects of the rows' new levels after those of the known ones.
+
+    Parameters
+    ----------
+    design, rows
+        The model, and rows which may have new levels.
+    draws
+        Posterior or prior variables.
+    seed
+        For new levels that are sampled: independent draws from N(0, Sigma), one set per level and draw; for levels with
+        a known covariance, draws conditional on their relatives. Others are 0, or their mean given their relatives.
+    """
+    rng, sample = np.random.default_rng(seed), rows.new_levels == "sample"
+    found = dict(draws)
+    for factor, group in zip(design.factors, rows.groups, strict=True):
+        if group.play_a_part and group.new_labels:
+            found[b_name(factor.name)] = _all_levels(factor, group, draws, sample, rng)
+    for name, other in design.parameters.items():
+        own = with_new_levels(other, rows.parameters[name], of_predictor(design, name, draws), seed=rng)
+        names = names_of_predictor(name, other.spec.factors)
+        found |= {names[inner]: values for inner, values in own.items()}
+    joined = [one for one in joined_factors(design) if sample and _has_new(design, rows, one.factor)]
+    for one in joined:
+        found |= _joined_levels(one, design, rows, draws, rng)
+    return found
+
+
+def _has_new(design: Design, rows: Rows, factor: str) -> bool:
+    """Whether rows have new levels of a factor, in any predictor."""
+    every = (rows, *rows.parameters.values())
+    return any(g.factor == factor and g.play_a_part and g.new_labels for one in every for g in one.groups)
+
+
+def _joined_levels(
+    joined: JoinedFactor, design: Design, rows: Rows, draws: Draws, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draw effects of new levels that are correlated across predictors; return those of all levels, by variable."""
+    every = (rows, *rows.parameters.values())
+    groups = [g for one in every for g in one.groups if g.factor == joined.factor and g.play_a_part]
+    effects = sample_joined(joined, design, draws, len(groups[0].new_labels), rng)
+    members = joined_members(joined, design)
+    return {one.b: np.concatenate([draws[one.b], effects[..., one.place]], axis=1) for one in members}
+
+
+def sample_joined_levels(design: Design, draws: Draws, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw new effects of every level of the factors whose effects are correlated across predictors, by variable."""
+    found: dict[str, np.ndarray] = {}
+    for joined in joined_factors(design):
+        members = joined_members(joined, design)
+        effects = sample_joined(joined, design, draws, members[0].factor.n_levels, rng)
+        found |= {one.b: effects[..., one.place] for one in members}
+    return found
+
+
+def sample_joined(
+    joined: JoinedFactor, design: Design, draws: Draws, levels: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw effects of unrelated levels of several predictors, (draws, levels, effects)."""
+    sd = np.concatenate([draws[one.sd] for one in joined_members(joined, design)], axis=1)
+    half = np.linalg.cholesky(draws[across_name(joined.factor)] + _LITTLE * np.eye(sd.shape[1]))
+    noise = rng.standard_normal((len(sd), levels, sd.shape[1]))
+    return np.asarray(np.einsum("dij,dlj->dli", half, noise) * sd[:, None, :])
 
 
 def _all_levels(
@@ -54,8 +133,6 @@ def _all_levels(
 ) -> np.ndarray:
     """Return the effects of the known levels, then those of the new ones, shape (draws, levels, effects)."""
     known = draws[b_name(factor.name)]
-    if not group.new_labels:
-        return known
     if factor.root is not None:
         return np.concatenate([known, _relatives(factor, group, draws, sample, rng)], axis=1)
     n_draws, _, n_effects = known.shape
@@ -93,7 +170,6 @@ def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.ran
         return noise * sd[:, None, :]
     # At the predictors' means correlations are moderate; far from them they round to +-1.
     sd, corr = factor.basis.at_means(sd, draws[corr_name(factor.name)])
-    # A correlation of +-1 within rounding has no Cholesky factor without a small addition to the diagonal.
-    cholesky = np.linalg.cholesky(corr + 1e-12 * np.eye(sd.shape[1]))
+    cholesky = np.linalg.cholesky(corr + _LITTLE * np.eye(sd.shape[1]))
     effects = np.einsum("dij,dlj->dli", cholesky, noise) * sd[:, None, :]
     return effects if factor.basis.is_plain else effects @ factor.basis.to_zero.T

@@ -2,9 +2,12 @@
 
 import numpy as np
 from scipy import special
+from scipy.linalg import block_diag
 
 from partialpool.design.design import Design
+from partialpool.design.effect_basis import covariance_parts
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
@@ -12,10 +15,19 @@ from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.effect_correlation import correlation_log_density, structured_correlation
 from partialpool.model.lkj import lkj_log_density, sample_lkj
-from partialpool.model.predictor import Draws, Seed, sample_all_levels
+from partialpool.model.predictor import Draws, Seed, of_predictor, sample_all_levels, sample_joined_levels
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
-from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, b_name, corr_name, sd_name
+from partialpool.names import (
+    BETA,
+    RESIDUAL_CORRELATION,
+    SIGMA,
+    across_name,
+    b_name,
+    corr_name,
+    names_of_predictor,
+    sd_name,
+)
 
 __all__ = ["draw_parameters", "draw_prior", "log_prior_density"]
 
@@ -34,13 +46,44 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's parameters (draws,); `icc`, `total_sd` and
         `shares` (draws,) in place of sds and sigma where the prior is stated for those.
     """
-    out: dict[str, np.ndarray] = {}
     whole = is_decomposed(priors)
+    at_means = {**draws, **_at_means(design, draws)}
+    out = _predictor_density(design, priors, at_means, whole=whole)
+    if whole:
+        out |= decomposed_density(design, priors, at_means)
+    for name, other in design.parameters.items():
+        names = names_of_predictor(name, other.spec.factors)
+        own = of_predictor(design, name, draws)
+        own = {**own, **_at_means(other, own)}
+        density = _predictor_density(other, priors.of_predictor(names), own, whole=False)
+        out |= {names[inner]: values for inner, values in density.items()}
+    for joined in joined_factors(design):
+        name = across_name(joined.factor)
+        _, corr = covariance_parts(_joined_at_means(joined, design, draws))
+        out[name] = lkj_log_density(corr, priors[name].arguments["eta"])
+    for name, _ in design.spec.family_record.parameters:
+        if name == "cutpoints":
+            out[name] = _cutpoints_density(design, priors[name], draws)
+        elif name == SIGMA and design.residual is not None:
+            out |= _residual_density(design.residual, priors, draws)
+        elif name in priors:
+            out[name] = frozen(priors[name]).logpdf(draws[name])
+    return out
+
+
+def _predictor_density(design: Design, priors: PriorSet, draws: Draws, *, whole: bool) -> dict[str, np.ndarray]:
+    """Return the log densities of the coefficients, sds and correlations of a predictor.
+
+    Parameters
+    ----------
+    draws
+        Those of the predictor, sds and correlations at the predictors' means.
+    whole
+        Whether the variances have a joint prior, which is not evaluated here.
+    """
+    out: dict[str, np.ndarray] = {}
     if design.common.coefs:
         out[BETA] = _coefficients_density(design, priors, draws[BETA])
-    draws = {**draws, **_at_means(design, draws)}
-    if whole:
-        out |= decomposed_density(design, priors, draws)
     for factor in design.factors:
         name = sd_name(factor.name)
         if not whole:
@@ -49,16 +92,9 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
             out[name][:, own] = _elementwise(
                 priors, name, tuple(factor.sd_parameters[i] for i in own), draws[name][:, own]
             )
-        if factor.correlated:
+        if factor.correlated and corr_name(factor.name) in priors:
             prior, corr = priors[corr_name(factor.name)], draws[corr_name(factor.name)]
             out[corr_name(factor.name)] = correlation_log_density(factor, prior, corr)
-    for name, _ in design.spec.family_record.parameters:
-        if name == "cutpoints":
-            out[name] = _cutpoints_density(design, priors[name], draws)
-        elif name == SIGMA and design.residual is not None:
-            out |= _residual_density(design.residual, priors, draws)
-        elif name in priors:
-            out[name] = frozen(priors[name]).logpdf(draws[name])
     return out
 
 
@@ -78,7 +114,11 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> di
     """Draw every posterior variable from the prior, each of shape (size, ...)."""
     rng = np.random.default_rng(seed)
     out = draw_parameters(design, priors, size, seed=rng)
-    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.grouping}
+    out |= {b_name(f.name): sample_all_levels(f, out, rng) for f in design.grouping}
+    for name, other in design.parameters.items():
+        names, own = names_of_predictor(name, other.spec.factors), of_predictor(design, name, out)
+        out |= {names[b_name(f.name)]: sample_all_levels(f, own, rng) for f in other.grouping}
+    return out | sample_joined_levels(design, out, rng)
 
 
 def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
@@ -87,25 +127,10 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     The effects of smooths are among them: typical rows have their curves.
     """
     rng = np.random.default_rng(seed)
-    out: dict[str, np.ndarray] = {}
-    common = design.common
-    if common.coefs:
-        coordinates = coefficient_prior(design, priors)
-        drawn = np.stack([_rvs(prior, size, rng) for prior in coordinates.priors], axis=1)
-        out[BETA] = coordinates.coefficients(design, drawn)
+    out = _draw_coefficients(design, priors, size, rng)
     if is_decomposed(priors):
         out |= draw_decomposed(design, priors, size, rng)
-    for factor in design.factors:
-        if not is_decomposed(priors):
-            name = sd_name(factor.name)
-            own = {
-                at: _rvs(priors[f"{name}[{factor.sd_parameters[at]}]"], size, rng) for at in factor.structure.own_sds
-            }
-            out[name] = np.stack([own[at] for at in factor.structure.sd_of], axis=1)
-        out |= _draw_correlations(factor, priors, size, rng)
-        if factor.correlated:
-            both = sd_name(factor.name), corr_name(factor.name)
-            out |= dict(zip(both, factor.basis.at_zero(*(out[name] for name in both)), strict=True))
+    out |= _draw_covariances(design, priors, out, size, rng)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
@@ -116,7 +141,76 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
             out |= _draw_residual(design.residual, priors, size, rng)
         elif name in priors:
             out[name] = _rvs(priors[name], size, rng)
-    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors if f.is_smooth}
+    out |= {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors if f.is_smooth}
+    for name, other in design.parameters.items():
+        names = names_of_predictor(name, other.spec.factors)
+        own = priors.of_predictor(names)
+        drawn = _draw_coefficients(other, own, size, rng)
+        drawn |= _draw_covariances(other, own, drawn, size, rng)
+        out |= {names[inner]: values for inner, values in drawn.items()}
+    return out | _draw_joined(design, priors, out, size, rng)
+
+
+def _draw_coefficients(design: Design, priors: PriorSet, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw the coefficients of a predictor."""
+    if not design.common.coefs:
+        return {}
+    coordinates = coefficient_prior(design, priors)
+    drawn = np.stack([_rvs(prior, size, rng) for prior in coordinates.priors], axis=1)
+    return {BETA: coordinates.coefficients(design, drawn)}
+
+
+def _draw_covariances(
+    design: Design, priors: PriorSet, drawn: Draws, size: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draw the sds and correlations of a predictor's effects, unless the sds are drawn already.
+
+    Where effects are correlated across predictors, sds are at the predictors' means, and correlations are left out.
+    """
+    out: dict[str, np.ndarray] = {}
+    for factor in design.factors:
+        name = sd_name(factor.name)
+        if name not in drawn:
+            own = {
+                at: _rvs(priors[f"{name}[{factor.sd_parameters[at]}]"], size, rng) for at in factor.structure.own_sds
+            }
+            out[name] = np.stack([own[at] for at in factor.structure.sd_of], axis=1)
+        if factor.correlated and corr_name(factor.name) in priors:
+            out |= _draw_correlations(factor, priors, size, rng)
+            both = name, corr_name(factor.name)
+            out |= dict(zip(both, factor.basis.at_zero(*(({**drawn, **out})[one] for one in both)), strict=True))
+    return out
+
+
+def _draw_joined(
+    design: Design, priors: PriorSet, drawn: Draws, size: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draw correlations across predictors; return sds and correlations at zero, by variable.
+
+    With T the block-diagonal basis of the predictors' effects, Sigma = T^-1 D C D T^-T.
+    """
+    out: dict[str, np.ndarray] = {}
+    for joined in joined_factors(design):
+        half = sample_lkj(len(joined.effects), priors[across_name(joined.factor)].arguments["eta"], size, rng)
+        members = joined_members(joined, design)
+        sd = np.concatenate([drawn[one.sd] for one in members], axis=1)
+        root = block_diag(*(one.factor.basis.to_zero for one in members)) @ (sd[..., None] * half)
+        sds, corr = covariance_parts(root @ root.transpose(0, 2, 1))
+        out[across_name(joined.factor)] = corr
+        for one in members:
+            out[one.sd] = sds[:, one.place]
+            if one.factor.correlated:
+                out[one.corr] = corr[:, one.place, one.place]
+    return out
+
+
+def _joined_at_means(joined: JoinedFactor, design: Design, draws: Draws) -> np.ndarray:
+    """Return the covariance of effects of several predictors at the predictors' means, (draws, effects, effects)."""
+    members = joined_members(joined, design)
+    sd = np.concatenate([draws[one.sd] for one in members], axis=1)
+    turn = block_diag(*(one.factor.basis.to_means for one in members))
+    covariance = sd[:, :, None] * draws[across_name(joined.factor)] * sd[:, None, :]
+    return np.asarray(turn @ covariance @ turn.T)
 
 
 def _draw_residual(
@@ -166,7 +260,7 @@ def mean_shift(design: Design, draws: Draws) -> np.ndarray:
 def _at_means(design: Design, draws: Draws) -> dict[str, np.ndarray]:
     """Return sds and correlations of correlated effects in the basis of their priors."""
     out: dict[str, np.ndarray] = {}
-    for factor in (f for f in design.factors if f.correlated):
+    for factor in (f for f in design.factors if f.correlated and corr_name(f.name) in draws):
         both = sd_name(factor.name), corr_name(factor.name)
         out |= dict(zip(both, factor.basis.at_means(*(draws[name] for name in both)), strict=True))
     return out

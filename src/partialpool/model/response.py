@@ -1,17 +1,20 @@
 """Density, tail probabilities and replicates of a design's response, given the linear predictor."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.families.given import Given
+from partialpool.model.parameter_values import family_parameters
 from partialpool.model.predictor import Draws, Seed
 from partialpool.model.residual_covariance import correlated_noise, given_observed, given_the_others, residual_sds
 from partialpool.names import SIGMA
 
 __all__ = [
     "draw_each",
-    "family_parameters",
     "given_of",
     "log_density",
     "log_density_of",
@@ -20,7 +23,14 @@ __all__ = [
 ]
 
 
-def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given:
+def given_of(
+    design: Design,
+    rows: Rows,
+    eta: np.ndarray,
+    draws: Draws,
+    *,
+    added: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> Given:
     """Return the quantities that the response of some rows is conditional on.
 
     Parameters
@@ -31,17 +41,13 @@ def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given
         Linear predictor, (draws, rows).
     draws
         Posterior variables, chains stacked.
+    added
+        What is added to the predictors of parameters, by parameter, (draws, rows).
     """
-    own = family_parameters(design, eta, draws)
-    if SIGMA in own or rows.se is not None:
+    own = family_parameters(design, rows, draws, added=added)
+    if SIGMA not in design.parameters and (SIGMA in own or rows.se is not None):
         own[SIGMA] = residual_sds(rows, draws)
     return Given(design.spec.link_record, eta, own, rows.trials)
-
-
-def family_parameters(design: Design, eta: np.ndarray, draws: Draws) -> dict[str, np.ndarray]:
-    """Return the family's own parameters among posterior variables: (draws, 1), cutpoints (draws, K - 1)."""
-    names = [name for name, _ in design.spec.family_record.parameters if name in draws]
-    return {name: draws[name].reshape(len(eta), -1) for name in names}
 
 
 def log_density(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np.ndarray:
@@ -81,7 +87,14 @@ def tail_probabilities(
 
 
 def draw_each(
-    design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: Seed, conditional: bool
+    design: Design,
+    rows: Rows,
+    eta: np.ndarray,
+    draws: Draws,
+    *,
+    seed: Seed,
+    conditional: bool,
+    added: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> np.ndarray:
     """Draw a new response of each row by itself, shape (draws, rows).
 
@@ -89,11 +102,13 @@ def draw_each(
     ----------
     conditional
         Whether correlated residuals are given those observed in the row's series.
+    added
+        What is added to the predictors of parameters, by parameter, (draws, rows).
     """
     rng = np.random.default_rng(seed)
     series = None if rows.residual is None else rows.residual.series
     if series is None:
-        return replicate(design, rows, eta, draws, seed=rng)
+        return replicate(design, rows, eta, draws, seed=rng, added=added)
     noise = rng.standard_normal(eta.shape)
     if conditional:
         mean, sd = given_observed(design, rows, draws)
@@ -101,10 +116,18 @@ def draw_each(
     return eta + residual_sds(rows, draws) * noise
 
 
-def replicate(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: Seed) -> np.ndarray:
+def replicate(
+    design: Design,
+    rows: Rows,
+    eta: np.ndarray,
+    draws: Draws,
+    *,
+    seed: Seed,
+    added: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> np.ndarray:
     """Draw new responses, shape (draws, rows); residuals of a series are correlated as stated."""
     rng = np.random.default_rng(seed)
     series = None if rows.residual is None else rows.residual.series
     if series is not None:
         return eta + residual_sds(rows, draws) * correlated_noise(series, draws, rng.standard_normal(eta.shape))
-    return design.spec.family_record.draw(given_of(design, rows, eta, draws), rng)
+    return design.spec.family_record.draw(given_of(design, rows, eta, draws, added=added), rng)

@@ -10,10 +10,11 @@ import pytensor.tensor as pt
 from partialpool.design.design import Design
 from partialpool.design.labels import coordinates
 from partialpool.errors import SpecError, nearest
-from partialpool.model.coefficient_prior import coefficient_prior
-from partialpool.model.default_priors import PriorSet, predictor_unit
+from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_scales import predictor_unit
 from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import BETA, COEF, CUTPOINT, OBS, SIGMA, sd_name
+from partialpool.names import CUTPOINT, OBS, SIGMA, sd_name
+from partialpool.pymc_model.common import common_predictor
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
     Parametrization,
@@ -22,7 +23,8 @@ from partialpool.pymc_model.effects import (
     group_predictor,
 )
 from partialpool.pymc_model.likelihood import likelihood
-from partialpool.pymc_model.random import random_vector, scalar_random
+from partialpool.pymc_model.predictors import all_predictors
+from partialpool.pymc_model.random import scalar_random
 from partialpool.pymc_model.residual import residual_parameters
 from partialpool.pymc_model.variance_prior import decomposed_parameters
 
@@ -57,9 +59,12 @@ def build_pymc_model(
     _check_parametrization(design, parametrization)
     unit = predictor_unit(design)
     with pm.Model(coords=coordinates(design)) as model:
+        if design.parameters:
+            likelihood(design, *all_predictors(design, priors, parametrization))
+            return model
         parts = decomposed_parameters(design, priors) if is_decomposed(priors) else {}
         sds = {f.name: parts[sd_name(f.name)] if parts else effect_sds(f, priors) for f in design.factors}
-        eta, shift = _common_predictor(design, priors, unit)
+        eta, shift = common_predictor(design, priors, unit)
         if design.offset is not None:
             eta = eta + pm.Data("offset_values", design.offset, dims=OBS)
         for factor in design.factors:
@@ -68,28 +73,6 @@ def build_pymc_model(
             eta = eta + group_predictor(factor, b)
         likelihood(design, eta, parts | _family_parameters(design, priors, shift))
     return model
-
-
-def _common_predictor(design: Design, priors: PriorSet, unit: float) -> tuple[pt.TensorVariable, pt.TensorVariable]:
-    """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta."""
-    common = design.common
-    if not common.coefs:
-        return pt.zeros(design.n_rows), pt.constant(0.0)
-    first = 1 if common.intercept else 0
-    coordinates = coefficient_prior(design, priors)
-    own = [prior.in_units_of(unit) for prior in coordinates.priors]
-    scaled = random_vector(f"{BETA}_scaled", own, common.coefs, dims=COEF)
-    eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
-    if not common.names:
-        pm.Deterministic(BETA, scaled * unit, dims=COEF)
-        return eta, pt.constant(0.0)
-    slopes = (common.basis.inverse @ coordinates.turn[first:, first:] * unit) @ scaled[first:]
-    shift = pt.dot(common.center, slopes)
-    columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, f"{COEF}_slope"))
-    eta = eta + columns @ (scaled[first:] * unit)
-    original = pt.concatenate([pt.atleast_1d(scaled[0] * unit - shift), slopes]) if common.intercept else slopes
-    pm.Deterministic(BETA, original, dims=COEF)
-    return eta, shift
 
 
 def _family_parameters(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> dict[str, pt.TensorVariable]:

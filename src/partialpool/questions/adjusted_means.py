@@ -101,7 +101,7 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     categories = design.response.categories if design.spec.family_record.has_cutpoints else ()
     variables = {}
     for view, variance in views.items():
-        means = expectation(design, eta, variance, draws)
+        means = expectation(design, rows, eta, variance, draws)
         shaped = means.reshape(*lead, *sizes, -1, *means.shape[2:])
         variables[view] = ((*dims, *(("category",) if categories else ())), shaped.mean(axis=2 + len(sizes)))
     coords: dict[str, Any] = {"chain": posterior["chain"], "draw": posterior["draw"]}

@@ -230,8 +230,8 @@ def _averages(
         for table in scenarios.tables(piece):
             rows = expression_rows(design, table)
             eta = linear_predictor(design, rows, draws)
-            typical.append(scale(expectation(design, eta, None, draws)))
-            of_all = expectation(design, eta, spread_of_rows(design, rows, draws, names), draws)
+            typical.append(scale(expectation(design, rows, eta, None, draws)))
+            of_all = expectation(design, rows, eta, spread_of_rows(design, rows, draws, names), draws)
             population.append(np.tensordot(weight, of_all, (0, 1)))
         means.append(population)
         insides.append([np.tensordot(weight, typical[b] - typical[a], (0, 1)) for _, a, b in scenarios.contrasts])

@@ -17,7 +17,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
 from partialpool.model.chunks import pieces_of
-from partialpool.model.predictor import linear_predictor
+from partialpool.model.predictor import linear_predictor, with_new_levels
 from partialpool.model.response import replicate
 from partialpool.names import tree_name
 from partialpool.spec.keywords import explains_keywords
@@ -158,7 +158,8 @@ def _replicates(fit: Fit, rows: Rows, seed: int | None) -> Iterator[np.ndarray]:
     """Yield new responses, (draws, rows), some draws at a time."""
     for some, child in pieces_of(fit.stacked(), fit.design.n_rows, seed):
         effects, response = child.spawn(2)
-        y = replicate(fit.design, rows, linear_predictor(fit.design, rows, some, seed=effects), some, seed=response)
+        whole = with_new_levels(fit.design, rows, some, seed=effects)
+        y = replicate(fit.design, rows, linear_predictor(fit.design, rows, whole), whole, seed=response)
         yield y if rows.trials is None else y / np.maximum(rows.trials, 1)
 
 

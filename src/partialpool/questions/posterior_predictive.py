@@ -11,7 +11,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
-from partialpool.model.predictor import linear_predictor
+from partialpool.model.predictor import linear_predictor, with_new_levels
 from partialpool.model.response import replicate
 from partialpool.sampling.pack import label_responses
 from partialpool.seeds import seed_sequence
@@ -65,8 +65,9 @@ def posterior_predictive(
     effects, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(2))
     values, at = np.empty((total, n)), 0
     for some, _ in pieces_of(draws, n, None):
-        eta = linear_predictor(fit.design, rows, some, seed=effects)
-        values[at : at + len(eta)] = replicate(fit.design, rows, eta, some, seed=responses)
+        whole = with_new_levels(fit.design, rows, some, seed=effects)
+        eta = linear_predictor(fit.design, rows, whole)
+        values[at : at + len(eta)] = replicate(fit.design, rows, eta, whole, seed=responses)
         at += len(eta)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
     return Answer.of(label_responses(fit.design, values.reshape(shape), rows.index))

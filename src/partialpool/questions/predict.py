@@ -22,7 +22,8 @@ from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
-from partialpool.model.predictor import linear_predictor
+from partialpool.model.marginal_effects import check_marginal_mean, draw_marginal_effects, marginal_parameters
+from partialpool.model.predictor import linear_predictor, with_new_levels
 from partialpool.model.residual_covariance import fitted_series
 from partialpool.model.response import draw_each
 from partialpool.names import OBS, answer_name
@@ -100,7 +101,9 @@ def predict(
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
           are in its `attrs["categories"]`, in the order of the codes. Marginal responses of two rows are of two
           different levels. It is left out if a new response would need a known standard error
-          or a number of trials that the table does not have, as stated in `attrs["no_response"]`.
+          or a number of trials that the table does not have, as stated in `attrs["no_response"]`;
+        - each parameter of the family that has a predictor, such as `sigma` (chain, draw, obs): its value for the row's
+          levels; marginal, its mean over the population of levels.
 
     Draws are computed some at a time; the result takes 8 bytes x draws x rows x variables.
 
@@ -174,28 +177,36 @@ def _predicted(
     categories = 1 if design.spec.family_record.has_mean else len(design.response.categories)
     lacking = _lacking(design, rows)
     check_fits(
-        8.0 * total * n * (1 + categories + (not lacking)),
+        8.0 * total * n * (1 + categories + (not lacking) + len(design.parameters)),
         wrong="the draws of the predictions do not fit into memory",
         got=f"{total} draws x {n} rows x {1 + categories + (not lacking)} numbers",
         do="use fewer draws by draws=, or predict for some of the rows at a time",
     )
     shapes = {"expectation": (total, n, categories) if categories > 1 else (total, n), "linear_predictor": (total, n)}
     shapes |= {} if lacking else {"response": (total, n)}
+    shapes |= dict.fromkeys(design.parameters, (total, n))
+    check_marginal_mean(design, marginal)
     found = {name: np.empty(shape) for name, shape in shapes.items()}
     # One stream for all pieces, and independent streams for effects and responses.
     effects, integrated, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(3))
     at = 0
     for some, _ in pieces_of(draws, n * categories, None):
-        eta = linear_predictor(design, rows, some, seed=effects)
+        whole = with_new_levels(design, rows, some, seed=effects)
+        eta = linear_predictor(design, rows, whole)
         place, at = slice(at, at + len(eta)), at + len(eta)
-        spread = spread_of_rows(design, rows, some, marginal)
+        spread = spread_of_rows(design, rows, whole, marginal)
+        parameters = marginal_parameters(design, rows, whole, marginal)
         found["linear_predictor"][place] = eta
-        found["expectation"][place] = expectation(design, eta, spread, some)
+        found["expectation"][place] = expectation(design, rows, eta, spread, whole, parameters=parameters)
+        for name, values in parameters.items():
+            found[name][place] = values
         if lacking:
             continue
-        if spread is not None:
-            eta = eta + np.sqrt(spread) * integrated.standard_normal(eta.shape)
-        found["response"][place] = draw_each(design, rows, eta, some, seed=responses, conditional=observed)
+        added = draw_marginal_effects(design, rows, whole, marginal, integrated)
+        new = eta + added.pop("", 0.0)
+        found["response"][place] = draw_each(
+            design, rows, new, whole, seed=responses, conditional=observed, added=added
+        )
     return found
 
 
@@ -234,13 +245,13 @@ def _kinds_of_table(design: Design, data: Any) -> dict[str, Kind]:
     names = set(column_names(data))
     if data is None or not names <= set(design.spec.columns):
         return {}
-    lacking = [f.name for f in design.grouping if not names.issuperset(factor_columns(f.name))]
+    lacking = [name for name in design.grouping_names if not names.issuperset(factor_columns(name))]
     return dict.fromkeys(lacking, "marginal")
 
 
 def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
     """Return the kind of prediction for each factor."""
-    names = [factor.name for factor in design.grouping]
+    names = list(design.grouping_names)
     given = dict(kind) if isinstance(kind, Mapping) else dict.fromkeys(names, kind)
     for name in given:
         if name not in names:

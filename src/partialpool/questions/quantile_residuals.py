@@ -19,7 +19,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
 from partialpool.model.chunks import pieces_of
 from partialpool.model.expectation import expectation
-from partialpool.model.predictor import linear_predictor
+from partialpool.model.predictor import linear_predictor, with_new_levels
 from partialpool.model.response import tail_probabilities
 from partialpool.names import OBS, answer_name
 from partialpool.seeds import seed_sequence
@@ -97,9 +97,10 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
     draws, n = fit.stacked(), design.n_rows
     totals = np.zeros((4, n))
     for some, _ in pieces_of(draws, n * (1 + len(design.response.categories)), None):
-        eta = linear_predictor(design, rows, some, seed=effects)
-        mean = _number_of_category(expectation(design, eta, None, some))
-        totals += [values.sum(axis=0) for values in (*tail_probabilities(design, rows, eta, some), mean)]
+        whole = with_new_levels(design, rows, some, seed=effects)
+        eta = linear_predictor(design, rows, whole)
+        mean = _number_of_category(expectation(design, rows, eta, None, whole))
+        totals += [values.sum(axis=0) for values in (*tail_probabilities(design, rows, eta, whole), mean)]
     below, at, above, expected = totals / len(next(iter(draws.values())))
     part = _uniform_of_rows(design, uniforms)
     u, rest = below + part * at, above + (1 - part) * at

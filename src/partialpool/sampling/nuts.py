@@ -17,6 +17,7 @@ from partialpool.marginal.glmm.axes import Axes
 from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.posterior import Posterior
+from partialpool.marginal.glmm.predictors import lay_out
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior import mean_shift
 from partialpool.progress import ProgressLine, progress_line
@@ -64,10 +65,11 @@ class NutsEngine:
         started = time.perf_counter()
         with progress_line("preparing", shown=settings.progressbar) as line, single_lapack():
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
-            posterior, peak = find_mode(design, priors)
+            predictors = lay_out(design, priors)
+            posterior, peak = find_mode(design, priors, predictors)
 
             def about(center: np.ndarray, spread: np.ndarray, axes: Axes) -> Posterior:
-                return with_wide_weights(posterior, priors, center, spread).along(axes)
+                return with_wide_weights(posterior, predictors, center, spread).along(axes)
 
             spread = np.sqrt(np.diagonal(peak.covariance))
             drawn = _sample(about(peak.theta, spread, skewed_axes(posterior, peak)), settings, line)
@@ -77,7 +79,7 @@ class NutsEngine:
                 drawn.x.reshape(-1, drawn.x.shape[2]), workers=settings.threads, keep_z=settings.keep_z
             )
         named = posterior_variables(drawn.posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
-        named |= _own_variables(drawn, named)
+        named = predictors.split(named) | _own_variables(drawn, named)
         with single_lapack():
             evidence = _evidence(drawn, settings)
         facts = {"sampler": sampler, "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}

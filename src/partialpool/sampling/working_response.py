@@ -23,7 +23,8 @@ from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.glmm.information_scale import InformationScale, constant_information, measure_information
 from partialpool.marginal.glmm.own_parameters import Own, own_priors
 from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
-from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
+from partialpool.marginal.glmm.predictors import Predictors
+from partialpool.marginal.glmm.weighted_rows import stand_in
 from partialpool.model.default_priors import PriorSet
 from partialpool.sampling.dense_levels import warn_if_dense
 from partialpool.sampling.mode import Peak, find_peaks
@@ -49,10 +50,9 @@ _LEAST_WEIGHT: Final = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows of a design, from which normal models are built."""
+    """Rows of a design's predictors, from which normal models are built."""
 
-    design: Design
-    priors: PriorSet
+    predictors: Predictors
     response: Response
     own: Own
 
@@ -62,7 +62,8 @@ class _Rows:
 
     def stand_in(self, eta: np.ndarray, slope: np.ndarray, weights: np.ndarray) -> Marginal:
         """Build the normal model whose log density has this slope at a linear predictor, with these weights."""
-        return stand_in(self.design, self.priors, link_units(self.design), eta, slope, weights)
+        own = self.predictors
+        return stand_in(own.design, own.priors, own.units, eta, slope, weights)
 
     def information(self, eta: np.ndarray, own_at: np.ndarray) -> InformationScale:
         """Measure how the information at a linear predictor grows with the own parameters; cutpoints move its mean."""
@@ -117,7 +118,7 @@ class _Rows:
         return eta
 
 
-def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
+def find_mode(design: Design, priors: PriorSet, predictors: Predictors) -> tuple[Posterior, Peak]:
     """Find the mode of theta's posterior by Laplace's approximation, and the normal model of the rows there.
 
     The weights are held while theta is searched, and are those of the mode at the end.
@@ -125,13 +126,18 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
     Newton steps of the linear predictor alternate with searches in theta; at the end the working response is that of
     the mode. Wherever this ends, the posterior is exact: the normal model only determines the coordinates.
 
+    Parameters
+    ----------
+    design, priors, predictors
+        The model, and its predictors from `lay_out`.
+
     Raises
     ------
     EngineError
         No linear predictor at which every row has a density was found.
     """
     response, own = read_response(design), own_priors(design, priors)
-    rows, eta, own_at = _Rows(design, priors, response, own), response.start, own.start
+    rows, eta, own_at = _Rows(predictors, response, own), response.start, own.start
     normal, constant = rows.about(eta, own_at), constant_information(len(own_at))
     posterior = Posterior.of(normal, constant, response, own)
     warn_if_dense(normal)
@@ -159,13 +165,15 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
     return posterior, peak
 
 
-def with_wide_weights(posterior: Posterior, priors: PriorSet, center: np.ndarray, spread: np.ndarray) -> Posterior:
+def with_wide_weights(
+    posterior: Posterior, predictors: Predictors, center: np.ndarray, spread: np.ndarray
+) -> Posterior:
     """Return the posterior in coordinates about the conditional mode at a center, with weights of larger sds.
 
     Parameters
     ----------
-    posterior, priors
-        The posterior about its mode, z being (theta, own) itself, and the model's priors.
+    posterior, predictors
+        The posterior about its mode, z being (theta, own) itself, and the model's predictors.
     center, spread
         (theta, own) about which the posterior is, and its posterior sds, as far as they are known; (elements,) each.
     """
@@ -173,7 +181,7 @@ def with_wide_weights(posterior: Posterior, priors: PriorSet, center: np.ndarray
     if not len(log_sds):
         return posterior
     size = posterior.stand_in.size
-    rows = _Rows(posterior.stand_in.design, priors, posterior.response, posterior.own)
+    rows = _Rows(predictors, posterior.response, posterior.own)
     theta, own_at = center[:size], center[size:]
     wider = theta.copy()
     wider[log_sds] += np.clip(_WIDER * spread[log_sds], _LEAST_WIDER, _MOST_WIDER)

@@ -45,7 +45,7 @@ def read_additions(text: str) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def said_once(in_formula: Mapping[str, str], beside: Mapping[str, str | None]) -> dict[str, str | None]:
+def said_once(in_formula: Mapping[str, str], beside: Mapping[str, str | None]) -> dict[str, Any]:
     """Join what a formula and the keywords beside it say; both may say the same.
 
     Raises

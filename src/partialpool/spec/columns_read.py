@@ -14,7 +14,10 @@ __all__ = ["evaluated_texts", "expression_columns", "predictor_columns"]
 
 def evaluated_texts(spec: "ModelSpec") -> tuple[str, ...]:
     """Return the terms, offsets and slopes that are evaluated on a table, as text."""
-    return (*spec.common, *spec.offsets, *(term for group in spec.groups for term in group.evaluated_terms))
+    others = spec.parameters.values()
+    groups = (*spec.groups, *(group for other in others for group in other.groups))
+    of_parameters = (term for other in others for term in (*other.common, *other.offsets))
+    return (*spec.common, *spec.offsets, *of_parameters, *(t for group in groups for t in group.evaluated_terms))
 
 
 def expression_columns(spec: "ModelSpec") -> tuple[str, ...]:

@@ -19,10 +19,18 @@ from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.smooth import Smooth, read_smooth
 from partialpool.spec.structured_group import read_by, read_structured
 from partialpool.spec.terms import Group, expand_nesting
-from partialpool.spec.tokenize import outer_split, split_group, split_sum
+from partialpool.spec.tokenize import outer_split, split_group, split_sum, split_tag
 from partialpool.spec.whitelist import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
 
-__all__ = ["ParsedFormula", "ResponseTerm", "parse_formula", "read_response"]
+__all__ = [
+    "ParsedFormula",
+    "Predictors",
+    "ResponseTerm",
+    "parse_formula",
+    "read_predictors",
+    "read_response",
+    "read_strata",
+]
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,19 @@ class ParsedFormula:
     common: CommonTerms
     groups: tuple[Group, ...]
     residual: Residual | None = None
-    sigma: tuple[str, ...] = ()
     smooths: tuple[Smooth, ...] = ()
+    parameters: Mapping[str, str] = MappingProxyType({})
+    """Right-hand sides of the formulas of the family's parameters, by parameter."""
+
+
+@dataclass(frozen=True)
+class Predictors:
+    """The terms of a right-hand side, by kind."""
+
+    common: CommonTerms
+    groups: tuple[Group, ...]
+    residuals: tuple[Residual, ...]
+    smooths: tuple[Smooth, ...]
 
 
 def parse_formula(text: str) -> ParsedFormula:
@@ -99,11 +118,28 @@ def parse_formula(text: str) -> ParsedFormula:
             do="write the response to the left of ~ and the predictors to the right (1 for none)",
         )
     response, additions = _read_left(sides[0])
+    right = read_predictors(sides[1])
+    if len(right.residuals) > 1:
+        raise FormulaError(
+            "the correlation of residuals is stated twice",
+            got=" and ".join(map(str, right.residuals)),
+            allowed="one of ar, cosy and unstr",
+            do="remove one; group effects may be added: (1 | g) + ar(time, gr=g)",
+        )
+    residual = right.residuals[0] if right.residuals else None
+    return ParsedFormula(
+        response, additions, right.common, right.groups, residual, right.smooths, _read_parameters(others)
+    )
+
+
+def read_predictors(text: str) -> Predictors:
+    """Read the right-hand side of a formula."""
     groups: list[Group] = []
     common: list[str] = []
     residuals: list[Residual] = []
     smooths: list[Smooth] = []
-    for sign, piece in split_sum(sides[1]):
+    for sign, whole in split_sum(text):
+        piece, tag = split_tag(whole)
         grouping, residual = read_structured(piece) or split_group(piece), read_residual(piece)
         smooth = read_smooth(piece)
         if smooth is not None and sign == "+":
@@ -120,41 +156,42 @@ def parse_formula(text: str) -> ParsedFormula:
                 do="leave the term out",
             )
         else:
-            groups.extend(_read_group(*grouping))
-    if len(residuals) > 1:
-        raise FormulaError(
-            "the correlation of residuals is stated twice",
-            got=" and ".join(map(str, residuals)),
-            allowed="one of ar, cosy and unstr",
-            do="remove one; group effects may be added: (1 | g) + ar(time, gr=g)",
-        )
-    return ParsedFormula(
-        response,
-        additions,
-        read_common([" ".join(common).removeprefix("+ ") or "1"]),
-        tuple(groups),
-        residuals[0] if residuals else None,
-        _read_sigma(others),
-        tuple(smooths),
-    )
+            groups.extend(_read_group(*grouping, tag=tag))
+    terms = read_common([" ".join(common).removeprefix("+ ") or "1"])
+    return Predictors(terms, tuple(groups), tuple(residuals), tuple(smooths))
 
 
-def _read_sigma(formulas: list[str]) -> tuple[str, ...]:
-    """Read `sigma ~ 0 + arm` or `sigma ~ 0 + arm:visit`: the columns of the strata; empty without a formula."""
-    if not formulas:
+def _read_parameters(formulas: list[str]) -> Mapping[str, str]:
+    """Read `sigma ~ arm`: the right-hand side of the formula of each parameter."""
+    found: dict[str, str] = {}
+    for text in formulas:
+        sides = [side.strip() for side in outer_split(text, "~")]
+        if len(sides) != 2 or not all(sides) or not sides[0].isidentifier() or sides[0] in found:
+            raise FormulaError(
+                "cannot read the formula of a parameter",
+                got=", ".join(one.strip() for one in formulas),
+                allowed="'y ~ ..., sigma ~ arm + (1 | g)', each parameter once; for one response, one formula",
+                do="write the parameter to the left of ~ and its predictors to the right",
+            )
+        found[sides[0]] = sides[1]
+    return MappingProxyType(found)
+
+
+def read_strata(text: str) -> tuple[str, ...]:
+    """Read `0 + arm` or `0 + arm:visit`: the columns whose combinations have sds of their own; empty for other terms.
+
+    Examples
+    --------
+    >>> read_strata("0 + arm:visit"), read_strata("arm")
+    (('arm', 'visit'), ())
+    """
+    pieces = [piece.strip() for _, piece in split_sum(text)]
+    if len(pieces) != 2 or pieces[0] != "0" or "|" in pieces[1]:
         return ()
-    sides = [side.strip() for side in outer_split(formulas[0], "~")]
-    pieces = [piece.strip() for _, piece in split_sum(sides[1])] if len(sides) == 2 and sides[1] else []
-    if len(formulas) == 1 and sides[0] == "sigma" and len(pieces) == 2 and pieces[0] == "0":
-        trees = [syntax_tree(part) for part in outer_split(pieces[1], ":")]
-        if all(isinstance(tree, QuotedName) or (isinstance(tree, Variable) and tree.level is None) for tree in trees):
-            return tuple(next(variables_of(tree)) for tree in trees)
-    raise FormulaError(
-        "cannot read the formula of a parameter",
-        got=", ".join(text.strip() for text in formulas),
-        allowed="'y ~ ..., sigma ~ 0 + arm': an sd for each category; sigma ~ 0 + arm:visit: for each combination",
-        do="write 0 + one column, or 0 + columns joined by :; other predictors of sigma are not available",
-    )
+    trees = [syntax_tree(part) for part in outer_split(pieces[1], ":")]
+    if all(isinstance(tree, QuotedName) or (isinstance(tree, Variable) and tree.level is None) for tree in trees):
+        return tuple(next(variables_of(tree)) for tree in trees)
+    return ()
 
 
 def read_response(text: str) -> ResponseTerm:
@@ -240,7 +277,13 @@ def _advice_on(effects: str, factor: str) -> str:
 
 
 def _read_group(
-    effects: str, factor: str, correlated: bool, covariance: str | None = None, hom: bool | None = None
+    effects: str,
+    factor: str,
+    correlated: bool,
+    covariance: str | None = None,
+    hom: bool | None = None,
+    *,
+    tag: str | None,
 ) -> Iterator[Group]:
     factor, by = read_by(factor)
     members = read_members(factor) if is_membership(factor) else None
@@ -275,4 +318,5 @@ def _read_group(
             covariance=covariance,
             hom=hom,
             by=by,
+            tag=tag,
         )

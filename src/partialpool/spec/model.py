@@ -12,20 +12,19 @@ from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
+from partialpool.names import names_of_predictor, renamed
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
+from partialpool.spec.canonical_model import canonical_model, check_model
 from partialpool.spec.columns_read import expression_columns, predictor_columns
-from partialpool.spec.expression import columns_of, read_common
-from partialpool.spec.familychecks import checked_link, checked_rows
+from partialpool.spec.expression import columns_of
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
-from partialpool.spec.groupchecks import canonical_groups, check_flag, check_names_apart, check_no_effect_twice, listed
-from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
 from partialpool.spec.keywords import explains_keywords
-from partialpool.spec.memberchecks import check_memberships
-from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
+from partialpool.spec.parameter_predictor import ParameterTable
+from partialpool.spec.priorchecks import replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.residual import Residual, residual_sentences
-from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
+from partialpool.spec.smooth import Smooth
 from partialpool.spec.terms import Group
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
@@ -72,6 +71,9 @@ class ModelSpec:
         Correlation of the residuals of a normal response within groups of rows: a `Residual`.
     sigma
         Columns whose combinations of categories have residual standard deviations of their own, for a normal response.
+    parameters
+        Predictors of the family's own parameters, as formulas: `{"sigma": "~ arm + (1 | g)"}`, on the log scale for
+        scales and shapes, on the logit scale for probabilities.
     cov
         Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
         tables or paths of CSV files, as for `Group`.
@@ -109,6 +111,7 @@ class ModelSpec:
     smooths: tuple[Smooth, ...]
     residual: Residual | None
     sigma: tuple[str, ...]
+    parameters: ParameterTable
     offsets: tuple[str, ...]
     units: UnitTable
 
@@ -129,36 +132,27 @@ class ModelSpec:
         smooths: Iterable[Smooth] | Smooth = (),
         residual: Residual | None = None,
         sigma: Iterable[str] | str = (),
+        parameters: Mapping[str, object] = MappingProxyType({}),
         cov: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        check_flag("intercept", intercept)
-        smooths, fixed = checked_smooths(smooths), listed("common", common)
-        terms = read_common(with_lines(fixed, smooths, intercept=intercept), intercept=intercept)
-        known = family_named(family)
-        chosen = checked_link(known, link)
-        values = {
-            "response": read_response(response).text,
-            "common": terms.terms,
-            "groups": with_covariances(canonical_groups(listed("groups", groups)), cov),
-            "intercept": terms.intercept or known.has_cutpoints,
-            "family": known.name,
-            "link": chosen,
-            "priors": PriorTable(priors),
-            **checked_rows(
-                known, chosen, se=se, precision=precision, frequency=frequency, residual=residual, sigma=sigma
-            ),
-            "smooths": smooths,
-            "offsets": terms.offsets,
-            "units": UnitTable(units),
-        }
+        values = canonical_model(
+            response,
+            common,
+            groups,
+            intercept=intercept,
+            family=family_named(family),
+            link=link,
+            priors=priors,
+            rows={"se": se, "precision": precision, "frequency": frequency, "residual": residual, "sigma": sigma},
+            smooths=smooths,
+            parameters=parameters,
+            cov=cov,
+            units=units,
+        )
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        check_no_effect_twice(self.groups)
-        check_memberships(self.groups, correlated_residuals=bool(self.residual or self.sigma))
-        check_names_apart(self.parts_with_sds, self.columns)
-        one = tuple(group.factor for group in self.groups if group.covariance)
-        check_stated_priors(self.priors, self.parts_with_sds, known, link=chosen, se=se, structured=one)
+        check_model(self)
 
     @classmethod
     @explains_keywords
@@ -174,6 +168,7 @@ class ModelSpec:
         frequency: str | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         origin: Mapping[str, object] = MappingProxyType({}),
+        parameters: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> "ModelSpec":
         """Read lme4's (and brms's) notation.
@@ -181,7 +176,8 @@ class ModelSpec:
         Parameters
         ----------
         formula
-            For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
+            For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar. Predictors of the family's
+            parameters follow after commas: `"y ~ x, sigma ~ arm + (1 | g)"`, unless they are in `parameters`.
         family, link, priors, se, precision, frequency, cov, units
             As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
@@ -194,7 +190,9 @@ class ModelSpec:
         'batch:cask'
         """
         parsed = parse_formula(formula)
-        of_rows = said_once(parsed.additions, {"se": se, "precision": precision, "frequency": frequency})
+        of_rows: dict[str, Any] = said_once(
+            parsed.additions, {"se": se, "precision": precision, "frequency": frequency}
+        )
         common = parsed.common
         return cls(
             parsed.response.text,
@@ -207,7 +205,7 @@ class ModelSpec:
             **of_rows,
             smooths=parsed.smooths,
             residual=parsed.residual,
-            sigma=parsed.sigma,
+            parameters={**parameters, **parsed.parameters},
             cov=cov,
             units=units,
         )
@@ -250,6 +248,7 @@ class ModelSpec:
             residual=self.residual,
             sigma=self.sigma,
             groups=self.groups if covariances else [replace(group, cov=None) for group in self.groups],
+            parameters=self.parameters,
             priors=self.priors,
             units=self.units,
         )
@@ -300,6 +299,7 @@ class ModelSpec:
             smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
+            parameters=self.parameters,
         ).with_units(self.units)
 
     def with_units(self, units: Mapping[str, str]) -> "ModelSpec":
@@ -368,6 +368,23 @@ class ModelSpec:
         return tuple(dict.fromkeys(group.factor for group in self.groups))
 
     @property
+    def all_factors(self) -> tuple[str, ...]:
+        """The grouping factors of the mean and of all parameters, each once, in order."""
+        others = (factor for predictor in self.parameters.values() for factor in predictor.factors)
+        return tuple(dict.fromkeys([*self.factors, *others]))
+
+    def of_parameter(self, name: str) -> "ModelSpec":
+        """Return the model whose predictor is that of a parameter, for building its columns; it has no parameters."""
+        predictor, changed = self.parameters[name], copy(self)
+        names = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
+        own = {inner: prior for stated, prior in self.priors.items() if (inner := renamed(stated, names))}
+        values = {name: getattr(predictor, name) for name in ("common", "groups", "intercept", "offsets")}
+        empty = {"smooths": (), "residual": None, "sigma": (), "se": None, "precision": None, "frequency": None}
+        for key, value in (values | empty | {"parameters": ParameterTable({}), "priors": PriorTable(own)}).items():
+            object.__setattr__(changed, key, value)
+        return changed
+
+    @property
     def parts_with_sds(self) -> tuple[str, ...]:
         """The grouping factors and the smooths, whose effects have sds."""
         return (*self.factors, *(smooth.name for smooth in self.smooths))
@@ -386,7 +403,7 @@ class ModelSpec:
     @property
     def predictor_columns(self) -> tuple[str, ...]:
         """Every column except those of the response: the columns that new data must have."""
-        return self.predictor_columns_with(self.factors)
+        return self.predictor_columns_with(self.all_factors)
 
     def predictor_columns_with(self, factors: Iterable[str]) -> tuple[str, ...]:
         """Columns that new data must have where only the levels of these factors are used."""

@@ -1,6 +1,6 @@
 """Accept a model in either form: a specification, or a formula with its options."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from partialpool.errors import SpecError
@@ -10,7 +10,7 @@ __all__ = ["as_spec"]
 
 
 def as_spec(
-    model: ModelSpec | str,
+    model: ModelSpec | str | Sequence[str],
     *,
     family: str | None = None,
     link: str | None = None,
@@ -20,6 +20,8 @@ def as_spec(
     units: Mapping[str, str] = MappingProxyType({}),
 ) -> ModelSpec:
     """Return a specification unchanged, or read a formula with its options."""
+    if isinstance(model, list | tuple) and model and all(isinstance(formula, str) for formula in model):
+        model = ", ".join(model)
     if isinstance(model, str):
         return ModelSpec.from_formula(
             model, family=family or "gaussian", link=link, priors=priors, se=se, cov=cov, units=units
@@ -28,7 +30,7 @@ def as_spec(
         raise SpecError(
             "this is not a model",
             got=repr(model),
-            allowed="a ModelSpec or a formula",
+            allowed="a ModelSpec, a formula, or a list of one for the mean and one for each parameter",
             do="for instance 'y ~ x + (1 | g)'",
         )
     given = {"family": family, "link": link, "priors": priors, "se": se, "cov": cov, "units": units}

@@ -62,6 +62,9 @@ class Group:
         Whether the effects share one sd. Left out: True for `ar1`, False for others, as in glmmTMB.
     by
         A column with categories that does not vary within levels: each category has sds and correlations of its own.
+    tag
+        A name that groups of several predictors share, written `(1 |p| g)`: their effects are correlated with each
+        other, those of the mean with those of sigma, for instance (brms's ID).
 
     Raises
     ------
@@ -89,6 +92,7 @@ class Group:
     hom: bool
     by: str | None
     members: Members | None
+    tag: str | None
 
     @explains_keywords
     def __init__(
@@ -104,6 +108,7 @@ class Group:
         hom: bool | None = None,
         by: str | None = None,
         members: Members | None = None,
+        tag: str | None = None,
     ) -> None:
         if isinstance(factor, Members):
             members, factor = factor, factor.factor
@@ -138,6 +143,8 @@ class Group:
         object.__setattr__(self, "cov", None if cov is None else as_relationship(cov))
         object.__setattr__(self, "origin", _checked_origin(origin))
         object.__setattr__(self, "members", members)
+        object.__setattr__(self, "tag", tag)
+        _check_tag(self)
         if members is not None and (self.covariance or self.hom or self.by):
             raise SpecError(
                 "covariances with a structure are not available for rows that belong to several levels",
@@ -167,6 +174,7 @@ class Group:
         known += f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
         known += "" if self.by is None else f", by={self.by!r}"
         known += "" if self.members is None else f", members={self.members!r}"
+        known += "" if self.tag is None else f", tag={self.tag!r}"
         return (
             f"Group(factor={self.factor!r}, slopes={self.slopes!r}, intercept={self.intercept}, "
             f"correlated={self.correlated}{known})"
@@ -195,11 +203,30 @@ class Group:
         head = " + ".join(self.slopes) if self.slopes else "1"
         independent = not self.correlated
         function = self.covariance or ("diag" if independent and self.hom else "")
-        bar = "||" if independent and not function else "|"
+        bar = "||" if independent and not function else "|" if self.tag is None else f"|{self.tag}|"
         factor = str(self.members or _quoted(self.factor))
         factor = factor if self.by is None else f"gr({factor}, by={quote_name(self.by)})"
         hom = f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
         return f"{function}({'' if self.intercept else '0 + '}{head} {bar} {factor}{hom})"
+
+
+def _check_tag(group: Group) -> None:
+    if group.tag is None:
+        return
+    if not isinstance(group.tag, str) or not group.tag.isidentifier():
+        raise SpecError(
+            "the tag of a group must be a name",
+            got=repr(group.tag),
+            allowed="tag='p', as in (1 |p| g)",
+            do="write a letter or a word",
+        )
+    if not group.correlated or group.covariance or group.hom or group.by or group.members or group.cov is not None:
+        raise SpecError(
+            "effects that are correlated with those of another predictor have unstructured correlations",
+            got=str(group),
+            allowed="(effects |p| factor)",
+            do="leave out cov, by, cs, ar1 and mm, and write one bar; or leave out the tag",
+        )
 
 
 def _check_members(members: object) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from partialpool.errors import FormulaError
 
-__all__ = ["outer_split", "split_group", "split_sum"]
+__all__ = ["outer_split", "split_group", "split_sum", "split_tag"]
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
 
@@ -76,6 +76,21 @@ def split_group(piece: str) -> tuple[str, str, bool] | None:
             do="write the effects to the left of the bar (1 for an intercept), the factor to the right",
         )
     return parts[0].strip(), parts[-1].strip(), correlated
+
+
+def split_tag(piece: str) -> tuple[str, str | None]:
+    """Split brms's `(1 |p| g)` into `(1 | g)` and the tag p; None where a term has no tag.
+
+    Examples
+    --------
+    >>> split_tag("(1 |p| g)"), split_tag("(x || g)")
+    (('(1 | g)', 'p'), ('(x || g)', None))
+    """
+    whole = piece.startswith("(") and next((p for p, _, d in _walk(piece[1:], 1) if d == 0), -1) == len(piece) - 2
+    parts = outer_split(piece[1:-1], "|") if whole else []
+    if len(parts) != 3 or not parts[1].strip().isidentifier():
+        return piece, None
+    return f"({parts[0].strip()} | {parts[2].strip()})", parts[1].strip()
 
 
 def _walk(text: str, depth: int = 0) -> Iterator[tuple[int, str, int]]:

@@ -13,6 +13,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
 from partialpool.spec.additions import COLUMNS_OF_ROWS
 from partialpool.spec.members import Members
+from partialpool.spec.parameter_predictor import ParameterPredictor
 from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.smooth import Smooth, read_smooth
 from partialpool.spec.terms import Group
@@ -39,6 +40,7 @@ SECTIONS: Final = (
     "group",
     "cov",
     "origin",
+    "parameters",
     "priors",
     "units",
     "labels",
@@ -46,7 +48,7 @@ SECTIONS: Final = (
 )
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _GROUP_KEYS: Final = (
-    *("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by"),
+    *("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by", "tag"),
     *("members", "weights", "scale"),
 )
 
@@ -74,7 +76,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise SpecError(
             "this is not TOML",
             got=str(error) or type(error).__name__,
-            allowed="[data], [model], [[group]], [priors], [units], [labels], [sampling]",
+            allowed="[data], [model], [[group]], [parameters], [priors], [units], [labels], [sampling]",
             do="correct the text there",
         ) from error
     check_keys("file", document, SECTIONS)
@@ -101,7 +103,7 @@ def read_toml_file(path: str | Path) -> str:
 
 
 def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, object] = NOTHING) -> SpecTables:
-    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`, `[units]`; paths are relative to a folder.
+    """Read the sections of a model, from `[model]` to `[units]`; paths are relative to a folder.
 
     Covariances that are not in the text may be given as `cov`.
     """
@@ -111,6 +113,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     options: dict[str, Any] = {key: model[key] for key in ("family", "link", *COLUMNS_OF_ROWS) if key in model}
     options["priors"] = section(document, "priors")
     options["units"] = section(document, "units")
+    options["parameters"] = section(document, "parameters")
     options["cov"] = {name: _covariance(value, folder) for name, value in section(document, "cov").items()}
     options["cov"] |= cov
     groups = document.get("group", [])
@@ -169,6 +172,7 @@ def write_spec_tables(
     residual: Residual | None,
     sigma: Iterable[str],
     groups: Iterable[Group],
+    parameters: Mapping[str, ParameterPredictor],
     priors: Mapping[str, Prior],
     units: Mapping[str, str],
 ) -> str:
@@ -195,11 +199,14 @@ def write_spec_tables(
         | ({} if g.covariance is None else {"covariance": g.covariance})
         | ({"hom": g.hom} if g.hom != (g.covariance == "ar1") else {})
         | ({} if g.by is None else {"by": g.by})
+        | ({} if g.tag is None else {"tag": g.tag})
         | ({} if g.members is None else _member_keys(g.members))
         for g in groups
     ]
     if tables:
         document["group"] = tables
+    if parameters:
+        document["parameters"] = {name: f"~ {predictor}" for name, predictor in parameters.items()}
     if priors:
         document["priors"] = {name: {"distribution": p.distribution, **p.stated} for name, p in priors.items()}
     if units:
@@ -364,4 +371,5 @@ def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
         covariance=table.get("covariance"),
         hom=table.get("hom"),
         by=table.get("by"),
+        tag=table.get("tag"),
     )

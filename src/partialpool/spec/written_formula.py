@@ -20,4 +20,5 @@ def write_formula(spec: "ModelSpec") -> str:
         right.insert(0, "1")
     right += [*map(str, spec.smooths), *map(str, spec.groups), *([str(spec.residual)] if spec.residual else [])]
     strata = f", sigma ~ 0 + {':'.join(map(quote_name, spec.sigma))}" if spec.sigma else ""
-    return f"{left} ~ {' + '.join(right)}{strata}"
+    others = "".join(f", {name} ~ {predictor}" for name, predictor in spec.parameters.items())
+    return f"{left} ~ {' + '.join(right)}{strata}{others}"

@@ -19,6 +19,10 @@ def why_not(spec: ModelSpec) -> str:
         return f"a {spec.family!r} response is not normal given the effects"
     if not spec.link_record.is_identity:
         return f"the link {spec.link!r} is not linear in the effects"
+    if spec.parameters:
+        return (
+            f"{' and '.join(spec.parameters)} {'has a predictor' if len(spec.parameters) == 1 else 'have predictors'}"
+        )
     if (spec.residual or spec.sigma) and any(group.cov for group in spec.groups):
         return "residuals with several sds or correlations, and levels with a known covariance"
     return why_not_rotated(spec)

@@ -15,7 +15,7 @@ import numpy as np
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import FreedColumns, column_sizes, covariance_parts, free_columns
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.model.default_priors import predictor_unit
+from partialpool.model.prior_scales import predictor_unit
 
 __all__ = ["EffectUnits", "Units", "choose_units"]
 

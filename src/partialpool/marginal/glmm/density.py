@@ -16,6 +16,7 @@ import numba as nb
 import numpy as np
 
 from partialpool.distributions.density_kernel import log_density, place
+from partialpool.families.row_kernels.by_row import BY_ROW_ARGUMENTS
 from partialpool.kernel_address import as_pointer, borrower, by_address, pointer_to
 from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.cholesky import Common
@@ -47,10 +48,12 @@ EVALUATE_ARGUMENTS: Final = (VECTOR,) * 3
 WRITE_ARGUMENTS: Final = (nb.types.Array(nb.types.float64, 2, "C"),) * 3
 """Those of `evaluate` and `write_effects` after the problem."""
 _call_rows = by_address(nb.types.float64, ROWS_ARGUMENTS)
+_call_by_row = by_address(nb.types.float64, BY_ROW_ARGUMENTS)
 _layout, _normals, _known = borrower("layout"), borrower("normals"), borrower("known")
 _own, _rows, _turns = borrower("own"), borrower("rows"), borrower("turns")
 _information, _constant, _axes = borrower("information"), borrower("constant"), borrower("axes")
 _address, _forward, _backward = borrower("address"), borrower("forward"), borrower("backward")
+_by_row = borrower("by_row")
 _estimated, _widths, _levels = borrower("own", "estimated"), borrower("rows", "widths"), borrower("rows", "levels")
 
 
@@ -174,12 +177,32 @@ def _place_all(axes: Axes, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noi
     return log_slope
 
 
+@part
+def _sum_rows(
+    problem: Any,
+    rows: Rows,
+    eta: np.ndarray,
+    values: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
+) -> float:
+    """Sum the log density of the rows, and write its slopes and informations."""
+    by_row = _by_row(problem)
+    if by_row.address == 0:
+        return _call_rows(_address(problem), (rows.y, rows.known, eta, values, slope, information, own_slope))
+    return _call_by_row(
+        by_row.address,
+        (by_row.each, by_row.links, rows.y, rows.known, eta, values, slope, information, own_slope),
+    )
+
+
 @kernel
 def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> float:
     """Evaluate the log density at x = (z, noise), and its gradient into out, same shape.
 
-    The Jacobian of the axes' `factor` is left out: it is a constant. `eta` is overwritten with the linear predictor,
-    (rows,).
+    The Jacobian of the axes' `factor` is left out: it is a constant. `eta` is overwritten with the linear
+    predictors, (predictors x rows,).
 
     Returns
     -------
@@ -219,7 +242,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     known = _known(problem)
     total += _coefficients(offsets, size - integrated, stated_common, known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
-    total += _call_rows(_address(problem), (rows.y, rows.known, eta, values, slope, information, own_slope))
+    total += _sum_rows(problem, rows, eta, values, slope, information, own_slope)
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf

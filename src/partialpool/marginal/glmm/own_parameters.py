@@ -30,12 +30,15 @@ class Own:
         Their priors as the kernels read them.
     start
         Where those estimated begin on the real line: the medians of their priors, cutpoints at the observed shares.
+    predicted
+        Names of those that have predictors: the row kernels do not read their values.
     """
 
     all: tuple[str, ...]
     names: tuple[str, ...]
     priors: OwnPriors
     start: np.ndarray
+    predicted: frozenset[str] = frozenset()
 
     def values(self, at: np.ndarray) -> np.ndarray:
         """Map places on the real line (..., estimated) to all parameters (..., parameters)."""
@@ -55,22 +58,23 @@ class Own:
         values = self.values(at)
         if self.priors.cutpoints.number:
             return {self.all[0]: values}
-        return {name: values[:, k] for k, name in enumerate(self.all)}
+        return {name: values[:, k] for k, name in enumerate(self.all) if name not in self.predicted}
 
 
 def own_priors(design: Design, priors: Mapping[str, Prior]) -> Own:
     """Collect the priors of a family's own parameters; known standard errors leave sigma out."""
+    predicted = frozenset(design.parameters)
     names = tuple(
         name
         for name, _ in design.spec.family_record.parameters
-        if name in priors and not (name == SIGMA and design.se is not None)
+        if name in predicted or (name in priors and not (name == SIGMA and design.se is not None))
     )
     if design.spec.family_record.has_cutpoints:
         start, codes_of_none = starting_cutpoints(design), np.zeros(0, np.int64)
         cutpoints = cutpoints_prior(design, priors[names[0]])
         prior = OwnPriors(codes_of_none, codes_of_none, np.zeros((0, 4)), np.zeros(0), len(start), cutpoints)
         return Own(names, names, prior, start)
-    estimated = tuple(name for name in names if priors[name].support != "fixed")
+    estimated = tuple(name for name in names if name not in predicted and priors[name].support != "fixed")
     nothing = (0, 0, np.zeros(4))
     codes = [encode(priors[name]) if name in estimated else nothing for name in names]
     medians = [
@@ -78,7 +82,10 @@ def own_priors(design: Design, priors: Mapping[str, Prior]) -> Own:
         for name, (_, coordinate, arguments) in zip(names, codes, strict=True)
         if name in estimated
     ]
-    fixed = [np.nan if name in estimated else float(frozen(priors[name]).ppf(0.5)) for name in names]
+    fixed = [
+        np.nan if name in estimated else 1.0 if name in predicted else float(frozen(priors[name]).ppf(0.5))
+        for name in names
+    ]
     return Own(
         names,
         estimated,
@@ -91,4 +98,5 @@ def own_priors(design: Design, priors: Mapping[str, Prior]) -> Own:
             CutpointsPrior(0, 0, 1.0, 0.0),
         ),
         np.array(medians, float),
+        predicted,
     )

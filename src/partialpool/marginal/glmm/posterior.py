@@ -10,6 +10,13 @@ import numpy as np
 from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.errors import EngineError
+from partialpool.families.row_kernels.by_row import (
+    BY_ROW_ARGUMENTS,
+    EACH_ARGUMENTS,
+    LINK_CODES,
+    SAME_IN_ALL_ROWS,
+    rows_by_row,
+)
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
@@ -28,8 +35,9 @@ from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_gi
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
-from partialpool.marginal.glmm.problem import Given, Problem, make_problem, type_of_given, type_of_problem
+from partialpool.marginal.glmm.problem import ByRow, Given, Problem, make_problem, type_of_given, type_of_problem
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
+from partialpool.model.prior_scales import predictor_scales
 from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Posterior", "Response", "read_response"]
@@ -44,15 +52,19 @@ class Response:
     y, known
         As the row kernels read them, (rows,).
     start
-        A linear predictor to begin with: the link of responses moved off the edges, or 0 beside cutpoints, (rows,).
+        Linear predictors to begin with, (predictors x rows,): the link of responses moved off the edges, or 0 beside
+        cutpoints; the medians of the priors of parameters that have predictors.
     kernels
         The family's.
+    links
+        By parameter, the code of the link of its predictor, (k,); None where the mean alone has a predictor.
     """
 
     y: np.ndarray
     known: np.ndarray
     start: np.ndarray
     kernels: RowKernels
+    links: np.ndarray | None = None
 
     @cached_property
     def constant(self) -> float:
@@ -69,8 +81,22 @@ class Response:
 
     def _evaluate(self, eta: np.ndarray, own: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         slope, information = np.empty(len(eta)), np.empty(len(eta))
-        log_p = self.kernels.rows(self.y, self.known, eta, own, slope, information, np.empty(len(own)))
+        given = (self.y, self.known, eta, own, slope, information, np.empty(len(own)))
+        log_p = self.kernels.rows(*given) if self.links is None else rows_by_row(*self._each, *given)
         return float(log_p), slope, information
+
+    @property
+    def _each(self) -> tuple[int, np.ndarray]:
+        """The address of the kernel of rows with several predictors, and the links of these."""
+        if self.links is None:
+            return 0, np.zeros(0, np.int64)
+        return address_of(self.kernels.each, EACH_ARGUMENTS, nb.types.float64), self.links
+
+    @property
+    def by_row(self) -> ByRow:
+        """How the density's kernel evaluates rows with several predictors."""
+        address = 0 if self.links is None else address_of(rows_by_row, BY_ROW_ARGUMENTS, nb.types.float64)
+        return ByRow(address, *self._each)
 
 
 def read_response(design: Design) -> Response:
@@ -88,7 +114,22 @@ def read_response(design: Design) -> Response:
         start = np.log(y)
     else:
         start = link.forward(np.broadcast_to(family.starting_mean(link, y, response.n_trials), y.shape))
-    return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name))
+    links = None
+    if design.parameters:
+        others = [_starting_parameter(design, name) for name in design.parameters]
+        start = np.concatenate([start, *others])
+        codes = [
+            LINK_CODES[family.link_of(name)] if name in design.parameters else SAME_IN_ALL_ROWS
+            for name, _ in family.parameters
+        ]
+        links = np.array(codes, np.int64)
+    return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name), links)
+
+
+def _starting_parameter(design: Design, name: str) -> np.ndarray:
+    """Return the predictor of a parameter to begin with, (rows,): the prior's median, and its offset."""
+    offset = design.parameters[name].offset
+    return np.full(design.n_rows, predictor_scales(design, name).location) + (0.0 if offset is None else offset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +214,7 @@ class Posterior:
     def work(self) -> float:
         """Multiplications of one evaluation, roughly."""
         rows = self.rows
-        return 3 * self.stand_in.arrangement.work + len(rows.y) * (20.0 + len(rows.columns) + rows.spans.sum())
+        return 3 * self.stand_in.arrangement.work + len(rows.start) * (20.0 + len(rows.columns) + rows.spans.sum())
 
     @property
     def is_cheap(self) -> bool:
@@ -201,6 +242,7 @@ class Posterior:
             collect_turns(self.stand_in),
             self.information,
             self.response.constant,
+            self.response.by_row,
             address_of(self.response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64),
             0,
             0,
@@ -221,7 +263,7 @@ class Posterior:
         values, problem, size = np.empty(len(x)), self.problem, piece_size(self.work)
 
         def work(start: int) -> None:
-            eta, slope = np.empty(len(self.rows.y)), np.empty(x.shape[1])
+            eta, slope = np.empty(len(self.rows.start)), np.empty(x.shape[1])
             for i in range(start, min(start + size, len(x))):
                 values[i] = evaluate(problem, x[i], eta, slope)
 
@@ -230,7 +272,7 @@ class Posterior:
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         """Return a function of x = (z, noise) that gives the log density and its gradient; one per thread."""
-        eta, problem = np.empty(len(self.rows.y)), self.problem
+        eta, problem = np.empty(len(self.rows.start)), self.problem
 
         def density(x: np.ndarray) -> tuple[float, np.ndarray]:
             out = np.empty(len(x))
@@ -241,7 +283,7 @@ class Posterior:
     @property
     def c_function(self) -> CFunction:
         """The same function as `evaluator` returns, for compiled callers."""
-        return compiled_density(self.problem, len(self.rows.y))
+        return compiled_density(self.problem, len(self.rows.start))
 
     def recover(self, x: np.ndarray, *, workers: int = 1, keep_z: bool = False) -> Recovered:
         """Map draws of x = (z, noise), (draws, size), to effects and coefficients.
@@ -282,6 +324,6 @@ class Posterior:
     def linear_predictor(self, z: np.ndarray) -> np.ndarray:
         """The linear predictor at the conditional mode given z, (rows,); NaN where there is no density."""
         x = np.concatenate([z, np.zeros(self.noise_size)])
-        eta = np.full(len(self.rows.y), np.nan)
+        eta = np.full(len(self.rows.start), np.nan)
         evaluate(self.problem, x, eta, np.empty(len(x)))
         return eta

@@ -17,7 +17,7 @@ from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import Turns
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["Given", "OwnPriors", "Problem", "make_problem", "type_of_given", "type_of_problem"]
+__all__ = ["ByRow", "Given", "OwnPriors", "Problem", "make_problem", "type_of_given", "type_of_problem"]
 
 
 class OwnPriors(NamedTuple):
@@ -33,6 +33,24 @@ class OwnPriors(NamedTuple):
     fixed: np.ndarray
     estimated: int
     cutpoints: CutpointsPrior
+
+
+class ByRow(NamedTuple):
+    """How rows are evaluated of which several parameters have predictors: see `row_kernels/by_row.py`.
+
+    Attributes
+    ----------
+    address
+        Of the kernel `rows_by_row`; 0 where the mean alone has a predictor.
+    each
+        Of the family's kernel `RowKernels.each`.
+    links
+        By parameter, the code of the link of its predictor, (k,).
+    """
+
+    address: int
+    each: int
+    links: np.ndarray
 
 
 class Given(NamedTuple):
@@ -52,6 +70,8 @@ class Given(NamedTuple):
         How the rows' information grows with the own parameters.
     constant
         What the family's row kernel leaves out of the log density.
+    by_row
+        How rows with several predictors are evaluated.
     address, forward, backward
         Of the family's row kernel, and of the kernels of `given_theta` for the system.
     axes
@@ -68,6 +88,7 @@ class Given(NamedTuple):
     turns: Turns
     information: InformationScale
     constant: float
+    by_row: ByRow
     address: int
     forward: int
     backward: int

@@ -1,0 +1,89 @@
+"""Factors whose effects are correlated across predictors: `(1 |p| g)` of the mean and of sigma."""
+
+from dataclasses import dataclass
+
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.names import b_name, corr_name, predictor_name, sd_name
+
+__all__ = ["JoinedFactor", "JoinedMember", "joined_factors", "joined_members"]
+
+
+@dataclass(frozen=True)
+class JoinedFactor:
+    """A factor of which the effects of several predictors share one correlation matrix.
+
+    Attributes
+    ----------
+    factor
+        The factor.
+    parts
+        By predictor, in order, its effects; the mean has the name ''.
+    """
+
+    factor: str
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Every effect, those of parameters with the parameter's name: `Intercept`, `sigma_Intercept`."""
+        return tuple(f"{name}_{effect}" if name else effect for name, effects in self.parts for effect in effects)
+
+
+@dataclass(frozen=True)
+class JoinedMember:
+    """What one predictor has of a joined factor.
+
+    Attributes
+    ----------
+    factor
+        Its effects.
+    sd, corr, b
+        Names of its variables in posteriors.
+    place
+        Places of its effects among those of all predictors.
+    """
+
+    factor: FactorEffects
+    sd: str
+    corr: str
+    b: str
+    place: slice
+
+
+def joined_members(joined: JoinedFactor, design: Design) -> list[JoinedMember]:
+    """Return what each predictor of a design has of a joined factor, in order."""
+    predictors, at, found = {"": design, **design.parameters}, 0, []
+    for name, effects in joined.parts:
+        factor = next(f for f in predictors[name].factors if f.name == joined.factor)
+        shown = predictor_name(name, joined.factor) if name else joined.factor
+        place = slice(at, at + len(effects))
+        found.append(JoinedMember(factor, sd_name(shown), corr_name(shown), b_name(shown), place))
+        at = place.stop
+    return found
+
+
+def joined_factors(design: Design) -> tuple[JoinedFactor, ...]:
+    """Return the factors whose effects are correlated across predictors.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> from partialpool.design.build import build_design
+    >>> from partialpool.spec.model import ModelSpec
+    >>> spec = ModelSpec.from_formula("Reaction ~ Days + (Days |p| Subject), sigma ~ (1 |p| Subject)")
+    >>> [joined.effects for joined in joined_factors(build_design(spec, load_dataset("sleepstudy")))]
+    [('Intercept', 'Days', 'sigma_Intercept')]
+    """
+    predictors = {"": design, **design.parameters}
+    tagged = {g.factor: None for one in predictors.values() for g in one.spec.groups if g.tag}
+    found = []
+    for factor in tagged:
+        parts = [
+            (name, next(f.names for f in one.factors if f.name == factor))
+            for name, one in predictors.items()
+            if any(group.factor == factor and group.tag for group in one.spec.groups)
+        ]
+        if len(parts) > 1:  # the design of one predictor alone joins nothing
+            found.append(JoinedFactor(factor, tuple(parts)))
+    return tuple(found)

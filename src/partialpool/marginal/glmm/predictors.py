@@ -1,0 +1,271 @@
+"""The linear predictors of a model, of its mean and of its family's parameters, as one design.
+
+The rows of all predictors are put one below the other, the mean's first: P predictors of n rows are P n rows of one
+linear predictor, whose columns are 0 outside their own predictor's rows. A factor of several predictors has the effects
+of all of them: over the same levels they are eliminated together, whether or not they are correlated across predictors.
+So the normal algebra that stands in for the rows needs to know nothing of predictors; only the density of a row takes
+several rows of the design, those of its predictors.
+
+Columns are in the coordinates in which each predictor's coefficients have independent priors, and scaled by its unit:
+
+    eta_p = offset_p + location_p + unit_p X*_p C_p g_p + sum_f unit_p Z*_pf b*_pf,
+
+so that the units of the whole are 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import block_diag
+
+from partialpool.design.common_basis import CommonBasis
+from partialpool.design.design import CommonEffects, Design
+from partialpool.design.effect_basis import EffectBasis, FreedColumns
+from partialpool.design.effect_structure import EffectStructure
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import JoinedFactor, joined_factors
+from partialpool.distributions.prior import Prior
+from partialpool.marginal.gaussian.standardise import EffectUnits, Units, choose_units
+from partialpool.marginal.glmm.weighted_rows import link_units
+from partialpool.model.coefficient_prior import coefficient_prior
+from partialpool.model.default_priors import PriorSet, ResolvedPrior
+from partialpool.model.prior_scales import predictor_scales
+from partialpool.names import (
+    BETA,
+    across_name,
+    b_name,
+    corr_name,
+    names_of_predictor,
+    renamed,
+    sd_name,
+    z_name,
+)
+
+__all__ = ["Predictors", "lay_out"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One predictor: its design, priors and units, its coordinates, and the places of its coefficients and effects.
+
+    Attributes
+    ----------
+    name
+        The parameter; empty for the mean.
+    turn
+        C, (coefs, coefs).
+    coefficients
+        Priors of the coordinates, in units of the predictor and without the location.
+    columns
+        Places of its coefficients among those of all predictors.
+    effects
+        By factor, the places of its effects among those of all predictors.
+    """
+
+    name: str
+    design: Design
+    priors: PriorSet
+    units: Units
+    turn: np.ndarray
+    coefficients: tuple[Prior, ...]
+    columns: slice
+    effects: Mapping[str, slice]
+
+    @property
+    def factors(self) -> dict[str, tuple[FactorEffects, EffectUnits]]:
+        """Its factors with their units, by name."""
+        return {f.name: (f, u) for f, u in zip(self.design.factors, self.units.factors, strict=True)}
+
+    @property
+    def values(self) -> np.ndarray:
+        """Its columns, (rows, coefs)."""
+        return self.units.unit * self.units.whole_columns(self.design.common.values) @ self.turn
+
+
+@dataclass(frozen=True, eq=False)
+class Predictors:
+    """The predictors of a model as one design.
+
+    Attributes
+    ----------
+    design, units, priors
+        Of all predictors' rows; those of the model itself where the mean alone has a predictor.
+    parts
+        The predictors, the mean first; empty where it is alone.
+    joined
+        Factors whose effects are correlated across predictors.
+    """
+
+    design: Design
+    units: Units
+    priors: PriorSet
+    parts: tuple[_Part, ...] = ()
+    joined: tuple[JoinedFactor, ...] = ()
+
+    def split(self, named: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Name draws of the whole, (chains, draws, ...), as those of each predictor."""
+        if not self.parts:
+            return dict(named)
+        found: dict[str, np.ndarray] = {}
+        for part in self.parts:
+            own = _split_part(part, named)
+            names = names_of_predictor(part.name, part.factors) if part.name else {name: name for name in own}
+            found |= {renamed(name, names) or name: values for name, values in own.items()}
+        return found | {across_name(one.factor): named[corr_name(one.factor)] for one in self.joined}
+
+
+def _split_part(part: _Part, named: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the draws of one predictor, under the names that the mean's have."""
+    found: dict[str, np.ndarray] = {}
+    if part.design.common.coefs:
+        standard = named[BETA][..., part.columns]
+        flat = part.units.original(standard.reshape(-1, standard.shape[-1]) @ part.turn.T)
+        found[BETA] = flat.reshape(standard.shape)
+    for name, (factor, _) in part.factors.items():
+        own = part.effects[name]
+        for variable in (sd_name(name), b_name(name), z_name(name)):
+            if variable in named:
+                found[variable] = named[variable][..., own]
+        if factor.correlated:
+            found[corr_name(name)] = named[corr_name(name)][..., own, own]
+    return found
+
+
+def lay_out(design: Design, priors: PriorSet) -> Predictors:
+    """Put the predictors of a model one below the other."""
+    if not design.parameters:
+        return Predictors(design, link_units(design), priors)
+    parts = _parts(design, priors)
+    joined = joined_factors(design)
+    common = _stacked_common(parts, design.common)
+    stacked = [_stacked_factor(name, parts, joined) for name in _factor_names(parts)]
+    whole = replace(
+        design,
+        common=common,
+        factors=tuple(factor for factor, _ in stacked),
+        offset=np.concatenate([_start(part) for part in parts]),
+        rows=np.tile(design.rows, len(parts)),
+        parameters={},
+    )
+    units = Units(0.0, 1.0, 1.0, common, tuple(unit for _, unit in stacked))
+    return Predictors(whole, units, _stacked_priors(priors, parts, joined), tuple(parts), joined)
+
+
+def _parts(design: Design, priors: PriorSet) -> list[_Part]:
+    columns, places = 0, dict.fromkeys(design.spec.all_factors, 0)
+    parts = []
+    for name, one in {"": design, **design.parameters}.items():
+        own = priors if not name else priors.of_predictor(names_of_predictor(name, one.spec.factors))
+        units = link_units(one) if not name else _predictor_units(one, predictor_scales(design, name).unit)
+        prior = coefficient_prior(one, own)
+        off = np.linalg.solve(prior.turn, units.taken_off)
+        stated = [p.in_units_of(units.unit) for p in prior.priors]
+        if any(o and p.distribution != "Normal" for o, p in zip(off, stated, strict=True)):
+            units, off = replace(units, location=0.0), np.zeros(len(off))
+        shifted = tuple(_shifted(p, float(o)) for p, o in zip(stated, off, strict=True))
+        effects = {}
+        for factor in one.factors:
+            first = places[factor.name]
+            places[factor.name] += len(factor.names)
+            effects[factor.name] = slice(first, places[factor.name])
+        here = slice(columns, columns + len(shifted))
+        columns += len(shifted)
+        parts.append(_Part(name, one, own, units, prior.turn, shifted, here, effects))
+    return parts
+
+
+def _predictor_units(one: Design, unit: float) -> Units:
+    """Return the units of a parameter's predictor, which has no location to take off."""
+    units = choose_units(one)
+    return replace(units, location=0.0, unit=unit, residual=unit)
+
+
+def _shifted(prior: Prior, off: float) -> Prior:
+    """Return the prior of a coefficient less what the location takes off it."""
+    if not off:
+        return prior
+    return Prior("Normal", mu=prior.arguments["mu"] - off, sigma=prior.arguments["sigma"])
+
+
+def _start(part: _Part) -> np.ndarray:
+    """Return what a predictor's rows have without coefficients, (rows,)."""
+    offset = np.zeros(part.design.n_rows) if part.design.offset is None else part.design.offset
+    return offset + part.units.location
+
+
+def _factor_names(parts: list[_Part]) -> list[str]:
+    return list(dict.fromkeys(name for part in parts for name in part.effects))
+
+
+def _coefficient_names(part: _Part) -> list[str]:
+    """Name the coordinates of a predictor's coefficients, distinct from those of others."""
+    return [f"{part.name}:{coef}" for coef in part.design.common.coefs]
+
+
+def _stacked_common(parts: list[_Part], like: CommonEffects) -> CommonEffects:
+    values = block_diag(*(part.values for part in parts))
+    size = values.shape[1]
+    none, one = np.zeros(size), np.eye(size)
+    names = tuple(name for part in parts for name in _coefficient_names(part))
+    return CommonEffects(
+        names, values, none, np.ones(size), intercept=False, recipe=like.recipe, basis=CommonBasis(one, one, None)
+    )
+
+
+def _stacked_factor(
+    name: str, parts: list[_Part], joined: tuple[JoinedFactor, ...]
+) -> tuple[FactorEffects, EffectUnits]:
+    """Put the effects of all predictors over a factor side by side, each 0 in the rows of other predictors."""
+    own = {part.name: (*part.factors[name], part.units.unit) for part in parts if name in part.effects}
+    first = next(factor for factor, _, _ in own.values())
+    size = sum(len(factor.names) for factor, _, _ in own.values())
+    values, at = np.zeros((len(parts) * len(first.codes), size)), 0
+    blocks: list[tuple[int, ...]] = []
+    for p, part in enumerate(parts):
+        if part.name not in own:
+            continue
+        factor, unit, scale = own[part.name]
+        rows = slice(p * len(first.codes), (p + 1) * len(first.codes))
+        values[rows, at : at + len(factor.names)] = unit.of(factor.values) * scale
+        blocks += [tuple(at + i for i in block) for block in factor.blocks]
+        at += len(factor.names)
+    if any(one.factor == name for one in joined):
+        blocks = [tuple(range(size))]
+    plain = FreedColumns(np.zeros(size), np.eye(size), np.eye(size))
+    names = tuple(f"{p}_{effect}" if p else effect for p, (factor, _, _) in own.items() for effect in factor.names)
+    units = EffectUnits(
+        columns=plain,
+        size=np.ones(size),
+        scale=np.concatenate([unit.scale / scale for _, unit, scale in own.values()]),
+        shift=block_diag(*(unit.shift for _, unit, _ in own.values())),
+        to_data=block_diag(*(unit.to_data * scale for _, unit, scale in own.values())),
+    )
+    factor = replace(
+        first,
+        codes=np.tile(first.codes, len(parts)),
+        names=names,
+        values=values,
+        basis=EffectBasis(plain, np.ones(size), np.ones(size)),
+        blocks=tuple(blocks),
+        structure=EffectStructure("unstructured", tuple(range(size))),
+    )
+    return factor, units
+
+
+def _stacked_priors(priors: PriorSet, parts: list[_Part], joined: tuple[JoinedFactor, ...]) -> PriorSet:
+    """Collect the priors of the whole design, under its own names."""
+    entries: list[ResolvedPrior] = []
+    for part in parts:
+        names = zip(_coefficient_names(part), part.coefficients, strict=True)
+        entries += [ResolvedPrior(f"{BETA}[{name}]", prior, "", is_default=False) for name, prior in names]
+        for name, (factor, _) in part.factors.items():
+            for effect in factor.sd_parameters:
+                stated = part.priors[f"{sd_name(name)}[{effect}]"]
+                shown = f"{part.name}_{effect}" if part.name else effect
+                entries.append(ResolvedPrior(f"{sd_name(name)}[{shown}]", stated, "", is_default=False))
+            if factor.correlated and corr_name(name) in part.priors:
+                entries.append(ResolvedPrior(corr_name(name), part.priors[corr_name(name)], "", is_default=False))
+    across = {corr_name(one.factor): priors[across_name(one.factor)] for one in joined}
+    entries += [ResolvedPrior(name, prior, "", is_default=False) for name, prior in across.items()]
+    return PriorSet(tuple(entries))

@@ -1,0 +1,95 @@
+"""Group effects integrated out of several predictors: of the mean, and of the family's parameters."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from partialpool.design.design import Design
+from partialpool.design.joined_factors import joined_factors, joined_members
+from partialpool.design.newdata import Rows
+from partialpool.errors import DataError
+from partialpool.families.links import LINKS
+from partialpool.model.group_variance import spread_of_rows
+from partialpool.model.predictor import Draws, linear_predictor, of_predictor, sample_joined
+
+__all__ = ["check_marginal_mean", "draw_marginal_effects", "marginal_parameters"]
+
+
+def marginal_parameters(design: Design, rows: Rows, draws: Draws, factors: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the mean of each parameter that has a predictor over the population of levels of some factors.
+
+    Parameters
+    ----------
+    design, rows, draws
+        The model, rows without the levels of these factors, and draws, chains stacked.
+    factors
+        Names of factors.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        By parameter, (draws, rows): E m(eta + u), u ~ N(0, z' Sigma z), m the inverse link.
+    """
+    found = {}
+    for name, other in design.parameters.items():
+        own = of_predictor(design, name, draws)
+        eta = linear_predictor(other, rows.parameters[name], own)
+        spread = spread_of_rows(other, rows.parameters[name], own, factors)
+        link = LINKS[design.spec.family_record.link_of(name)]
+        found[name] = link.inverse(eta) if spread is None else link.mean_over_normal(eta, spread)
+    return found
+
+
+def check_marginal_mean(design: Design, factors: Collection[str]) -> None:
+    """Refuse a mean over levels that has no closed form: where it depends on a parameter whose effects vary with them.
+
+    It has one where the mean is linear in a probability whose effects are independent of the mean's.
+
+    Raises
+    ------
+    DataError
+        The parameter, and the factor.
+    """
+    family, joined = design.spec.family_record, {one.factor for one in joined_factors(design)}
+    for name in family.parameters_of_mean & set(design.parameters):
+        varying = [f.name for f in design.parameters[name].grouping if f.name in factors]
+        if varying and (family.link_of(name) != "logit" or joined.intersection(varying)):
+            raise DataError(
+                f"the mean over levels of {varying[0]} is not available: it depends on {name}, which varies with them",
+                got=f"{name} ~ {design.spec.parameters[name]}, family {family.name!r}",
+                allowed="kind='conditional' or 'typical'",
+                do="pass kind='conditional' with new_levels='sample', and average over draws",
+            )
+
+
+def draw_marginal_effects(
+    design: Design,
+    rows: Rows,
+    draws: Draws,
+    factors: Collection[str],
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Draw the sum of the effects of a new level of each factor in every row, by predictor; the mean's has the name ''.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        (draws, rows); predictors without these factors are left out.
+    """
+    joined = [one for one in joined_factors(design) if one.factor in factors]
+    single = [name for name in factors if name not in {one.factor for one in joined}]
+    predictors = {"": (design, rows, draws)}
+    for name, other in design.parameters.items():
+        predictors[name] = other, rows.parameters[name], of_predictor(design, name, draws)
+    found: dict[str, np.ndarray] = {}
+    for name, (one, own, some) in predictors.items():
+        spread = spread_of_rows(one, own, some, single)
+        if spread is not None:
+            found[name] = np.sqrt(spread) * rng.standard_normal(spread.shape)
+    for whole in joined:
+        effects = sample_joined(whole, design, draws, len(rows.index), rng)
+        for (name, _), member in zip(whole.parts, joined_members(whole, design), strict=True):
+            group = next(g for g in predictors[name][1].groups if g.factor == whole.factor)
+            added = np.einsum("dne,ne->dn", effects[..., member.place], group.values)
+            found[name] = found.get(name, 0.0) + added
+    return found
