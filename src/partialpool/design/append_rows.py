@@ -82,7 +82,7 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
     frame = _aligned(design.frame, table.frame)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # of cells without rows, which are refused below
-        rows = rows_of_table(design, replace(table, frame=frame), spec.factors, new_levels="sample")
+        rows = rows_of_table(design, replace(table, frame=frame), spec.all_factors, new_levels="sample")
     _check_columns_kept(design, rows)
     for factor, group in zip(design.factors, rows.groups, strict=True):
         _check_unrelated(factor, group)
@@ -210,6 +210,10 @@ def _added(design: Design, table: Table, frame: pd.DataFrame, rows: Rows, respon
         left_out=count_left_out(
             table.incomplete, columns_of(design.spec.response_term.expression), design.spec.factors
         ),
+        parameters={
+            name: _added(other, table, frame, rows.parameters[name], response)
+            for name, other in design.parameters.items()
+        },
     )
 
 
@@ -248,6 +252,7 @@ def _joined(design: Design, added: Design) -> Design:
         n_given=design.n_given + added.n_given,
         frame=frame,
         left_out=left_out,
+        parameters={name: _joined(other, added.parameters[name]) for name, other in design.parameters.items()},
     )
 
 

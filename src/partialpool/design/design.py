@@ -233,6 +233,22 @@ class Design:
                 do=do,
             )
 
+    def check_no_parameters(self, question: str, *, because: str, do: str) -> None:
+        """Refuse a question that is not defined where parameters of the family have predictors.
+
+        Raises
+        ------
+        DataError
+            A parameter has a predictor.
+        """
+        if self.parameters:
+            raise DataError(
+                f"{question} is not available where parameters of the family have predictors: {because}",
+                got=f"{self.spec}",
+                allowed=f"a model without a predictor of {' and '.join(self.parameters)}",
+                do=do,
+            )
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 

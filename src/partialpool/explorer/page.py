@@ -36,7 +36,7 @@ from partialpool.explorer.words import Words, words_of
 from partialpool.families.link import ProbabilityLink
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
-from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
+from partialpool.fitting.pooling_ends import check_pooling_ends, complete_pooling
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
@@ -229,7 +229,7 @@ def _explored(
     progressbar: bool,
 ) -> _Explored:
     """Compute the page's numbers."""
-    refuse_cutpoints(fit)
+    check_pooling_ends(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
     fit.design.check_series_within(chosen, "an estimate from a level's own rows")
     _check_complete(fit)

@@ -20,17 +20,22 @@ from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, gener
 from partialpool.model.response_density import ResponseDensity, mean_parameters
 from partialpool.model.whitened_rows import residual_scale
 
-__all__ = ["complete_pooling", "density_of", "no_pooling", "refuse_cutpoints"]
+__all__ = ["check_pooling_ends", "complete_pooling", "density_of", "no_pooling"]
 
 
-def refuse_cutpoints(fit: Fit) -> None:
-    """Refuse ordered categories, whose levels have no estimates without, or with complete, pooling.
+def check_pooling_ends(fit: Fit) -> None:
+    """Refuse models whose levels have no estimates without, or with complete, pooling.
 
     Raises
     ------
     DataError
-        The response is an ordered category.
+        The response is an ordered category, or parameters of the family have predictors.
     """
+    fit.design.check_no_parameters(
+        "estimates of levels without pooling",
+        because="a level's own rows do not determine a parameter that differs from row to row",
+        do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
+    )
     if fit.spec.family_record.has_cutpoints:
         raise DataError(
             "an ordinal model has cutpoints in place of an intercept: without its groups they would be others, so "

@@ -254,6 +254,8 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     >>> why_no_likelihood(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     ''
     """
+    if spec.parameters:
+        return f"predictors of {' and '.join(spec.parameters)}: their likelihood is not available"
     if spec.is_normal:
         return normal.why_not(spec)
     if spec.smooths:
@@ -276,7 +278,8 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="independent levels, or one effect of levels with a known covariance; smooths of normal responses",
+            allowed="a predictor of the mean alone; independent levels, or one effect of levels with a known covariance; "
+            "smooths of normal responses",
             do="use pp.fit for its posterior",
         )
     if reml and not spec.is_normal:

@@ -26,8 +26,7 @@ from partialpool.design.residual_rows import Series
 from partialpool.errors import DataError, EngineError
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.model.quadrature import MOST_EFFECTS, log_integral
-from partialpool.model.residual_covariance import residual_sds
-from partialpool.model.response import log_density_of
+from partialpool.model.response import given_of, log_density_of
 from partialpool.names import RESIDUAL_CORRELATION, b_name, corr_name, sd_name
 
 __all__ = ["joint_log_density"]
@@ -92,6 +91,12 @@ def joint_log_density(
     EngineError
         A score that is not finite, or not within its bounds.
     """
+    if any(other.factors for other in design.parameters.values()):
+        design.check_no_parameters(
+            "the score of a whole level",
+            because="effects of a new level on the parameter would have to be integrated out too",
+            do="compare by rows, or leave the grouping terms of the parameter out",
+        )
     total = len(next(iter(draws.values())))
     normal = design.spec.is_normal
     asked = range(int(sets.max()) + 1) if wanted is None else wanted
@@ -175,7 +180,8 @@ def _normal(given: _Conditional, own: list[_Own]) -> np.ndarray:
     if given.design.spec.family_record.on_log_scale:
         y = np.log(y)
         jacobian = -y.sum()
-    noise = np.broadcast_to(residual_sds(given.rows, given.draws) ** 2, given.eta.shape)
+    sigma = given_of(given.design, given.rows, given.eta, given.draws).sigma
+    noise = np.broadcast_to(sigma**2, given.eta.shape)
     residual = y - given.eta
     if given.rows.residual is not None and given.rows.residual.series is not None:
         return _correlated(given, given.rows.residual.series, noise, residual, own) + jacobian

@@ -20,7 +20,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
-from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
+from partialpool.fitting.pooling_ends import check_pooling_ends, complete_pooling, no_pooling
 from partialpool.model.level_coefficients import level_coefficients
 from partialpool.model.no_pooling import mean_beta, mean_effects
 from partialpool.model.partition import linear_predictor_at
@@ -109,7 +109,7 @@ def level_lines(
     array([244.2, 440.1])
     """
     design, posterior = fit.design, fit.posterior
-    refuse_cutpoints(fit)
+    check_pooling_ends(fit)
     chosen = design.factor_named(factor)
     design.check_no_smooths(
         "level_lines",

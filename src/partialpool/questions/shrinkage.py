@@ -14,7 +14,7 @@ from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
-from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
+from partialpool.fitting.pooling_ends import check_pooling_ends, complete_pooling, no_pooling
 from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
 from partialpool.model.no_pooling import Unpooled
 from partialpool.names import answer_name
@@ -112,7 +112,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     array([5, 5, 5, 5, 5, 5])
     """
     design = fit.design
-    refuse_cutpoints(fit)
+    check_pooling_ends(fit)
     chosen = design.factor_named(factor)
     chosen.check_unrelated("a level's weight")
     coefficients = level_coefficients(design, chosen, at)
