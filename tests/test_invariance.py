@@ -144,6 +144,8 @@ RESPONSES = {
     "binomial": "p(yes, trials)",
     "poisson": "count",
     "negative_binomial": "count",
+    "zero_inflated_poisson": "count",
+    "zero_inflated_negative_binomial": "count",
     "gamma": "size",
     "exponential": "size",
     "beta": "share",

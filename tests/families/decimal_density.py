@@ -6,7 +6,7 @@ With that many digits central differences of step 1e-20 are exact to more digits
 from decimal import Decimal as D
 from decimal import localcontext
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from math import comb
 
 __all__ = ["curvature", "log_density", "own_slopes", "slope"]
@@ -103,6 +103,13 @@ def negative_binomial(link, y, known, x, own):
     return choose + of_count + alpha * (alpha / (mean + alpha)).ln()
 
 
+def zero_inflated(counts, link, y, known, x, own):
+    """The extra zeros' probability is the last of the own parameters."""
+    *others, zi = own
+    log_p = counts(link, y, known, x, others)
+    return (zi + (1 - zi) * log_p.exp()).ln() if y == 0 else (1 - zi).ln() + log_p
+
+
 def gamma(link, y, known, x, own):
     mean, alpha = mean_of(link, x), own[0]
     return alpha * (alpha / mean).ln() - log_gamma(alpha) + (alpha - 1) * y.ln() - alpha * y / mean
@@ -154,6 +161,8 @@ DENSITIES = {
     "binomial": binomial,
     "poisson": poisson,
     "negative_binomial": negative_binomial,
+    "zero_inflated_poisson": partial(zero_inflated, poisson),
+    "zero_inflated_negative_binomial": partial(zero_inflated, negative_binomial),
     "gamma": gamma,
     "exponential": exponential,
     "gaussian": gaussian,

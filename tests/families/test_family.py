@@ -9,7 +9,7 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 from partialpool.questions.check_advice import statistic_in_words
 
-OWN = {"sigma": 0.7, "nu": 6.0, "alpha": 2.5, "phi": 7.0}
+OWN = {"sigma": 0.7, "nu": 6.0, "alpha": 2.5, "phi": 7.0, "zi": 0.3, "hu": 0.3}
 CUTPOINTS = np.array([[-1.0, 0.2, 1.1]])
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
 IDS = [f"{family.name}-{link}" for family, link in CASES]

@@ -39,7 +39,7 @@ def test_an_unknown_family_names_the_nearest(name, suggestion, refuses):
         ("Student-t", "'student_t'"),
         ("POISSON", "'poisson'"),
         ("logistic", "'bernoulli'"),
-        ("zip", "posterior_checks"),
+        ("zip", "'zero_inflated_poisson'"),
         ("beta_binomial", "(1 | row)"),
         ("nbinom1", "variance is proportional to the mean is not available; write family='negative_binomial'"),
         ("quasipoisson", "pp.plot_quantile_residuals(pp.quantile_residuals(fit))"),

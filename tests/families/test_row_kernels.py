@@ -15,7 +15,15 @@ from partialpool.families.row_kernels.load import load_row_kernels
 from partialpool.families.twin import TensorGiven
 
 NONE = np.empty(0)
-OWN = {"sigma": [0.7], "nu": [6.0], "alpha": [2.5], "phi": [7.0], "cutpoints": [-1.0, 0.2, 1.1]}
+OWN = {
+    "sigma": [0.7],
+    "nu": [6.0],
+    "alpha": [2.5],
+    "phi": [7.0],
+    "zi": [0.3],
+    "hu": [0.3],
+    "cutpoints": [-1.0, 0.2, 1.1],
+}
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
 
 
@@ -222,6 +230,20 @@ def test_counts_are_exact_from_0_to_a_thousand_million(name, link):
             )
     none = Evaluated(FAMILIES[name], "log", [3.0, 0, 1e9], [-700.0, -700, 600], own=[2.5] if name != "poisson" else [])
     assert np.isfinite(none.slope).all()
+
+
+@pytest.mark.parametrize("name", ["zero_inflated_poisson", "zero_inflated_negative_binomial"])
+def test_extra_zeros_are_exact_for_every_probability_of_them(name):
+    for zi in (1e-12, 0.3, 1 - 1e-12):
+        for y in (0.0, 1.0, 7.0, 3e4, 1e9):
+            middle = np.log(max(y, 1)) + np.array([-3.0, -1e-4, 1e-7, 0.3])
+            eta = np.array([*middle, -700, -40, -5, 3, 20] if y < 1e4 else middle)
+            for own in [[zi]] if name == "zero_inflated_poisson" else [[1e-3, zi], [2.5, zi], [1e8, zi]]:
+                lost = y * own[0] / (y + own[0]) if len(own) == 2 else 0.0
+                digits, slack = 1e-13 + 1e-16 * lost, 1e-14 * max(y, 1)
+                assert_exact(FAMILIES[name], "log", [y] * len(eta), eta, own, NONE, digits, slack)
+        far = Evaluated(FAMILIES[name], "log", [0.0, 0.0], [700.0, 730.0], own=own)
+        assert np.isfinite([far.value, *far.slope, *far.own_slope]).all()
 
 
 @EVERY

@@ -91,6 +91,13 @@ FAMILIES = {
     "poisson": ("count", {}, lambda y: (np.log(y.mean()), 1), {}),
     "poisson, sqrt": ("count", {"link": "sqrt"}, lambda y: (y.mean() ** 0.5, y.std() / (2 * y.mean() ** 0.5)), {}),
     "negative_binomial": ("count", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
+    "zero_inflated_poisson": ("count", {}, lambda y: (np.log(y.mean()), 1), {"zi": {"alpha": 1, "beta": 1}}),
+    "zero_inflated_negative_binomial": (
+        "count",
+        {},
+        lambda y: (np.log(y.mean()), 1),
+        {"alpha": {"alpha": 0.4, "beta": 0.3}, "zi": {"alpha": 1, "beta": 1}},
+    ),
     "gamma": ("pos", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
     "exponential": ("pos", {}, lambda y: (np.log(y.mean()), 1), {}),
     "gamma, inverse": (

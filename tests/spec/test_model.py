@@ -134,6 +134,8 @@ ROUND_TRIPS = [
     ("y ~ z + offset(log(x)) + offset(z) + (1 | g)", {"family": "poisson"}),
     ("y ~ x", {"family": "poisson", "link": "sqrt"}),
     ("y ~ x", {"family": "negative_binomial", "priors": {"alpha": Prior("Exponential", lam=1)}}),
+    ("y ~ x", {"family": "zero_inflated_poisson", "priors": {"zi": Prior("Beta", alpha=2, beta=5)}}),
+    ("y ~ x", {"family": "zero_inflated_negative_binomial", "priors": {"zi": Prior("Uniform", lower=0, upper=0.5)}}),
     ("y ~ x", {"family": "gamma", "link": "inverse"}),
     ("y ~ x", {"family": "exponential"}),
     ("y ~ x", {"family": "beta", "priors": {"phi": Prior("Gamma", alpha=0.01, beta=0.01)}}),

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from partialpool.families.twin import TensorGiven
 
-__all__ = ["EFFECT_OF_EACH_ROW", "SHAPE_PRIOR", "Family", "Notation", "Own"]
+__all__ = ["EFFECT_OF_EACH_ROW", "SHAPE_PRIOR", "SHARE_PRIOR", "Family", "Notation", "Own"]
 
 Own = Mapping[str, np.ndarray]
 SHAPE_PRIOR: Final = Prior("InverseGamma", alpha=0.4, beta=0.3)
 """Default prior of shapes and precisions; brms uses it for the shape of the negative binomial only. It has little mass
 at 0, and a tail heavy enough for nearly Poisson data."""
+SHARE_PRIOR: Final = Prior("Beta", alpha=1, beta=1)
+"""Default prior of a probability of zeros: uniform, as in brms."""
 EFFECT_OF_EACH_ROW: Final = "add an effect for each row: a column of row numbers, (1 | row)"
 """Advice where counts or successes vary more than the family implies."""
 
@@ -66,8 +68,8 @@ class Family(ABC):
     parameters: ClassVar[tuple[tuple[str, Prior], ...]] = ()
     """The family's parameters and default priors, in units of the response's sd for those in `in_response_units`."""
     parameter_links: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """Link of the predictor of each parameter, where it has one: `logit` of a probability, `identity` of a number of any
-    sign; `log` of those that are not named."""
+    """Link of the predictor of each parameter, where it has one: `logit` of a probability, `identity` of a number of
+    any sign; `log` of those that are not named."""
     in_response_units: ClassVar[frozenset[str]] = frozenset()
     on_log_scale: ClassVar[bool] = False
     """Whether the location is that of log(y), so that scales are computed from log(y)."""

@@ -16,6 +16,8 @@ from partialpool.families.lognormal import LogNormal
 from partialpool.families.negative_binomial import NegativeBinomial
 from partialpool.families.poisson import Poisson
 from partialpool.families.student_t import StudentT
+from partialpool.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
+from partialpool.families.zero_inflated_poisson import ZeroInflatedPoisson
 
 __all__ = ["FAMILIES", "family_named"]
 
@@ -30,6 +32,8 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Binomial(),
             Poisson(),
             NegativeBinomial(),
+            ZeroInflatedPoisson(),
+            ZeroInflatedNegativeBinomial(),
             Gamma(),
             Exponential(),
             Beta(),
@@ -50,6 +54,14 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
             ("negbinomial", "negbin", "nbinom", "nbinom2", "neg_binomial_2", "nb"),
             "negative_binomial",
         ),
+        **dict.fromkeys(("zip", "zero_inflatedpoisson", "zeroinflatedpoisson", "zipoisson"), "zero_inflated_poisson"),
+        **dict.fromkeys(
+            (
+                *("zinb", "zero_inflated_negbinomial", "zeroinflatednegativebinomial", "zinegbinomial"),
+                *("zero_inflated_nbinom2", "zinb2"),
+            ),
+            "zero_inflated_negative_binomial",
+        ),
         **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
         "exp": "exponential",
     }
@@ -57,7 +69,8 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
 """Names that other packages have for these families."""
 _BINARY: Final = "write family='bernoulli' for a column of 0 and 1, or 'binomial' with p(successes, trials) ~ ..."
 _ZEROS: Final = (
-    "fit family='poisson' or 'negative_binomial': posterior_checks says whether there are more zeros than they predict"
+    "write family='zero_inflated_poisson' or 'zero_inflated_negative_binomial': the second where counts vary more than "
+    "their mean implies"
 )
 _PROPORTIONAL: Final = (
     "a family whose variance is proportional to the mean is not available; write family='negative_binomial', whose "
@@ -67,9 +80,7 @@ _PROPORTIONAL: Final = (
 _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("logistic", "logit", "probit", "cloglog"), _BINARY),
-        **dict.fromkeys(("zip", "zero_inflated_poisson", "hurdle_poisson"), _ZEROS),
-        **dict.fromkeys(("zinb", "zero_inflated_negbinomial", "zero_inflated_negative_binomial"), _ZEROS),
-        **dict.fromkeys(("hurdle_negbinomial", "hurdle_negative_binomial", "ziplss"), _ZEROS),
+        **dict.fromkeys(("zero_inflated", "zeroinfl", "ziplss"), _ZEROS),
         **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "quasipoisson"), _PROPORTIONAL),
         **dict.fromkeys(
             ("beta_binomial", "betabinomial", "quasibinomial"),
