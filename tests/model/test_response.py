@@ -31,6 +31,7 @@ def example_table(seed=3):
             "proportion": rng.uniform(0.05, 0.95, size=N),
             "binary": rng.integers(0, 2, size=N),
             "count": rng.poisson(3.0, size=N),
+            "not_negative": rng.gamma(3.0, size=N) * (np.arange(N) % 3 > 0),
             "ordinal": np.arange(N) % 4,
             "hits": rng.integers(0, 6, size=N),
             "trials": np.full(N, 6),

@@ -159,7 +159,7 @@ def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[fl
         e = np.abs(v - location) / scale
         t = np.exp(-e)
         return constant - e - 2.0 * np.log1p(t), -np.sign(v - location) * (1.0 - t) / (1.0 + t) / scale
-    if kind == UNIFORM or kind == JOINT:  # noqa: PLR1714 # within the bounds by its coordinate; part of a joint prior
+    if kind in (UNIFORM, JOINT):  # within the bounds by its coordinate; part of a joint prior
         return constant, 0.0
     if kind == EXPONENTIAL:
         return constant - scale * v, -scale

@@ -15,7 +15,7 @@ import numpy as np
 from partialpool.distributions.prior import Prior
 from partialpool.families.given import Given
 from partialpool.families.link import Link, ProbabilityLink
-from partialpool.families.support import Support
+from partialpool.families.support import POSITIVE, Support
 from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
@@ -125,6 +125,15 @@ class Family(ABC):
         return any(name == "cutpoints" for name, _ in self.parameters)
 
     @property
+    def has_residuals_of_logs(self) -> bool:
+        """Whether residuals are those of log y; where y may be 0 they are of y itself."""
+        return self.on_log_scale and self.support is POSITIVE
+
+    def depends_on_location(self, y: np.ndarray) -> np.ndarray:
+        """Whether the density of each response depends on the linear predictor, boolean: not in zeros of a hurdle."""
+        return np.ones(np.shape(y), bool)
+
+    @property
     def shapes(self) -> tuple[str, ...]:
         """The family's parameters other than the scale and cutpoints."""
         return tuple(name for name, _ in self.parameters if name not in (SIGMA, "cutpoints"))
@@ -180,6 +189,20 @@ class Family(ABC):
         Infinite for a Student t of 2 degrees of freedom or fewer.
         """
         return self.expected_variance(mean, mean**2, own)
+
+    def variance_over_normal(
+        self, link: Link, eta: np.ndarray, spread: np.ndarray, moments: tuple[np.ndarray, np.ndarray], own: Own
+    ) -> np.ndarray:
+        """Evaluate E Var(y | eta + u), u ~ N(0, spread), elementwise.
+
+        Parameters
+        ----------
+        link, eta
+            As `on_mean_scale` returns them.
+        moments
+            E m and E m^2 of the mean m(eta + u).
+        """
+        return self.expected_variance(*moments, own)
 
     def on_mean_scale(self, link: Link, eta: np.ndarray, own: Own) -> tuple[Link, np.ndarray]:
         """Return the link and linear predictor such that the mean is the inverse link of the predictor."""

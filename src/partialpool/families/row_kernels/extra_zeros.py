@@ -6,8 +6,8 @@ zero, w = (1 - zi) p0 / d is the probability that it is one of the distribution'
     d log d / d log p0 = w,   d log d / d zi = (1 - p0) / d.
 
 A count above 0 has log p = log(1 - zi) + log p of the distribution, with slope -1 / (1 - zi) in zi, so that the
-expected information about zi is (1 - p0) / (d (1 - zi)). With J the information of the distribution about its linear predictor
-and s the slope of log p0 along that, the mixture's is (1 - zi) (J - p0 s^2 (1 - w)).
+expected information about zi is (1 - p0) / (d (1 - zi)). With J the information of the distribution about its linear
+predictor and s the slope of log p0 along that, the mixture's is (1 - zi) (J - p0 s^2 (1 - w)).
 """
 
 from typing import Final
