@@ -80,6 +80,8 @@ FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
         "nu": "degrees of freedom",
         "alpha": "shape",
         "phi": "precision",
+        "zi": "probability of an extra zero",
+        "hu": "probability of a zero",
         "cutpoints": "thresholds between categories",
     }
 )

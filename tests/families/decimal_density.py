@@ -6,7 +6,7 @@ With that many digits central differences of step 1e-20 are exact to more digits
 from decimal import Decimal as D
 from decimal import localcontext
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from math import comb
 
 __all__ = ["curvature", "log_density", "own_slopes", "slope"]
@@ -103,6 +103,42 @@ def negative_binomial(link, y, known, x, own):
     return choose + of_count + alpha * (alpha / (mean + alpha)).ln()
 
 
+def zero_inflated(counts, link, y, known, x, own):
+    """The extra zeros' probability is the last of the own parameters."""
+    *others, zi = own
+    log_p = counts(link, y, known, x, others)
+    return (zi + (1 - zi) * log_p.exp()).ln() if y == 0 else (1 - zi).ln() + log_p
+
+
+def beta_binomial(link, y, known, x, own):
+    _, _, f, g = success_and_failure(link, x)
+    a, b, phi = f * own[0], g * own[0], own[0]
+    log_p = log_binomial(known, y)
+    for shape, times in ((a, y), (b, known - y)):
+        log_p += log_gamma(shape + times) - log_gamma(shape)
+    return log_p - log_gamma(phi + known) + log_gamma(phi)
+
+
+def hurdle(positive, link, y, known, x, own, *, none=None):
+    """The probability of a zero is the last of the own parameters; `none` is log P(0) before truncation."""
+    *others, hu = own
+    if y == 0:
+        return hu.ln()
+    some = D(0) if none is None else log_of_rest(none(link, x, others))
+    return (1 - hu).ln() + positive(link, y, known, x, others) - some
+
+
+def log_of_rest(log_p):
+    """log(1 - p) given log p."""
+    return small_failure(-log_p).ln()
+
+
+def no_count(link, x, own):
+    mean = mean_of(link, x)
+    relative = mean / own[0] if own else D(0)  # 1 + relative may round to 1 even here
+    return -mean if relative < D("1e-60") else -own[0] * (1 + relative).ln()
+
+
 def gamma(link, y, known, x, own):
     mean, alpha = mean_of(link, x), own[0]
     return alpha * (alpha / mean).ln() - log_gamma(alpha) + (alpha - 1) * y.ln() - alpha * y / mean
@@ -154,6 +190,13 @@ DENSITIES = {
     "binomial": binomial,
     "poisson": poisson,
     "negative_binomial": negative_binomial,
+    "zero_inflated_poisson": partial(zero_inflated, poisson),
+    "zero_inflated_negative_binomial": partial(zero_inflated, negative_binomial),
+    "beta_binomial": beta_binomial,
+    "hurdle_poisson": partial(hurdle, poisson, none=no_count),
+    "hurdle_negative_binomial": partial(hurdle, negative_binomial, none=no_count),
+    "hurdle_gamma": partial(hurdle, gamma),
+    "hurdle_lognormal": partial(hurdle, lognormal),
     "gamma": gamma,
     "exponential": exponential,
     "gaussian": gaussian,

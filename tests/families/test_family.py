@@ -9,7 +9,7 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 from partialpool.questions.check_advice import statistic_in_words
 
-OWN = {"sigma": 0.7, "nu": 6.0, "alpha": 2.5, "phi": 7.0}
+OWN = {"sigma": 0.7, "nu": 6.0, "alpha": 2.5, "phi": 7.0, "zi": 0.3, "hu": 0.3}
 CUTPOINTS = np.array([[-1.0, 0.2, 1.1]])
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
 IDS = [f"{family.name}-{link}" for family, link in CASES]
@@ -31,13 +31,13 @@ def values(family):
 
 
 def ends(family):
-    low = 0.0 if family.kind in ("positive", "proportion") else -np.inf
+    low = 0.0 if family.kind in ("positive", "not_negative", "proportion") else -np.inf
     return low, 1.0 if family.kind == "proportion" else np.inf
 
 
 def expect(family, here, function):
     """E function(y) given one linear predictor, by summation or quadrature."""
-    if not family.is_continuous:
+    if is_whole(family):
         y = values(family)
         p = np.exp([family.log_density(here, np.array([v]))[0, 0] for v in y])
         return float(p @ function(y))
@@ -45,7 +45,22 @@ def expect(family, here, function):
     low, high = ends(family)
     middle = 0.5 if high == 1 else 1.0
     pieces = [(low, middle), (middle, high)]
-    return sum(integrate.quad(lambda v: density(v) * float(function(np.array(v))), *p, limit=500)[0] for p in pieces)
+    mass = density(0.0) * float(function(np.array(0.0))) if family.kind == "not_negative" else 0.0
+    return mass + sum(
+        integrate.quad(lambda v: density(v) * float(function(np.array(v))), *p, limit=500)[0] for p in pieces
+    )
+
+
+def is_whole(family):
+    return not family.is_continuous and family.kind != "not_negative"
+
+
+def variance_of(family, here):
+    """Var(y) at one linear predictor, of all trials; the formula of the family is that of one trial."""
+    if here.trials is not None:
+        return family.residual_moments(here)[1][0, 0]
+    own = {name: value[0, 0] for name, value in here.parameters.items()}
+    return family.variance(family.mean(here.link, here.eta[:, :1], None, here.parameters), own)[0, 0]
 
 
 @EVERY
@@ -57,23 +72,28 @@ def test_the_density_integrates_to_one_and_has_the_stated_mean_and_variance(fami
         assert p == pytest.approx([np.exp(family.log_density(here, np.array([v]))[0, 0]) for v in values(family)])
         return
     trials = 1.0 if here.trials is None else here.trials[0]
-    own = {name: value[0, 0] for name, value in here.parameters.items()}
     mean = family.mean(here.link, here.eta, None, here.parameters)
     assert expect(family, here, lambda y: y) == pytest.approx(trials * mean[0, 0], rel=1e-5)
     variance = expect(family, here, lambda y: (y - trials * mean[0, 0]) ** 2)
-    assert variance == pytest.approx(trials * family.variance(mean, own)[0, 0], rel=1e-4)
+    assert variance == pytest.approx(variance_of(family, here), rel=1e-4)
 
 
 @EVERY
 def test_tails_add_up(family, link):
     here = given(family, link, [[0.6]])
-    if family.is_continuous:
+    if not is_whole(family):
+        mass = 0.0
+        if family.kind == "not_negative":
+            (below,), (above,) = family.tails(here, np.array([0.0]))
+            mass = float(np.exp(family.log_density(here, np.array([0.0])))[0, 0])
+            assert (below[0], above[0] + mass) == (0.0, pytest.approx(1))
         for y in (0.2, 0.7):
             below, above = family.tails(here, np.array([y]))
             assert below[0, 0] + above[0, 0] == pytest.approx(1)
             low = max(ends(family)[0], -60.0)
             density = lambda v: float(np.exp(family.log_density(here, np.array([v]))[0, 0]))  # noqa: E731
-            assert below[0, 0] == pytest.approx(integrate.quad(density, low, y, limit=500)[0], rel=1e-6, abs=1e-9)
+            integral = integrate.quad(density, low, y, limit=500)[0]
+            assert below[0, 0] == pytest.approx(mass + integral, rel=1e-6, abs=1e-9)
         return
     y = values(family)[:6]
     p = np.exp([family.log_density(here, np.array([v]))[0, 0] for v in y])
@@ -100,8 +120,7 @@ def test_draws_have_the_mean_and_the_variance(family, link):
     mean = trials * family.mean(here.link, here.eta[:, :1], None, here.parameters)[0, 0]
     assert abs(y.mean() - mean) < 5 * y.std() / np.sqrt(size)
     squares = (y - mean) ** 2
-    own = {name: value[0, 0] for name, value in here.parameters.items()}
-    variance = trials * family.variance(np.array([mean / trials]), own)[0]
+    variance = variance_of(family, here)
     assert abs(squares.mean() - variance) < 5 * squares.std() / np.sqrt(size)
 
 
@@ -113,7 +132,7 @@ def test_claimed_concavity_holds(family, link):
     """Second differences of the log density along the linear predictor are not positive."""
     eta = np.linspace(-2, 2, 81)[None]  # further out, differences of category densities are rounding error
     here = given(family, link, eta)
-    for y in [0.3, 2.0] if family.is_continuous else values(family)[:4]:
+    for y in values(family)[:4] if is_whole(family) else [0.3, 2.0]:
         log_p = family.log_density(here, np.full(81, y))[0]
         assert np.diff(log_p, 2).max() < 1e-9
 

@@ -15,7 +15,15 @@ from partialpool.families.row_kernels.load import load_row_kernels
 from partialpool.families.twin import TensorGiven
 
 NONE = np.empty(0)
-OWN = {"sigma": [0.7], "nu": [6.0], "alpha": [2.5], "phi": [7.0], "cutpoints": [-1.0, 0.2, 1.1]}
+OWN = {
+    "sigma": [0.7],
+    "nu": [6.0],
+    "alpha": [2.5],
+    "phi": [7.0],
+    "zi": [0.3],
+    "hu": [0.3],
+    "cutpoints": [-1.0, 0.2, 1.1],
+}
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
 
 
@@ -24,7 +32,9 @@ def over(cases):
 
 
 EVERY = over(CASES)
-WITH_SIGMA = over([(family, link) for family, link in CASES if "sigma" in dict(family.parameters)])
+WITH_SIGMA = over(
+    [(family, link) for family, link in CASES if {"sigma"} <= dict(family.parameters).keys() <= {"sigma", "nu"}]
+)
 NOT_CONCAVE = over([(family, link) for family, link in CASES if link not in family.log_concave_links])
 
 
@@ -152,22 +162,26 @@ def test_the_sum_is_that_of_the_pymc_model(name, link):
 
 def expectation(family, link, eta):
     """E (d log p / d eta)^2 by summation over counts, or by quadrature over quantiles."""
-    if family.is_continuous:
+    if family.kind == "successes":
+        y, width = np.arange(9.0), 1.0
+    elif family.is_continuous:
         steps = np.arange(-30, 30, 0.01)
         y = {"proportion": special.expit, "positive": np.exp, "real": np.sinh}[family.kind](steps)
         width = np.gradient(y)
     else:
         y, width = np.arange(400.0), 1.0
-    at = np.full(len(y), eta)
-    p = np.exp(family.log_density(given(family, link, at), y)[0]) * width
-    return (p * Evaluated(family, link, y, at).slope ** 2).sum() / p.sum()
+    at, known = np.full(len(y), eta), np.full(len(y), 8.0) if family.kind == "successes" else NONE
+    p = np.exp(family.log_density(given(family, link, at, known), y)[0]) * width
+    return (p * Evaluated(family, link, y, at, known=known).slope ** 2).sum() / p.sum()
 
 
 @NOT_CONCAVE
 def test_information_is_the_expected_square_of_the_slope_where_the_density_is_not_concave(family, link):
-    for eta in (-0.5, 0.3) if family.kind == "proportion" else (0.7, 1.3):
-        found = Evaluated(family, link, [0.5], [eta]).information[0]
-        assert found == pytest.approx(expectation(family, link, eta), rel=1e-3)
+    known = [8.0] if family.kind == "successes" else NONE
+    for eta in (-0.5, 0.3) if family.support.mean_is_probability else (0.7, 1.3):
+        found = Evaluated(family, link, [1.0 if len(known) else 0.5], [eta], known=known).information[0]
+        near = 0.05 if family.name == "beta_binomial" else 1e-3  # a sum over all outcomes, which its kernel spares
+        assert found == pytest.approx(expectation(family, link, eta), rel=near)
 
 
 def test_families_import_no_compiler():
@@ -222,6 +236,41 @@ def test_counts_are_exact_from_0_to_a_thousand_million(name, link):
             )
     none = Evaluated(FAMILIES[name], "log", [3.0, 0, 1e9], [-700.0, -700, 600], own=[2.5] if name != "poisson" else [])
     assert np.isfinite(none.slope).all()
+
+
+@pytest.mark.parametrize("name", ["zero_inflated_poisson", "zero_inflated_negative_binomial"])
+def test_extra_zeros_are_exact_for_every_probability_of_them(name):
+    for zi in (1e-12, 0.3, 1 - 1e-12):
+        for y in (0.0, 1.0, 7.0, 3e4, 1e9):
+            middle = np.log(max(y, 1)) + np.array([-3.0, -1e-4, 1e-7, 0.3])
+            eta = np.array([*middle, -700, -40, -5, 3, 20] if y < 1e4 else middle)
+            for own in [[zi]] if name == "zero_inflated_poisson" else [[1e-3, zi], [2.5, zi], [1e8, zi]]:
+                lost = y * own[0] / (y + own[0]) if len(own) == 2 else 0.0
+                digits, slack = 1e-13 + 1e-16 * lost, 1e-14 * max(y, 1)
+                assert_exact(FAMILIES[name], "log", [y] * len(eta), eta, own, NONE, digits, slack)
+        far = Evaluated(FAMILIES[name], "log", [0.0, 0.0], [700.0, 730.0], own=own)
+        assert np.isfinite([far.value, *far.slope, *far.own_slope]).all()
+
+
+@pytest.mark.parametrize("name", ["hurdle_poisson", "hurdle_negative_binomial"])
+def test_truncated_counts_are_exact_from_certain_ones_to_a_thousand_million(name):
+    for hu in (1e-12, 1 - 1e-12):
+        for y in (0.0, 1.0, 2.0, 7.0, 3e4, 1e9):
+            middle = np.log(max(y, 1)) + np.array([-3.0, -1e-4, 1e-7, 0.3])
+            eta = np.array([*middle, -700, -40, -5, 3, 20] if y < 1e4 else middle)
+            for own in [[hu]] if name == "hurdle_poisson" else [[1e-3, hu], [2.5, hu], [1e8, hu]]:
+                lost = y * own[0] / (y + own[0]) if len(own) == 2 else 0.0
+                digits, slack = 1e-13 + 1e-16 * lost, 1e-14 * max(y, 1)
+                assert_exact(FAMILIES[name], "log", [y] * len(eta), eta, own, NONE, digits, slack)
+
+
+@pytest.mark.parametrize("link", FAMILIES["beta_binomial"].links)
+@pytest.mark.parametrize("phi", [1e-3, 1.0, 50.0, 1e8])
+def test_beta_binomial_is_exact_from_no_trials_to_a_thousand_million(link, phi):
+    for y, trials in [(0, 0), (0, 1), (1, 1), (0, 10), (3, 10), (10, 10), (4e8, 1e9), (1e9, 1e9), (1.0, 1e9)]:
+        eta = [-35.0, -8, -2, 0, 0.5, 2] if link == "probit" else [-700.0, -30, -2, 0, 0.5, 2]
+        slack = 1e-14 * (phi + y)
+        assert_exact(FAMILIES["beta_binomial"], link, [y] * 6, eta, [phi], [trials] * 6, 1e-12, slack)
 
 
 @EVERY

@@ -92,6 +92,33 @@ FAMILIES = {
     "poisson": ("count", {}, lambda y: (np.log(y.mean()), 1), {}),
     "poisson, sqrt": ("count", {"link": "sqrt"}, lambda y: (y.mean() ** 0.5, y.std() / (2 * y.mean() ** 0.5)), {}),
     "negative_binomial": ("count", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
+    "zero_inflated_poisson": ("count", {}, lambda y: (np.log(y.mean()), 1), {"zi": {"alpha": 1, "beta": 1}}),
+    "zero_inflated_negative_binomial": (
+        "count",
+        {},
+        lambda y: (np.log(y.mean()), 1),
+        {"alpha": {"alpha": 0.4, "beta": 0.3}, "zi": {"alpha": 1, "beta": 1}},
+    ),
+    "beta_binomial": ("p(count, trials)", {}, lambda y: (0, 1), {"phi": {"alpha": 0.4, "beta": 0.3}}),
+    "hurdle_poisson": ("count", {}, lambda y: (np.log(y[y > 0].mean()), 1), {"hu": {"alpha": 1, "beta": 1}}),
+    "hurdle_negative_binomial": (
+        "count",
+        {},
+        lambda y: (np.log(y[y > 0].mean()), 1),
+        {"alpha": {"alpha": 0.4, "beta": 0.3}, "hu": {"alpha": 1, "beta": 1}},
+    ),
+    "hurdle_gamma": (
+        "I(pos * (count > 3))",
+        {},
+        lambda y: (np.log(y[y > 0].mean()), 1),
+        {"alpha": {"alpha": 0.4, "beta": 0.3}, "hu": {"alpha": 1, "beta": 1}},
+    ),
+    "hurdle_lognormal": (
+        "I(pos * (count > 3))",
+        {},
+        lambda y: (np.log(y[y > 0]).mean(), np.log(y[y > 0]).std()),
+        {"sigma": None, "hu": {"alpha": 1, "beta": 1}},
+    ),
     "gamma": ("pos", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
     "exponential": ("pos", {}, lambda y: (np.log(y.mean()), 1), {}),
     "gamma, inverse": (
@@ -105,11 +132,16 @@ FAMILIES = {
 }
 
 
+def of_response(response, table):
+    if response.startswith("I(pos *"):
+        return (table.pos * (table["count"] > 3)).to_numpy()
+    return table["count" if "count" in response else response].to_numpy(dtype=float)
+
+
 @pytest.mark.parametrize("case", FAMILIES)
 def test_every_family_has_defaults_in_its_units(case, table):
     response, options, scales, own = FAMILIES[case]
-    column = "count" if "count" in response else response
-    y = table[column].to_numpy(dtype=float)
+    y = of_response(response, table)
     location, unit = scales(y)
     spec = {"family": case.partition(",")[0], **options}
     priors = priors_of(f"{response} ~ x + (z || g)", table, **spec)
@@ -124,7 +156,7 @@ def test_every_family_has_defaults_in_its_units(case, table):
     assert parameters == list(own)
     for name, arguments in own.items():
         if name == "sigma":
-            spread = np.log(y).std() if case == "lognormal" else y.std()
+            spread = np.log(y[y > 0]).std() if "lognormal" in case else y.std()
             close(priors[name], "HalfStudentT", nu=3, sigma=spread)
         else:
             assert priors[name].arguments == arguments

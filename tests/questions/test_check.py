@@ -169,7 +169,7 @@ def test_counts_of_the_wrong_family_are_found_with_advice_for_counts(checked_cou
     assert not any("student_t" in found[name].cure or "lognormal" in found[name].cure for name in wrong)
     if kind == "more zeros":
         assert found["dispersion"].cure == "the counts are overdispersed: use family 'negative_binomial'"
-        assert "zero-inflated families are not in this package" in found["zeros"].cure
+        assert "use family 'zero_inflated_poisson'" in found["zeros"].cure
         # A slope that varies is no cure for overdispersed counts.
         assert found["trend of x in site"].cure.startswith("first the dispersion's remedy")
     else:

@@ -28,7 +28,27 @@ TRUE = {
         {"cutpoints": [-1.0, 0.5, 1.5]},
     ),
 }
-OWN = {"sigma": 0.8, "nu": 5.0, "alpha": 1.7, "phi": 4.0}
+OWN = {"sigma": 0.8, "nu": 5.0, "alpha": 1.7, "phi": 4.0, "zi": 0.2, "hu": 0.2}
+
+
+class Above:
+    """Zero-truncated counts."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def cdf(self, y):
+        return max(self.whole.cdf(y) - self.whole.cdf(0), 0.0) / self.whole.sf(0)
+
+
+class Mixed:
+    """0 with some probability, else of another distribution."""
+
+    def __init__(self, share, other):
+        self.share, self.other = share, other
+
+    def cdf(self, y):
+        return (self.share if y >= 0 else 0.0) + (1 - self.share) * self.other.cdf(y)
 
 
 def table(seed=3):
@@ -83,6 +103,17 @@ def distribution(family, mean, eta, own, trials):
         "binomial": lambda: stats.binom(trials, mean),
         "poisson": lambda: stats.poisson(mean),
         "negative_binomial": lambda: stats.nbinom(own["alpha"], own["alpha"] / (own["alpha"] + mean)),
+        "zero_inflated_poisson": lambda: Mixed(own["zi"], stats.poisson(mean)),
+        "zero_inflated_negative_binomial": lambda: Mixed(
+            own["zi"], stats.nbinom(own["alpha"], own["alpha"] / (own["alpha"] + mean))
+        ),
+        "beta_binomial": lambda: stats.betabinom(trials, mean * own["phi"], (1 - mean) * own["phi"]),
+        "hurdle_poisson": lambda: Mixed(own["hu"], Above(stats.poisson(mean))),
+        "hurdle_negative_binomial": lambda: Mixed(
+            own["hu"], Above(stats.nbinom(own["alpha"], own["alpha"] / (own["alpha"] + mean)))
+        ),
+        "hurdle_gamma": lambda: Mixed(own["hu"], stats.gamma(own["alpha"], scale=mean / own["alpha"])),
+        "hurdle_lognormal": lambda: Mixed(own["hu"], stats.lognorm(own["sigma"], scale=np.exp(eta))),
         "gamma": lambda: stats.gamma(own["alpha"], scale=mean / own["alpha"]),
         "exponential": lambda: stats.expon(scale=mean),
         "beta": lambda: stats.beta(mean * own["phi"], (1 - mean) * own["phi"]),

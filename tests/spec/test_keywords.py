@@ -43,7 +43,7 @@ def test_an_unknown_keyword_is_refused_in_four_parts(function, refuses):
         ("weights", "se(s)"),
         ("REML", "maximum_likelihood"),
         ("na_action", "missing="),
-        ("ziformula", "zero-inflated and hurdle models are not available; pp.posterior_checks(fit) says"),
+        ("ziformula", "write family='zero_inflated_poisson'"),
         ("dispformula", "models of the dispersion are not available"),
     ],
 )

@@ -1,15 +1,18 @@
 """Compiled log densities of the prior distributions and their derivatives, and the coordinates used for sampling.
 
-Elements of theta are on the real line: a positive parameter is represented by its logarithm, one between bounds by the
-logit of its relative position. All densities are normalised, so that evidence needs no further constants.
+Elements of theta are on the real line: a positive parameter is represented by its logarithm, a share by its logit, one
+between bounds by the logit of its relative position. All densities are normalised, so that evidence needs no further
+constants.
 """
 
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from scipy.special import betaln, expit, logit
 
 from partialpool.distributions.distribution import (
+    BETA,
     CAUCHY,
     EXPONENTIAL,
     GAMMA,
@@ -33,6 +36,7 @@ __all__ = [
     "INTERVAL",
     "LOG",
     "PART_OF_JOINT",
+    "SHARE",
     "encode",
     "encode_partial",
     "log_density",
@@ -44,10 +48,15 @@ __all__ = [
 IDENTITY: Final = 0
 LOG: Final = 1
 INTERVAL: Final = 2
+SHARE: Final = 3
+_COORDINATES: Final = MappingProxyType({"positive": LOG, "unit": SHARE})
+"""Coordinates by support; the real line has that of the parameter itself."""
 
 
 def encode(prior: Prior) -> tuple[int, int, np.ndarray]:
     """Return the shape of a prior's density, its coordinate, and its (location, scale or rate, shape, log constant).
+
+    A beta distribution has its two shapes in the places of location and scale.
 
     Raises
     ------
@@ -59,7 +68,7 @@ def encode(prior: Prior) -> tuple[int, int, np.ndarray]:
     if entry.kernel is None:
         raise TypeError(f"{prior} is not a prior of one element of theta")
     shape, constants = entry.kernel
-    coordinate = INTERVAL if shape == UNIFORM else LOG if entry.support == "positive" else IDENTITY
+    coordinate = INTERVAL if shape == UNIFORM else _COORDINATES.get(entry.support, IDENTITY)
     return shape, coordinate, np.array(constants(**standard.arguments), float)
 
 
@@ -90,6 +99,9 @@ def place(coordinate: int, arguments: np.ndarray, of: int, x: float) -> tuple[fl
         slope = arguments[of, 1] * s * (1.0 - s)
         log_slope = np.log(arguments[of, 1]) - np.abs(x) - 2.0 * np.log1p(np.exp(-np.abs(x)))
         return arguments[of, 0] + arguments[of, 1] * s, slope, log_slope, 1.0 - 2.0 * s
+    if coordinate == SHARE:
+        s = 1.0 / (1.0 + np.exp(-x))
+        return s, s * (1.0 - s), -np.abs(x) - 2.0 * np.log1p(np.exp(-np.abs(x))), 1.0 - 2.0 * s
     return x, 1.0, 0.0, 0.0
 
 
@@ -99,6 +111,8 @@ def placed(coordinate: int, arguments: np.ndarray, x: np.ndarray) -> np.ndarray:
         return np.exp(x)
     if coordinate == INTERVAL:
         return np.asarray(arguments[0] + arguments[1] * expit(x))
+    if coordinate == SHARE:
+        return np.asarray(expit(x))
     return x
 
 
@@ -108,7 +122,18 @@ def unplaced(coordinate: int, arguments: np.ndarray, value: float) -> float:
         return float(np.log(value))
     if coordinate == INTERVAL:
         return float(logit((value - arguments[0]) / arguments[1]))
+    if coordinate == SHARE:
+        return float(logit(value))
     return value
+
+
+@part
+def _log_beta(alpha: float, beta: float, constant: float, v: float) -> tuple[float, float]:
+    """Evaluate the log density of a share and its slope; -infinity where it rounds to 0 or 1."""
+    if not 0.0 < v < 1.0:
+        return -np.inf, 0.0
+    log_p = constant + (alpha - 1.0) * np.log(v) + (beta - 1.0) * np.log1p(-v)
+    return log_p, (alpha - 1.0) / v - (beta - 1.0) / (1.0 - v)
 
 
 @part
@@ -134,7 +159,7 @@ def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[fl
         e = np.abs(v - location) / scale
         t = np.exp(-e)
         return constant - e - 2.0 * np.log1p(t), -np.sign(v - location) * (1.0 - t) / (1.0 + t) / scale
-    if kind == UNIFORM:  # the coordinate keeps v between the bounds
+    if kind in (UNIFORM, JOINT):  # within the bounds by its coordinate; part of a joint prior
         return constant, 0.0
     if kind == EXPONENTIAL:
         return constant - scale * v, -scale
@@ -148,8 +173,8 @@ def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[fl
     if kind == WEIBULL:
         r = (v / scale) ** shape
         return constant + (shape - 1.0) * np.log(v / scale) - r, ((shape - 1.0) - shape * r) / v
-    if kind == JOINT:  # part of a joint prior
-        return 0.0, 0.0
+    if kind == BETA:
+        return _log_beta(location, scale, constant, v)
     # A partial correlation: (1 - tanh(x)^2)^a.
     log_cosh = np.abs(v) + np.log1p(np.exp(-2.0 * np.abs(v))) - np.log(2.0)
     return constant - 2.0 * shape * log_cosh, -2.0 * shape * np.tanh(v)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 __all__ = [
+    "BETA",
     "CAUCHY",
     "EXPONENTIAL",
     "GAMMA",
@@ -41,7 +42,8 @@ Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correl
     WEIBULL,
     PARTIAL_CORRELATION,
     JOINT,
-) = range(13)
+    BETA,
+) = range(14)
 """The shapes of density in the compiled kernel (`distributions/density_kernel.py`), up to a constant: a
 half-distribution has the shape of the whole one."""
 

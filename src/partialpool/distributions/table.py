@@ -29,9 +29,10 @@ from typing import Final
 
 import numpy as np
 import scipy
-from scipy.special import gammaln
+from scipy.special import betaln, gammaln
 
 from partialpool.distributions.distribution import (
+    BETA,
     CAUCHY,
     EXPONENTIAL,
     GAMMA,
@@ -173,6 +174,7 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
             Distribution(
                 "Beta", "unit", {"alpha": "shape", "beta": "shape"},
                 scipy=lambda alpha, beta: scipy.stats.beta(alpha, beta),
+                kernel=(BETA, lambda alpha, beta: (alpha, beta, 0, -betaln(alpha, beta))),
                 power=lambda p, /, alpha, beta: ("Beta", {"alpha": p * (alpha - 1) + 1, "beta": p * (beta - 1) + 1}),
             ),
             Distribution(

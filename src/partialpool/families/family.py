@@ -15,7 +15,7 @@ import numpy as np
 from partialpool.distributions.prior import Prior
 from partialpool.families.given import Given
 from partialpool.families.link import Link, ProbabilityLink
-from partialpool.families.support import Support
+from partialpool.families.support import POSITIVE, Support
 from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from partialpool.families.twin import TensorGiven
 
-__all__ = ["EFFECT_OF_EACH_ROW", "SHAPE_PRIOR", "Family", "Notation", "Own"]
+__all__ = ["EFFECT_OF_EACH_ROW", "SHAPE_PRIOR", "SHARE_PRIOR", "Family", "Notation", "Own"]
 
 Own = Mapping[str, np.ndarray]
 SHAPE_PRIOR: Final = Prior("InverseGamma", alpha=0.4, beta=0.3)
 """Default prior of shapes and precisions; brms uses it for the shape of the negative binomial only. It has little mass
 at 0, and a tail heavy enough for nearly Poisson data."""
+SHARE_PRIOR: Final = Prior("Beta", alpha=1, beta=1)
+"""Default prior of a probability of zeros: uniform, as in brms."""
 EFFECT_OF_EACH_ROW: Final = "add an effect for each row: a column of row numbers, (1 | row)"
 """Advice where counts or successes vary more than the family implies."""
 
@@ -125,6 +127,15 @@ class Family(ABC):
         return any(name == "cutpoints" for name, _ in self.parameters)
 
     @property
+    def has_residuals_of_logs(self) -> bool:
+        """Whether residuals are those of log y; where y may be 0 they are of y itself."""
+        return self.on_log_scale and self.support is POSITIVE
+
+    def depends_on_location(self, y: np.ndarray) -> np.ndarray:
+        """Whether the density of each response depends on the linear predictor, boolean: not in zeros of a hurdle."""
+        return np.ones(np.shape(y), bool)
+
+    @property
     def shapes(self) -> tuple[str, ...]:
         """The family's parameters other than the scale and cutpoints."""
         return tuple(name for name, _ in self.parameters if name not in (SIGMA, "cutpoints"))
@@ -184,6 +195,20 @@ class Family(ABC):
         Infinite for a Student t of 2 degrees of freedom or fewer.
         """
         return self.expected_variance(mean, mean**2, own)
+
+    def variance_over_normal(
+        self, link: Link, eta: np.ndarray, spread: np.ndarray, moments: tuple[np.ndarray, np.ndarray], own: Own
+    ) -> np.ndarray:
+        """Evaluate E Var(y | eta + u), u ~ N(0, spread), elementwise.
+
+        Parameters
+        ----------
+        link, eta
+            As `on_mean_scale` returns them.
+        moments
+            E m and E m^2 of the mean m(eta + u).
+        """
+        return self.expected_variance(*moments, own)
 
     def on_mean_scale(self, link: Link, eta: np.ndarray, own: Own) -> tuple[Link, np.ndarray]:
         """Return the link and linear predictor such that the mean is the inverse link of the predictor."""

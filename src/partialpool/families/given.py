@@ -68,3 +68,13 @@ class Given:
     def phi(self) -> np.ndarray:
         """Precision."""
         return self.parameters["phi"]
+
+    @property
+    def zi(self) -> np.ndarray:
+        """Probability of an extra zero."""
+        return self.parameters["zi"]
+
+    @property
+    def hu(self) -> np.ndarray:
+        """Probability of a zero."""
+        return self.parameters["hu"]

@@ -37,7 +37,7 @@ class NegativeBinomial(Family):
     advice = MappingProxyType(
         {
             ("dispersion", True): f"the counts are still overdispersed: {EFFECT_OF_EACH_ROW}",
-            ("zeros", True): MORE_ZEROS,
+            ("zeros", True): MORE_ZEROS.format("negative_binomial"),
             ("largest", True): "check the rows with the largest counts, or consider a missing predictor",
             ("largest", False): (
                 "the largest counts are smaller than the family implies: check whether counts have a ceiling"

@@ -20,9 +20,10 @@ __all__ = ["MORE_ZEROS", "Poisson", "draw_counts"]
 
 _LARGE_COUNT: Final = 1e12
 MORE_ZEROS: Final = (
-    "more zeros than the family implies: if a second process generates them, model zero or not (family 'bernoulli') "
-    "and the counts above zero separately; zero-inflated families are not in this package"
+    "more zeros than the family implies: use family 'zero_inflated_{0}' if some zeros are certain and others counts of "
+    "0, or 'hurdle_{0}' if every zero has a cause of its own"
 )
+"""Advice for counts, with the name of their family."""
 
 
 def draw_counts(mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -45,7 +46,10 @@ class Poisson(Family):
     advice = MappingProxyType(
         {
             ("dispersion", True): "the counts are overdispersed: use family 'negative_binomial'",
-            ("zeros", True): f"use family 'negative_binomial'; if that still has too few zeros: {MORE_ZEROS}",
+            (
+                "zeros",
+                True,
+            ): f"{MORE_ZEROS.format('poisson')}; if counts above 0 vary more as well: 'negative_binomial'",
             ("largest", True): "larger counts than the family implies: use family 'negative_binomial'",
         }
     )

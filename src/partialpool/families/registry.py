@@ -6,16 +6,23 @@ from typing import Final
 
 from partialpool.errors import SpecError, nearest
 from partialpool.families.beta import Beta
+from partialpool.families.beta_binomial import BetaBinomial
 from partialpool.families.binary import Bernoulli, Binomial
 from partialpool.families.cumulative import Cumulative
 from partialpool.families.exponential import Exponential
 from partialpool.families.family import Family
 from partialpool.families.gamma import Gamma
 from partialpool.families.gaussian import Gaussian
+from partialpool.families.hurdle_gamma import HurdleGamma
+from partialpool.families.hurdle_lognormal import HurdleLogNormal
+from partialpool.families.hurdle_negative_binomial import HurdleNegativeBinomial
+from partialpool.families.hurdle_poisson import HurdlePoisson
 from partialpool.families.lognormal import LogNormal
 from partialpool.families.negative_binomial import NegativeBinomial
 from partialpool.families.poisson import Poisson
 from partialpool.families.student_t import StudentT
+from partialpool.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
+from partialpool.families.zero_inflated_poisson import ZeroInflatedPoisson
 
 __all__ = ["FAMILIES", "family_named"]
 
@@ -28,10 +35,17 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             LogNormal(),
             Bernoulli(),
             Binomial(),
+            BetaBinomial(),
             Poisson(),
             NegativeBinomial(),
+            ZeroInflatedPoisson(),
+            ZeroInflatedNegativeBinomial(),
+            HurdlePoisson(),
+            HurdleNegativeBinomial(),
             Gamma(),
             Exponential(),
+            HurdleGamma(),
+            HurdleLogNormal(),
             Beta(),
             Cumulative(),
         )
@@ -50,6 +64,19 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
             ("negbinomial", "negbin", "nbinom", "nbinom2", "neg_binomial_2", "nb"),
             "negative_binomial",
         ),
+        **dict.fromkeys(("zip", "zero_inflatedpoisson", "zeroinflatedpoisson", "zipoisson"), "zero_inflated_poisson"),
+        **dict.fromkeys(
+            (
+                *("zinb", "zero_inflated_negbinomial", "zeroinflatednegativebinomial", "zinegbinomial"),
+                *("zero_inflated_nbinom2", "zinb2"),
+            ),
+            "zero_inflated_negative_binomial",
+        ),
+        **dict.fromkeys(("hurdlepoisson", "zap", "ptpoisson"), "hurdle_poisson"),
+        **dict.fromkeys(("hurdle_negbinomial", "hurdlenegativebinomial", "zanb"), "hurdle_negative_binomial"),
+        **dict.fromkeys(("hurdlegamma", "zaga"), "hurdle_gamma"),
+        **dict.fromkeys(("hurdlelognormal", "delta_lognormal"), "hurdle_lognormal"),
+        **dict.fromkeys(("betabinomial", "bb"), "beta_binomial"),
         **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
         "exp": "exponential",
     }
@@ -57,7 +84,16 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
 """Names that other packages have for these families."""
 _BINARY: Final = "write family='bernoulli' for a column of 0 and 1, or 'binomial' with p(successes, trials) ~ ..."
 _ZEROS: Final = (
-    "fit family='poisson' or 'negative_binomial': posterior_checks says whether there are more zeros than they predict"
+    "write family='zero_inflated_poisson' or 'zero_inflated_negative_binomial': the second where counts vary more than "
+    "their mean implies"
+)
+_HURDLES: Final = (
+    "write family='hurdle_poisson' or 'hurdle_negative_binomial', whose parameter hu is the probability of a zero: the "
+    "second where counts above 0 vary more than their mean implies"
+)
+_COSTS: Final = (
+    "write family='hurdle_gamma' or 'hurdle_lognormal', for responses that are 0 or above; their parameter hu is the "
+    "probability of a zero"
 )
 _PROPORTIONAL: Final = (
     "a family whose variance is proportional to the mean is not available; write family='negative_binomial', whose "
@@ -67,14 +103,11 @@ _PROPORTIONAL: Final = (
 _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("logistic", "logit", "probit", "cloglog"), _BINARY),
-        **dict.fromkeys(("zip", "zero_inflated_poisson", "hurdle_poisson"), _ZEROS),
-        **dict.fromkeys(("zinb", "zero_inflated_negbinomial", "zero_inflated_negative_binomial"), _ZEROS),
-        **dict.fromkeys(("hurdle_negbinomial", "hurdle_negative_binomial", "ziplss"), _ZEROS),
+        **dict.fromkeys(("zero_inflated", "zeroinfl"), _ZEROS),
+        **dict.fromkeys(("hurdle", "ziplss", "truncated_poisson", "truncated_nbinom2"), _HURDLES),
+        **dict.fromkeys(("tweedie", "zigamma", "delta_gamma"), _COSTS),
         **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "quasipoisson"), _PROPORTIONAL),
-        **dict.fromkeys(
-            ("beta_binomial", "betabinomial", "quasibinomial"),
-            "write family='binomial' and a group effect of every row: + (1 | row), where row numbers the rows",
-        ),
+        "quasibinomial": "write family='beta_binomial', whose successes vary more than those of independent trials",
     }
 )
 """What to do instead of families that are not available, or where the name alone does not determine the family."""

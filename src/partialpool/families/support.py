@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["BINARY", "COUNT", "ORDINAL", "POSITIVE", "PROPORTION", "REAL", "SUCCESSES", "Support"]
+__all__ = ["BINARY", "COUNT", "NOT_NEGATIVE", "ORDINAL", "POSITIVE", "PROPORTION", "REAL", "SUCCESSES", "Support"]
 
 _SDS: Final = 10.0
 """Distance from the observed mean, in observed sds, beyond which a real number is implausible."""
@@ -20,8 +20,9 @@ class Support:
     Attributes
     ----------
     name
-        `real`, `positive` (> 0), `proportion` (0 < y < 1), `binary` (0/1, boolean or two categories), `successes` (of
-        trials, from `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal` (ordered categories).
+        `real`, `positive` (> 0), `not_negative` (0, which has a probability, or above), `proportion` (0 < y < 1),
+        `binary` (0/1, boolean or two categories), `successes` (of trials, from `p(successes, trials)`), `count`
+        (0, 1, 2, ...), `ordinal` (ordered categories).
     allowed
         The values in words.
     is_continuous
@@ -56,6 +57,7 @@ class Support:
         """Whether each number can be a response, boolean of the same shape."""
         inside = {
             "positive": values > 0,
+            "not_negative": values >= 0,
             "proportion": (values > 0) & (values < 1),
             "count": (values >= 0) & (values == np.floor(values)),
         }
@@ -76,7 +78,7 @@ class Support:
         if self.name == "real":
             off = np.abs(replicates - y.mean()) > _SDS * y.std()
             return float(off.mean()), f"responses more than {_SDS:g} observed sds from the observed mean"
-        if self.name in ("positive", "count"):
+        if self.name in ("positive", "not_negative", "count"):
             high = replicates > _TIMES * max(float(y.max()), 1.0 if self.name == "count" else 0.0)
             low = replicates < y.min() / _TIMES if self.name == "positive" else np.zeros(replicates.shape, bool)
             return float((high | low).mean()), f"responses {_TIMES:g} times beyond the observed range"
@@ -90,6 +92,7 @@ class Support:
 
 REAL: Final = Support("real", "numbers", is_continuous=True, may_be_negative=True)
 POSITIVE: Final = Support("positive", "numbers above 0", is_continuous=True)
+NOT_NEGATIVE: Final = Support("not_negative", "0 and numbers above it")
 PROPORTION: Final = Support(
     "proportion", "numbers strictly between 0 and 1", is_continuous=True, mean_is_probability=True
 )

@@ -109,10 +109,10 @@ def predictor_scales(design: Design, name: str) -> Scales:
 def scales_of(design: Design) -> Scales:
     """Return location and scales of a design's data."""
     y, family, link = design.response.values, design.spec.family_record, design.spec.link_record
-    if family.on_log_scale:
-        y = np.log(y)
+    rows = family.depends_on_location(y)
+    y = np.log(y[rows]) if family.on_log_scale else y[rows]
     what = "log y" if family.on_log_scale else "y"
-    shift = np.zeros(len(y)) if design.offset is None else design.offset
+    shift = np.zeros(len(y)) if design.offset is None else design.offset[rows]
     less = " minus the offset" if shift.any() else ""
     carried = design.spec.intercept or design.common.basis.constant is not None
     if link.is_identity:

@@ -77,7 +77,7 @@ def response_share(
     between = covariance(tuple(variances))
     if design.se is not None:
         own[SIGMA] = np.sqrt(np.mean(design.se**2))
-    total = between + family.expected_variance(first, between + first**2, own)
+    total = between + family.variance_over_normal(link, fixed, spread, (first, between + first**2), own)
 
     def share(names: tuple[str, ...]) -> np.ndarray:
         return np.clip(np.divide(covariance(names), total, out=np.zeros(total.shape), where=total > 0), 0.0, 1.0)

@@ -190,7 +190,7 @@ def _points(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> dict[
     hits, counts = design.response.values[rows].astype(float), design.response.n_trials[rows]
     y = np.divide(hits, counts, out=np.full(len(hits), np.nan), where=counts > 0)  # no point without trials
     if fit.spec.family_record.on_log_scale:
-        y = np.log(y)
+        y = np.log(np.where(y > 0, y, np.nan))  # a zero has no place on this scale
     moved = _distance(fit, places, over, rows)
     with np.errstate(all="ignore"):  # the link of 0 is infinite, and 0 again after the move
         adjusted = np.where(moved == 0, y, link.inverse(link.forward(y) + moved))

@@ -49,7 +49,7 @@ class _Rows:
     def __init__(self, design: Design, mean: np.ndarray, variance: np.ndarray, classes: np.ndarray) -> None:
         self.mean, self.variance, self.classes = mean, variance, classes
         self.trials = design.response.trials
-        self.log = design.spec.family_record.on_log_scale
+        self.log = design.spec.family_record.has_residuals_of_logs
         self.n_categories = len(design.response.categories or ())
 
     def standardised(self, y: np.ndarray) -> np.ndarray:
@@ -175,9 +175,10 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
 
         Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
 
-        - poisson, negative_binomial: `dispersion`, mean of e^2 (1 where the family holds); `zeros`, their share;
+        - poisson, negative_binomial, with extra zeros or a hurdle too: `dispersion`, mean of e^2 (1 where the family holds); `zeros`, their share;
           `largest`; `fitted`;
-        - binomial: `dispersion`, `none_or_all` (share of rows without a failure or without a success) where any row
+        - hurdle_gamma, hurdle_lognormal: `zeros`, `largest`, `spread`, `fitted`;
+        - binomial, beta_binomial: `dispersion`, `none_or_all` (share of rows without a failure or without a success) where any row
           has several trials; `fitted`; bernoulli: `fitted`;
         - gaussian, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean of e^2
           times the standardised mean; `fitted`;

@@ -158,7 +158,7 @@ def _from_table(design: Design, over: str, data: Any) -> pd.Series:
 def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
     design, rows, family = fit.design, own_rows(fit.design), fit.design.spec.family_record
-    scale = np.log if family.on_log_scale else np.asarray
+    scale = np.log if family.has_residuals_of_logs else np.asarray
     observed = scale(design.response.values)
     for some, child in pieces_of(fit.stacked(), design.n_rows, seed):
         eta = linear_predictor(design, rows, some)

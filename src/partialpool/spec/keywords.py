@@ -18,9 +18,8 @@ _SCALE: Final = (
 )
 _INTERVALS: Final = "leave it out, and pass the answer on: pp.summary(answer, prob=0.9)"
 _ZEROS: Final = (
-    "leave it out: zero-inflated and hurdle models are not available; pp.posterior_checks(fit) says whether there are "
-    "more zeros than family='negative_binomial' predicts; if so, model zero or not (family='bernoulli') and the counts "
-    "above zero separately"
+    "write family='zero_inflated_poisson' or 'zero_inflated_negative_binomial', whose parameter zi is the probability "
+    "of an extra zero"
 )
 _DISPERSION: Final = (
     "for a normal response, a residual sd for each category is written in the formula: 'y ~ x, sigma ~ 0 + arm'; other "

@@ -89,6 +89,8 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
         together = name == "beta" and prior.support == "coefficients"
         if prior.support == "fixed" and base in family.shapes:
             continue
+        if support == "unit" and base in family.shapes and _is_within_a_share(prior):
+            continue
         wrong = (support is not None and prior.support != support) or (
             base == "beta" and prior.support not in ("real", "positive") and not together
         )
@@ -101,6 +103,12 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
                 if support == "positive"
                 else "choose such a distribution",
             )
+
+
+def _is_within_a_share(prior: Prior) -> bool:
+    """Whether a prior is uniform within 0 and 1, as a probability is."""
+    arguments = prior.arguments
+    return prior.distribution == "Uniform" and arguments["lower"] >= 0 and arguments["upper"] <= 1
 
 
 def _check_one_correlation(priors: Mapping[str, Prior]) -> None:

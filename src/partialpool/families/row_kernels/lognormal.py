@@ -7,11 +7,11 @@ standard errors.
 import numpy as np
 
 from partialpool.families.row_kernels.normal_rows import constant_of_scale, scale_of, sum_of_squares
-from partialpool.families.row_kernels.outcome import bounded, is_positive
+from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
 from partialpool.families.row_kernels.vector_math import log
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "rows_identity"]
+__all__ = ["constant", "each_identity", "row_identity", "rows_identity"]
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -20,7 +20,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 
 
 @part(fastmath=FUSED, inlined=True)
-def _row_identity(y: float, scale: float, eta: float) -> tuple[float, float, float]:
+def row_identity(y: float, scale: float, eta: float) -> tuple[float, float, float]:
     """Return the square of z = (log y - eta) / scale, the slope z / scale and the information 1 / scale^2."""
     inverse = 1.0 / scale
     z = (log(y) - eta) * inverse
@@ -43,6 +43,22 @@ def rows_identity(
         return -np.inf
     squares = 0.0
     for i in range(len(y)):
-        square, slope[i], information[i] = _row_identity(y[i], known[i] if len(known) > 0 else sigma, eta[i])
+        square, slope[i], information[i] = row_identity(y[i], known[i] if len(known) > 0 else sigma, eta[i])
         squares += square
     return sum_of_squares(squares, len(y), known, sigma, own_slope)
+
+
+@kernel(fastmath=REORDERED)
+def each_identity(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the identity link, sigma in `values[1]`; write its slopes and the expected informations."""
+    total, usable = 0.0, True
+    for i in range(len(y)):
+        sigma = values[1, i]
+        usable &= is_positive(sigma)
+        square, slopes[0, i], informations[0, i] = row_identity(y[i], sigma, values[0, i])
+        slopes[1, i] = (square - 1.0) / sigma
+        informations[1, i] = bounded(2.0 / (sigma * sigma))
+        total -= 0.5 * square + log(sigma)
+    return finite_or_impossible(total) if usable else -np.inf

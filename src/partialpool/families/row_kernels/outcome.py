@@ -6,7 +6,7 @@ import numpy as np
 
 from partialpool.kernels import part
 
-__all__ = ["LEAST_RATE", "NO_MEAN", "SMALLEST", "bounded", "finite_or_impossible", "is_positive"]
+__all__ = ["LEAST_RATE", "NO_MEAN", "SMALLEST", "bounded", "finite_or_impossible", "is_positive", "is_share"]
 
 SMALLEST: Final = 1e-300
 """Smallest information: of a row that carries none, or where it underflows."""
@@ -35,3 +35,9 @@ def bounded(information: float) -> float:
 def is_positive(parameter: float) -> bool:
     """Return whether a scale or a shape is within 1e-100 and 1e100, so that its powers are finite and positive."""
     return _LEAST < parameter < _MOST
+
+
+@part(inlined=True)
+def is_share(parameter: float) -> bool:
+    """Return whether a probability is above 1e-100 and below 1."""
+    return _LEAST < parameter < 1.0

@@ -12,7 +12,7 @@ from partialpool.families.row_kernels.outcome import NO_MEAN, SMALLEST, finite_o
 from partialpool.families.row_kernels.vector_math import excess_of_exp, exp, log, log_excess
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "rows_log", "rows_sqrt"]
+__all__ = ["constant", "row_log", "rows_log", "rows_sqrt"]
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -21,7 +21,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 
 
 @part(fastmath=FUSED, inlined=True)
-def _row_log(y: float, eta: float) -> tuple[float, float, float]:
+def row_log(y: float, eta: float) -> tuple[float, float, float]:
     """Return log p, its slope and its information, the mean.
 
     With t = eta - log y they are -y (e^t - 1 - t), -y (e^t - 1) and y e^t; for y = 0 they are -mean, -mean and mean.
@@ -56,7 +56,7 @@ def rows_log(
     """Sum log p under the log link; write its slopes and the observed information, the mean."""
     total = 0.0
     for i in range(len(y)):
-        log_p, slope[i], information[i] = _row_log(y[i], eta[i])
+        log_p, slope[i], information[i] = row_log(y[i], eta[i])
         total += log_p
     return finite_or_impossible(total)
 

@@ -110,10 +110,9 @@ def read_response(design: Design) -> Response:
     y = np.array(response.values, dtype=float, order="C")  # kernels take arrays that can be written to
     if family.has_cutpoints:
         start = np.zeros(y.shape)
-    elif family.on_log_scale:
-        start = np.log(y)
     else:
-        start = link.forward(np.broadcast_to(family.starting_mean(link, y, response.n_trials), y.shape))
+        mean = np.broadcast_to(family.starting_mean(link, y, response.n_trials), y.shape)
+        start = np.log(mean) if family.on_log_scale else link.forward(mean)
     links = None
     if design.parameters:
         others = [_starting_parameter(design, name) for name in design.parameters]
