@@ -74,6 +74,10 @@ FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
         "nu": "degrees of freedom",
         "alpha": "shape",
         "phi": "precision",
+        "lam": "shape",
+        "tau": "mean of the exponential part",
+        "zoi": "probability of 0 or 1",
+        "coi": "probability of 1 among 0 and 1",
         "cutpoints": "thresholds between categories",
     }
 )

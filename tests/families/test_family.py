@@ -9,7 +9,7 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 from partialpool.questions.check_advice import statistic_in_words
 
-OWN = {"sigma": 0.7, "nu": 6.0, "alpha": 2.5, "phi": 7.0}
+OWN = {"sigma": 0.7, "nu": 6.0, "alpha": 2.5, "phi": 7.0, "lam": 3.0, "tau": 0.9, "zoi": 0.3, "coi": 0.4}
 CUTPOINTS = np.array([[-1.0, 0.2, 1.1]])
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
 IDS = [f"{family.name}-{link}" for family, link in CASES]
@@ -31,8 +31,8 @@ def values(family):
 
 
 def ends(family):
-    low = 0.0 if family.kind in ("positive", "proportion") else -np.inf
-    return low, 1.0 if family.kind == "proportion" else np.inf
+    low = 0.0 if family.kind in ("positive", "proportion", "closed_proportion") else -np.inf
+    return low, 1.0 if family.kind.endswith("proportion") else np.inf
 
 
 def expect(family, here, function):
@@ -45,7 +45,10 @@ def expect(family, here, function):
     low, high = ends(family)
     middle = 0.5 if high == 1 else 1.0
     pieces = [(low, middle), (middle, high)]
-    return sum(integrate.quad(lambda v: density(v) * float(function(np.array(v))), *p, limit=500)[0] for p in pieces)
+    at_atoms = sum(density(v) * float(function(np.array(v))) for v in family.support.atoms)
+    return at_atoms + sum(
+        integrate.quad(lambda v: density(v) * float(function(np.array(v))), *p, limit=500)[0] for p in pieces
+    )
 
 
 @EVERY
@@ -73,7 +76,13 @@ def test_tails_add_up(family, link):
             assert below[0, 0] + above[0, 0] == pytest.approx(1)
             low = max(ends(family)[0], -60.0)
             density = lambda v: float(np.exp(family.log_density(here, np.array([v]))[0, 0]))  # noqa: E731
-            assert below[0, 0] == pytest.approx(integrate.quad(density, low, y, limit=500)[0], rel=1e-6, abs=1e-9)
+            at_atoms = sum(density(v) for v in family.support.atoms if v < y)
+            inside = integrate.quad(density, low, y, limit=500)[0]
+            assert below[0, 0] == pytest.approx(at_atoms + inside, rel=1e-6, abs=1e-9)
+        for y in family.support.atoms:
+            below, above = family.tails(here, np.array([y]))
+            at = np.exp(family.log_density(here, np.array([y])))
+            assert below[0, 0] + at[0, 0] + above[0, 0] == pytest.approx(1, abs=1e-14)
         return
     y = values(family)[:6]
     p = np.exp([family.log_density(here, np.array([v]))[0, 0] for v in y])
