@@ -24,7 +24,7 @@ def over(cases):
 
 
 EVERY = over(CASES)
-WITH_SIGMA = over([(family, link) for family, link in CASES if "sigma" in dict(family.parameters)])
+WITH_SIGMA = over([(family, link) for family, link in CASES if family.takes_se or family.is_normal])
 NOT_CONCAVE = over([(family, link) for family, link in CASES if link not in family.log_concave_links])
 
 
