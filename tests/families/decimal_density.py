@@ -37,18 +37,23 @@ def log_gamma(x):
 
 def small_normal_tail(t):
     """Phi(-t), t >= 0: Taylor's series near 0, else the continued fraction of Mills' ratio."""
-    density = (-t * t / 2).exp() / (2 * PI).sqrt()
     if t < 5:
+        density = (-t * t / 2).exp() / (2 * PI).sqrt()
         term, total, k = t, t, 1
         while abs(term) > D(10) ** -DIGITS:
             k += 2
             term = term * t * t / k
             total += term
         return D("0.5") - density * total
+    return log_far_normal_tail(t).exp()
+
+
+def log_far_normal_tail(t):
+    """log Phi(-t), t >= 5, also where Phi(-t) underflows."""
     fraction = t
     for k in range(300, 0, -1):
         fraction = t + k / fraction
-    return density / fraction
+    return -t * t / 2 - (2 * PI).ln() / 2 - fraction.ln()
 
 
 def small_failure(h):
@@ -157,7 +162,7 @@ def zero_one_inflated_beta(link, y, known, x, own):
 
 def log_normal_cdf(x):
     if x < 0:
-        return small_normal_tail(-x).ln()
+        return small_normal_tail(-x).ln() if x > -5 else log_far_normal_tail(-x)
     rare = small_normal_tail(x)
     return (1 - rare).ln() if rare > D("1e-20") else -(rare + rare**2 / 2 + rare**3 / 3 + rare**4 / 4)
 
