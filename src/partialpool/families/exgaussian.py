@@ -1,7 +1,7 @@
 """A response with a normal and an exponential part: reaction times."""
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 from scipy import special
@@ -72,9 +72,20 @@ class ExGaussian(LocationScale):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        """Register PyMC's own distribution, which is normal where tau is below sigma / 20."""
-        sigma, tau = given.parameters[SIGMA], given.parameters["tau"]
-        return given.pm.ExGaussian(given.name, mu=given.mean - tau, sigma=sigma, nu=tau, **given.observed())
+        """Register the density above: PyMC's own is that of a normal where tau is below sigma / 20."""
+        pm, pt, root = given.pm, given.pt, float(np.sqrt(2))
+
+        def log_density(y: Any, mu: Any, sigma: Any, tau: Any) -> Any:
+            z, k = (y - mu + tau) / sigma, sigma / tau
+            below = pt.log(0.5 * pt.erfcx(pt.maximum(k - z, 0) / root)) - 0.5 * z**2
+            above = k * (0.5 * k - z) + pt.log1p(-0.5 * pt.erfc(pt.maximum(z - k, 0) / root))
+            return pt.switch(pt.lt(z, k), below, above) - pt.log(tau)
+
+        def new(mu: Any, sigma: Any, tau: Any, size: Any) -> Any:
+            return pm.ExGaussian.dist(mu=mu - tau, sigma=sigma, nu=tau, size=size)
+
+        own = {name: given.parameters[name] for name in (SIGMA, "tau")}
+        return given.custom({"mu": given.mean, **own}, log_density, new)
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
