@@ -154,6 +154,11 @@ RESPONSES = {
     "gamma": "size",
     "exponential": "size",
     "beta": "share",
+    "weibull": "size",
+    "inverse_gaussian": "size",
+    "zero_one_inflated_beta": "share",
+    "exgaussian": "y",
+    "skew_normal": "y",
     "cumulative": "grade",
 }
 WRITTEN = [

@@ -82,6 +82,10 @@ FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
         "phi": "precision",
         "zi": "probability of an extra zero",
         "hu": "probability of a zero",
+        "lam": "shape",
+        "tau": "mean of the exponential part",
+        "zoi": "probability of 0 or 1",
+        "coi": "probability of 1 among 0 and 1",
         "cutpoints": "thresholds between categories",
     }
 )

@@ -37,18 +37,23 @@ def log_gamma(x):
 
 def small_normal_tail(t):
     """Phi(-t), t >= 0: Taylor's series near 0, else the continued fraction of Mills' ratio."""
-    density = (-t * t / 2).exp() / (2 * PI).sqrt()
     if t < 5:
+        density = (-t * t / 2).exp() / (2 * PI).sqrt()
         term, total, k = t, t, 1
         while abs(term) > D(10) ** -DIGITS:
             k += 2
             term = term * t * t / k
             total += term
         return D("0.5") - density * total
+    return log_far_normal_tail(t).exp()
+
+
+def log_far_normal_tail(t):
+    """log Phi(-t), t >= 5, also where Phi(-t) underflows."""
     fraction = t
     for k in range(300, 0, -1):
         fraction = t + k / fraction
-    return density / fraction
+    return -t * t / 2 - (2 * PI).ln() / 2 - fraction.ln()
 
 
 def small_failure(h):
@@ -172,6 +177,46 @@ def beta(link, y, known, x, own):
     return norm + (a - 1) * y.ln() + (b - 1) * (1 - y).ln()
 
 
+def weibull(link, y, known, x, own):
+    alpha = own[0]
+    scale = mean_of(link, x) / log_gamma(1 + 1 / alpha).exp()
+    power = alpha * (y / scale).ln()
+    return alpha.ln() - y.ln() + power - power.exp()
+
+
+def inverse_gaussian(link, y, known, x, own):
+    mean, lam = mean_of(link, x), own[0]
+    return (lam / (2 * PI * y**3)).ln() / 2 - lam * (y - mean) ** 2 / (2 * mean**2 * y)
+
+
+def zero_one_inflated_beta(link, y, known, x, own):
+    phi, zoi, coi = own
+    if 0 < y < 1:
+        return (1 - zoi).ln() + beta(link, y, known, x, [phi])
+    return zoi.ln() + (coi if y == 1 else 1 - coi).ln()
+
+
+def log_normal_cdf(x):
+    if x < 0:
+        return small_normal_tail(-x).ln() if x > -5 else log_far_normal_tail(-x)
+    rare = small_normal_tail(x)
+    return (1 - rare).ln() if rare > D("1e-20") else -(rare + rare**2 / 2 + rare**3 / 3 + rare**4 / 4)
+
+
+def exgaussian(link, y, known, x, own):
+    sigma, tau = own
+    z, k = (y - mean_of(link, x) + tau) / sigma, sigma / tau
+    return -tau.ln() + k * k / 2 - z * k + log_normal_cdf(z - k)
+
+
+def skew_normal(link, y, known, x, own):
+    sigma, alpha = own
+    delta = alpha / (1 + alpha**2).sqrt()
+    scale = sigma / (1 - 2 * delta**2 / PI).sqrt()
+    z = (y - x + scale * delta * (2 / PI).sqrt()) / scale
+    return D(2).ln() - scale.ln() - z * z / 2 - (2 * PI).ln() / 2 + log_normal_cdf(alpha * z)
+
+
 def cumulative(link, y, known, x, own):
     k = int(y)
     if k == len(own):
@@ -204,6 +249,11 @@ DENSITIES = {
     "student_t": student_t,
     "beta": beta,
     "cumulative": cumulative,
+    "weibull": weibull,
+    "inverse_gaussian": inverse_gaussian,
+    "zero_one_inflated_beta": zero_one_inflated_beta,
+    "exgaussian": exgaussian,
+    "skew_normal": skew_normal,
 }
 
 

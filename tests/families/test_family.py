@@ -10,6 +10,7 @@ from partialpool.families.registry import FAMILIES
 from partialpool.questions.check_advice import statistic_in_words
 
 OWN = {"sigma": 0.7, "nu": 6.0, "alpha": 2.5, "phi": 7.0, "zi": 0.3, "hu": 0.3}
+OWN |= {"lam": 3.0, "tau": 0.9, "zoi": 0.3, "coi": 0.4}
 CUTPOINTS = np.array([[-1.0, 0.2, 1.1]])
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
 IDS = [f"{family.name}-{link}" for family, link in CASES]
@@ -31,13 +32,13 @@ def values(family):
 
 
 def ends(family):
-    low = 0.0 if family.kind in ("positive", "not_negative", "proportion") else -np.inf
-    return low, 1.0 if family.kind == "proportion" else np.inf
+    low = 0.0 if family.kind in ("positive", "not_negative", "proportion", "closed_proportion") else -np.inf
+    return low, 1.0 if family.kind.endswith("proportion") else np.inf
 
 
 def expect(family, here, function):
     """E function(y) given one linear predictor, by summation or quadrature."""
-    if is_whole(family):
+    if not family.is_continuous:
         y = values(family)
         p = np.exp([family.log_density(here, np.array([v]))[0, 0] for v in y])
         return float(p @ function(y))
@@ -45,14 +46,10 @@ def expect(family, here, function):
     low, high = ends(family)
     middle = 0.5 if high == 1 else 1.0
     pieces = [(low, middle), (middle, high)]
-    mass = density(0.0) * float(function(np.array(0.0))) if family.kind == "not_negative" else 0.0
-    return mass + sum(
+    at_atoms = sum(density(v) * float(function(np.array(v))) for v in family.support.atoms)
+    return at_atoms + sum(
         integrate.quad(lambda v: density(v) * float(function(np.array(v))), *p, limit=500)[0] for p in pieces
     )
-
-
-def is_whole(family):
-    return not family.is_continuous and family.kind != "not_negative"
 
 
 def variance_of(family, here):
@@ -81,19 +78,19 @@ def test_the_density_integrates_to_one_and_has_the_stated_mean_and_variance(fami
 @EVERY
 def test_tails_add_up(family, link):
     here = given(family, link, [[0.6]])
-    if not is_whole(family):
-        mass = 0.0
-        if family.kind == "not_negative":
-            (below,), (above,) = family.tails(here, np.array([0.0]))
-            mass = float(np.exp(family.log_density(here, np.array([0.0])))[0, 0])
-            assert (below[0], above[0] + mass) == (0.0, pytest.approx(1))
+    if family.is_continuous:
         for y in (0.2, 0.7):
             below, above = family.tails(here, np.array([y]))
             assert below[0, 0] + above[0, 0] == pytest.approx(1)
             low = max(ends(family)[0], -60.0)
             density = lambda v: float(np.exp(family.log_density(here, np.array([v]))[0, 0]))  # noqa: E731
-            integral = integrate.quad(density, low, y, limit=500)[0]
-            assert below[0, 0] == pytest.approx(mass + integral, rel=1e-6, abs=1e-9)
+            at_atoms = sum(density(v) for v in family.support.atoms if v < y)
+            inside = integrate.quad(density, low, y, limit=500)[0]
+            assert below[0, 0] == pytest.approx(at_atoms + inside, rel=1e-6, abs=1e-9)
+        for y in family.support.atoms:
+            below, above = family.tails(here, np.array([y]))
+            at = np.exp(family.log_density(here, np.array([y])))
+            assert below[0, 0] + at[0, 0] + above[0, 0] == pytest.approx(1, abs=1e-14)
         return
     y = values(family)[:6]
     p = np.exp([family.log_density(here, np.array([v]))[0, 0] for v in y])
@@ -132,7 +129,7 @@ def test_claimed_concavity_holds(family, link):
     """Second differences of the log density along the linear predictor are not positive."""
     eta = np.linspace(-2, 2, 81)[None]  # further out, differences of category densities are rounding error
     here = given(family, link, eta)
-    for y in values(family)[:4] if is_whole(family) else [0.3, 2.0]:
+    for y in values(family)[:4] if not family.is_continuous else [0.3, 2.0]:
         log_p = family.log_density(here, np.full(81, y))[0]
         assert np.diff(log_p, 2).max() < 1e-9
 

@@ -22,6 +22,10 @@ OWN = {
     "phi": [7.0],
     "zi": [0.3],
     "hu": [0.3],
+    "lam": [3.0],
+    "tau": [0.9],
+    "zoi": [0.3],
+    "coi": [0.4],
     "cutpoints": [-1.0, 0.2, 1.1],
 }
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
@@ -32,9 +36,7 @@ def over(cases):
 
 
 EVERY = over(CASES)
-WITH_SIGMA = over(
-    [(family, link) for family, link in CASES if {"sigma"} <= dict(family.parameters).keys() <= {"sigma", "nu"}]
-)
+WITH_SIGMA = over([(family, link) for family, link in CASES if family.takes_se or family.name == "lognormal"])
 NOT_CONCAVE = over([(family, link) for family, link in CASES if link not in family.log_concave_links])
 
 
@@ -166,7 +168,7 @@ def expectation(family, link, eta):
         y, width = np.arange(9.0), 1.0
     elif family.is_continuous:
         steps = np.arange(-30, 30, 0.01)
-        y = {"proportion": special.expit, "positive": np.exp, "real": np.sinh}[family.kind](steps)
+        y = {"positive": np.exp, "real": np.sinh}.get(family.kind, special.expit)(steps)
         width = np.gradient(y)
     else:
         y, width = np.arange(400.0), 1.0

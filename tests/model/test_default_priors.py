@@ -128,6 +128,20 @@ FAMILIES = {
         {"alpha": {"alpha": 0.4, "beta": 0.3}},
     ),
     "beta": ("pos", {}, lambda y: (0, 1), {"phi": {"alpha": 0.4, "beta": 0.3}}),
+    "weibull": ("pos", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
+    "inverse_gaussian": ("pos", {}, lambda y: (np.log(y.mean()), 1), {"lam": None}),
+    "zero_one_inflated_beta": (
+        "pos",
+        {},
+        lambda y: (0, 1),
+        {
+            "phi": {"alpha": 0.4, "beta": 0.3},
+            "zoi": {"lower": 0, "upper": 1},
+            "coi": {"lower": 0, "upper": 1},
+        },
+    ),
+    "exgaussian": ("y", {}, lambda y: (y.mean(), y.std()), {"sigma": None, "tau": None}),
+    "skew_normal": ("y", {}, lambda y: (y.mean(), y.std()), {"sigma": None, "alpha": {"mu": 0, "sigma": 4}}),
     "cumulative": ("h", {}, lambda y: (None, 1), {"cutpoints": {"a": 1}}),
 }
 
@@ -155,7 +169,9 @@ def test_every_family_has_defaults_in_its_units(case, table):
     parameters = [n for n in priors if not n.startswith(("beta", "sd_"))]
     assert parameters == list(own)
     for name, arguments in own.items():
-        if name == "sigma":
+        if name == "lam":
+            close(priors[name], "InverseGamma", alpha=0.27, beta=0.1 * y.std())
+        elif name in ("sigma", "tau"):
             spread = np.log(y[y > 0]).std() if "lognormal" in case else y.std()
             close(priors[name], "HalfStudentT", nu=3, sigma=spread)
         else:

@@ -29,6 +29,7 @@ def example_table(seed=3):
             "real": rng.normal(size=N),
             "positive": rng.gamma(3.0, size=N),
             "proportion": rng.uniform(0.05, 0.95, size=N),
+            "closed_proportion": np.clip(np.random.default_rng(4).uniform(-0.2, 1.2, size=N), 0, 1),
             "binary": rng.integers(0, 2, size=N),
             "count": rng.poisson(3.0, size=N),
             "not_negative": rng.gamma(3.0, size=N) * (np.arange(N) % 3 > 0),
@@ -81,6 +82,10 @@ def test_replicates_follow_the_density(family, link):
         "phi": np.full(size, 7.0),
         "zi": np.full(size, 0.3),
         "hu": np.full(size, 0.3),
+        "lam": np.full(size, 3.0),
+        "tau": np.full(size, 0.9),
+        "zoi": np.full(size, 0.3),
+        "coi": np.full(size, 0.4),
         "cutpoints": np.tile([-1.0, 0.2, 1.1], (size, 1)),
     }
     rows = own_rows(design)
@@ -95,13 +100,19 @@ def test_replicates_follow_the_density(family, link):
         assert np.all(np.abs(observed - p) < 5 * np.sqrt(p * (1 - p) / size) + 1e-12)
         assert p.sum() == pytest.approx(1.0, abs=5 / np.sqrt(size))
     else:
+        atoms, inside = FAMILIES[family].support.atoms, 1.0
+        for value in atoms:
+            p = np.exp(density_at(design, rows, eta[:1], draws, value))
+            assert abs((flat == value).mean() - p) < 5 * np.sqrt(p * (1 - p) / size)
+            inside -= p
+        flat = flat[~np.isin(flat, atoms)]
         edges = np.quantile(flat, np.linspace(0.05, 0.95, 10))
         grid = np.linspace(edges[0], edges[-1], 4001)
         density = np.array([np.exp(density_at(design, rows, eta[:1], draws, value)) for value in grid])
         cumulative = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(grid))])
-        expected = np.diff(np.interp(edges, grid, cumulative))
+        expected = np.diff(np.interp(edges, grid, cumulative)) / inside
         observed = np.diff([(flat <= edge).mean() for edge in edges])
-        assert np.all(np.abs(observed - expected) < 5 * np.sqrt(expected / size))
+        assert np.all(np.abs(observed - expected) < 5 * np.sqrt(expected / len(flat)))
 
 
 def density_at(design, rows, eta, draws, value):

@@ -47,6 +47,7 @@ def rows(n=48):
     table["h"] = table["h"].cat.remove_unused_categories()
     table["ids"] = pd.Categorical(table["ids"], categories=sorted(set(table["ids"]), key=int))
     table["yes"] = np.where(rng.random(n) < 0.5, "yes", "no")
+    table["closed"] = np.clip((table["share"] - 0.2) / 0.6, 0, 1)
     table["hits"] = rng.binomial(table["n"], 0.4)
     table["grade"] = pd.Categorical(rng.choice(["lo", "mid", "hi"], n), categories=["lo", "mid", "hi"], ordered=True)
     return table
@@ -56,7 +57,8 @@ TABLE = rows()
 RESPONSES = {
     "gaussian": "y", "student_t": "y", "lognormal": "positive", "bernoulli": "yes[yes]", "binomial": "p(hits, n)",
     "poisson": "count", "negative_binomial": "count", "gamma": "positive", "exponential": "positive", "beta": "share",
-    "cumulative": "grade",
+    "cumulative": "grade", "weibull": "positive", "inverse_gaussian": "positive", "exgaussian": "y", "skew_normal": "y",
+    "zero_one_inflated_beta": "closed",
 }  # fmt: skip
 FORMULAS = [
     "y ~ 1", "y ~ x", "y ~ 0 + (1 | g)", "y ~ 0 + x + (1 | g)", "y ~ 0 + f + (1 | g)", "y ~ 0 + f + x + (1 | h)",

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import partialpool as pp
 from checks.fixed import fit_at
@@ -29,6 +29,7 @@ TRUE = {
     ),
 }
 OWN = {"sigma": 0.8, "nu": 5.0, "alpha": 1.7, "phi": 4.0, "zi": 0.2, "hu": 0.2}
+OWN |= {"lam": 3.0, "tau": 0.9, "zoi": 0.3, "coi": 0.4}
 
 
 class Above:
@@ -62,6 +63,7 @@ def table(seed=3):
             "real": rng.normal(size=N) * np.where(np.arange(N) == 0, 30, 1),  # one far out
             "positive": rng.gamma(2.0, size=N),
             "proportion": rng.uniform(0.02, 0.98, size=N),
+            "closed_proportion": np.clip(np.random.default_rng(seed + 1).uniform(-0.3, 1.2, size=N), 0, 1),
             "binary": rng.integers(0, 2, size=N),
             "count": np.where(np.arange(N) == 0, 60, rng.poisson(2.0, size=N)),
             "ordinal": np.arange(N) % 4,
@@ -93,6 +95,25 @@ def fit_of(family, link, data, *, draws_seed=8, **options):
     return fit, values
 
 
+def skew_normal(mean, sd, alpha):
+    standard = stats.skewnorm(alpha)
+    scale = sd / standard.std()
+    return stats.skewnorm(alpha, loc=mean - scale * standard.mean(), scale=scale)
+
+
+class ZeroOneInflatedBeta:
+    """P(new <= y), and P(new < y) by `under`."""
+
+    def __init__(self, mean, phi, zoi, coi):
+        self.within, self.zoi, self.coi = stats.beta(mean * phi, (1 - mean) * phi), zoi, coi
+
+    def cdf(self, y):
+        return (1 - self.zoi) * self.within.cdf(y) + self.zoi * ((1 - self.coi) + self.coi * (y >= 1))
+
+    def under(self, y):
+        return (1 - self.zoi) * self.within.cdf(y) + self.zoi * (1 - self.coi) * (y > 0)
+
+
 def distribution(family, mean, eta, own, trials):
     """scipy's, of one row and draw."""
     return {
@@ -117,6 +138,11 @@ def distribution(family, mean, eta, own, trials):
         "gamma": lambda: stats.gamma(own["alpha"], scale=mean / own["alpha"]),
         "exponential": lambda: stats.expon(scale=mean),
         "beta": lambda: stats.beta(mean * own["phi"], (1 - mean) * own["phi"]),
+        "weibull": lambda: stats.weibull_min(own["alpha"], scale=mean / special.gamma(1 + 1 / own["alpha"])),
+        "inverse_gaussian": lambda: stats.invgauss(mean / own["lam"], scale=own["lam"]),
+        "exgaussian": lambda: stats.exponnorm(own["tau"] / own["sigma"], loc=mean - own["tau"], scale=own["sigma"]),
+        "skew_normal": lambda: skew_normal(mean, own["sigma"], own["alpha"]),
+        "zero_one_inflated_beta": lambda: ZeroOneInflatedBeta(mean, **own),
     }[family]()
 
 
@@ -136,13 +162,16 @@ def by_hand(family, link, data, values):
                 continue
             eta += values["beta"][d, 0]
             known = distribution(family, LINKS[link].inverse(eta), eta, own, row["trials"])
-            out[:, i] += [known.cdf(y), known.cdf(y) if FAMILIES[family].is_continuous else known.cdf(y - 1)]
+            under = known.under(y) if hasattr(known, "under") else None
+            if under is None:
+                under = known.cdf(y) if FAMILIES[family].is_continuous else known.cdf(y - 1)
+            out[:, i] += [known.cdf(y), under]
     return out / DRAWS
 
 
 @pytest.mark.parametrize(("family", "link"), CASES)
 def test_it_equals_a_loop_over_scipys_distributions(family, link):
-    data, discrete = table(), not FAMILIES[family].is_continuous
+    data, discrete = table(), not FAMILIES[family].is_continuous or bool(FAMILIES[family].support.atoms)
     parts = []
     for seed in (8, 9):  # two posteriors, the same table and seed
         fit, values = fit_of(family, link, data, draws_seed=seed)

@@ -145,6 +145,18 @@ ROUND_TRIPS = [
     ("y ~ x", {"family": "exponential"}),
     ("y ~ x", {"family": "beta", "priors": {"phi": Prior("Gamma", alpha=0.01, beta=0.01)}}),
     ("y ~ x", {"family": "lognormal"}),
+    ("y ~ x + (1 | g)", {"family": "weibull", "priors": {"alpha": Prior("Gamma", alpha=2, beta=1)}}),
+    ("y ~ x", {"family": "inverse_gaussian", "priors": {"lam": HALF}}),
+    ("y ~ x + (1 | g)", {"family": "exgaussian", "link": "log", "priors": {"tau": HALF, "sigma": HALF}}),
+    ("y ~ x", {"family": "skew_normal", "priors": {"alpha": NORMAL}}),
+    (
+        "y ~ x + (1 | g)",
+        {
+            "family": "zero_one_inflated_beta",
+            "link": "probit",
+            "priors": {"zoi": Prior("Uniform", lower=0.1, upper=0.5)},
+        },
+    ),
     ("y ~ x", {"family": "student_t", "link": "log", "priors": {"nu": Prior("Gamma", alpha=2, beta=0.1)}}),
     ("use[Y] ~ x + (1 | g)", {"family": "bernoulli", "link": "cloglog"}),
     ("p(s, n) ~ x + (1 | g)", {"family": "binomial"}),

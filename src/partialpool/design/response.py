@@ -14,7 +14,7 @@ from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.design.row_names import such_rows_in_words
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.families.family import Family
-from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
+from partialpool.families.support import BINARY, CLOSED_PROPORTION, COUNT, ORDINAL, PROPORTION, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
 
 __all__ = ["Response", "check_trials", "read_positive", "read_response_values"]
@@ -156,12 +156,15 @@ def _check_support(term: ResponseTerm, family: Family, column: pd.Series) -> Non
     fits = family.support.contains(values)
     if not fits.all():
         at = int(np.flatnonzero(~fits)[0])
+        closed = family.support is PROPORTION and CLOSED_PROPORTION.contains(values).all()
         negative = "negative counts" if family.support is COUNT and (values < 0).any() else "values outside its support"
         raise DataError(
             f"family {family.name!r} cannot have made the response {term.text!r}: {negative}",
             got=f"{values[at]:g} {such_rows_in_words(column.index, at, int((~fits).sum()))}",
             allowed=family.support.allowed,
-            do="check the data or choose another family",
+            do="use family 'zero_one_inflated_beta', which has proportions of exactly 0 and 1"
+            if closed
+            else "check the data or choose another family",
         )
     if len(values) > 1 and np.ptp(values) == 0:
         raise _constant(term, f"{values[0]:g}")

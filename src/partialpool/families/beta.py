@@ -37,7 +37,8 @@ class Beta(Family):
         {
             ("ends", True): (
                 "more proportions at the ends than the family implies: if these are counts of trials, use family "
-                "'binomial'"
+                "'binomial'; if they are 0 and 1 that were moved inside, leave them there and use family "
+                "'zero_one_inflated_beta'"
             ),
         }
     )

@@ -33,8 +33,8 @@ class Exponential(Family):
     logarithmic_axis = True
     advice = MappingProxyType(
         {
-            ("dispersion", True): "times vary more than exponential ones: try family 'gamma' or 'lognormal'",
-            ("dispersion", False): "times vary less than exponential ones: use family 'gamma'",
+            ("dispersion", True): "times vary more than exponential ones: try family 'weibull', 'gamma' or 'lognormal'",
+            ("dispersion", False): "times vary less than exponential ones: use family 'weibull' or 'gamma'",
         }
     )
     advice_for_spreads = "family 'gamma', or a slope"

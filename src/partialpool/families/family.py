@@ -214,6 +214,10 @@ class Family(ABC):
         """Return the link and linear predictor such that the mean is the inverse link of the predictor."""
         return link, eta
 
+    def line_of_mean(self, own: Own) -> tuple[np.ndarray | float, np.ndarray | float]:
+        """Return a and b of the mean a + b m, m being the inverse of the link and predictor of `on_mean_scale`."""
+        return 0.0, 1.0
+
     def mean(self, link: Link, eta: np.ndarray, spread: np.ndarray | None, own: Own) -> np.ndarray:
         """Evaluate E(y | eta), or E(y | eta + u) with u ~ N(0, spread) integrated out; binomial: of one trial.
 
@@ -230,7 +234,8 @@ class Family(ABC):
             (draws, rows). Ordinal: (draws, rows, categories), the probability of each.
         """
         link, eta = self.on_mean_scale(link, eta, own)
-        return link.inverse(eta) if spread is None else link.mean_over_normal(eta, spread)
+        constant, factor = self.line_of_mean(own)
+        return constant + factor * (link.inverse(eta) if spread is None else link.mean_over_normal(eta, spread))
 
     def residual_moments(self, given: Given) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance for standardising residuals, those of the logarithm where `on_log_scale`.

@@ -1,5 +1,6 @@
 """A positive response whose sd is proportional to its mean."""
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
 import numpy as np
@@ -33,6 +34,20 @@ class Gamma(Family):
     checks = ("smallest", "largest", "spread", "fitted")
     picture = "densities"
     logarithmic_axis = True
+    advice = MappingProxyType(
+        {
+            ("smallest", True): (
+                "responses near 0 are rarer than the family implies: try family 'lognormal' or 'inverse_gaussian'"
+            ),
+            ("largest", True): (
+                "responses are larger than the family implies: try family 'lognormal' or 'inverse_gaussian'"
+            ),
+            ("largest", False): "the largest responses are smaller than the family implies: try family 'weibull'",
+            ("spread", True): (
+                "the spread grows more with the mean than the family implies: try family 'inverse_gaussian' or a slope"
+            ),
+        }
+    )
     advice_for_spreads = "family 'lognormal', or a slope"
 
     @override

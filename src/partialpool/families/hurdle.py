@@ -16,6 +16,7 @@ class Hurdle(Family):
     """A mixture of zeros, with probability hu, and of responses above 0."""
 
     parameter_links = MappingProxyType({"hu": "logit"})
+    parameters_of_mean = frozenset({"hu"})
 
     @abstractmethod
     def log_above(self, given: Given, y: np.ndarray) -> np.ndarray:

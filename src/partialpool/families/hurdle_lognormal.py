@@ -35,6 +35,7 @@ class HurdleLogNormal(Hurdle):
     parameters = (SIGMA_PRIOR, ("hu", SHARE_PRIOR))
     in_response_units = frozenset({SIGMA})
     on_log_scale = True
+    parameters_of_mean = frozenset({SIGMA, "hu"})
     log_concave_links = frozenset({"identity"})
     notation = Notation("HurdleLogNormal", (("", "location"), ("", SIGMA), ("zeros", "hu")))
     variance_formula = "mean^2 (exp(sigma^2) / (1 - hu) - 1)"

@@ -32,6 +32,7 @@ class HurdleNegativeBinomial(HurdleCounts):
     row_kernels = "partialpool.families.row_kernels.hurdle_negative_binomial"
     counts = NegativeBinomial()
     parameters = (("alpha", SHAPE_PRIOR), ("hu", SHARE_PRIOR))
+    parameters_of_mean = frozenset({"alpha", "hu"})
     notation = Notation("HurdleNegativeBinomial", (("rate", "location"), ("shape", "alpha"), ("zeros", "hu")))
     variance_formula = "mean (1 + rate (1 + 1 / alpha)) - mean^2"
     advice = MappingProxyType(

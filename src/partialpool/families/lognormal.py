@@ -40,8 +40,11 @@ class LogNormal(LocationScale):
     logarithmic_axis = True
     advice = MappingProxyType(
         {
-            ("skewness", True): "the logarithm is still skewed to the right: check the largest responses",
-            ("skewness", False): "the logarithm is skewed to the left: try family 'gamma' or 'gaussian'",
+            ("skewness", True): (
+                "the logarithm is still skewed to the right: check the largest responses; for times with a least "
+                "duration, such as reaction times, try family 'exgaussian'"
+            ),
+            ("skewness", False): "the logarithm is skewed to the left: try family 'gamma', 'weibull' or 'gaussian'",
             ("tails", True): "check the rows with the largest residuals",
         }
     )

@@ -9,6 +9,7 @@ from partialpool.families.beta import Beta
 from partialpool.families.beta_binomial import BetaBinomial
 from partialpool.families.binary import Bernoulli, Binomial
 from partialpool.families.cumulative import Cumulative
+from partialpool.families.exgaussian import ExGaussian
 from partialpool.families.exponential import Exponential
 from partialpool.families.family import Family
 from partialpool.families.gamma import Gamma
@@ -17,12 +18,16 @@ from partialpool.families.hurdle_gamma import HurdleGamma
 from partialpool.families.hurdle_lognormal import HurdleLogNormal
 from partialpool.families.hurdle_negative_binomial import HurdleNegativeBinomial
 from partialpool.families.hurdle_poisson import HurdlePoisson
+from partialpool.families.inverse_gaussian import InverseGaussian
 from partialpool.families.lognormal import LogNormal
 from partialpool.families.negative_binomial import NegativeBinomial
 from partialpool.families.poisson import Poisson
+from partialpool.families.skew_normal import SkewNormal
 from partialpool.families.student_t import StudentT
+from partialpool.families.weibull import Weibull
 from partialpool.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from partialpool.families.zero_inflated_poisson import ZeroInflatedPoisson
+from partialpool.families.zero_one_inflated_beta import ZeroOneInflatedBeta
 
 __all__ = ["FAMILIES", "family_named"]
 
@@ -32,6 +37,8 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         for family in (
             Gaussian(),
             StudentT(),
+            SkewNormal(),
+            ExGaussian(),
             LogNormal(),
             Bernoulli(),
             Binomial(),
@@ -44,9 +51,12 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             HurdleNegativeBinomial(),
             Gamma(),
             Exponential(),
+            Weibull(),
+            InverseGaussian(),
             HurdleGamma(),
             HurdleLogNormal(),
             Beta(),
+            ZeroOneInflatedBeta(),
             Cumulative(),
         )
     }
@@ -79,6 +89,11 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(("betabinomial", "bb"), "beta_binomial"),
         **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
         "exp": "exponential",
+        **dict.fromkeys(("inversegaussian", "invgauss", "inverse_gauss", "wald", "ig"), "inverse_gaussian"),
+        **dict.fromkeys(("zoib", "zoi_beta", "zero_one_beta", "beta_inflated", "beinf"), "zero_one_inflated_beta"),
+        **dict.fromkeys(("ex_gaussian", "exgauss", "exgaus", "exponnorm", "emg"), "exgaussian"),
+        **dict.fromkeys(("skewnormal", "skew_gaussian", "skewnorm", "sn"), "skew_normal"),
+        "weibull_min": "weibull",
     }
 )
 """Names that other packages have for these families."""
@@ -100,12 +115,22 @@ _PROPORTIONAL: Final = (
     "variance is mean + mean^2 / alpha, and compare the spread at small and at large means: "
     "pp.plot_quantile_residuals(pp.quantile_residuals(fit))"
 )
+_TIMES: Final = (
+    "times until an event that happened in every row: write family='weibull', 'exponential', 'gamma' or 'lognormal'; "
+    "events that have not happened yet (censored times) are not available"
+)
+_ENDS: Final = (
+    "write family='zero_one_inflated_beta', for proportions of which some are exactly 0 or 1; where only one of the two "
+    "occurs, coi is near it"
+)
 _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("logistic", "logit", "probit", "cloglog"), _BINARY),
         **dict.fromkeys(("zero_inflated", "zeroinfl"), _ZEROS),
         **dict.fromkeys(("hurdle", "ziplss", "truncated_poisson", "truncated_nbinom2"), _HURDLES),
         **dict.fromkeys(("tweedie", "zigamma", "delta_gamma"), _COSTS),
+        **dict.fromkeys(("survival", "surv", "cox", "coxph", "cox_ph", "survreg", "event_times"), _TIMES),
+        **dict.fromkeys(("zero_inflated_beta", "one_inflated_beta", "zib", "ordbeta", "ordered_beta"), _ENDS),
         **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "quasipoisson"), _PROPORTIONAL),
         "quasibinomial": "write family='beta_binomial', whose successes vary more than those of independent trials",
     }

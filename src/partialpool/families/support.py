@@ -5,7 +5,18 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["BINARY", "COUNT", "NOT_NEGATIVE", "ORDINAL", "POSITIVE", "PROPORTION", "REAL", "SUCCESSES", "Support"]
+__all__ = [
+    "BINARY",
+    "CLOSED_PROPORTION",
+    "COUNT",
+    "NOT_NEGATIVE",
+    "ORDINAL",
+    "POSITIVE",
+    "PROPORTION",
+    "REAL",
+    "SUCCESSES",
+    "Support",
+]
 
 _SDS: Final = 10.0
 """Distance from the observed mean, in observed sds, beyond which a real number is implausible."""
@@ -21,12 +32,14 @@ class Support:
     ----------
     name
         `real`, `positive` (> 0), `not_negative` (0, which has a probability, or above), `proportion` (0 < y < 1),
-        `binary` (0/1, boolean or two categories), `successes` (of trials, from `p(successes, trials)`), `count`
-        (0, 1, 2, ...), `ordinal` (ordered categories).
+        `closed_proportion` (0 <= y <= 1), `binary` (0/1, boolean or two categories), `successes` (of trials, from
+        `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal` (ordered categories).
     allowed
         The values in words.
     is_continuous
-        Whether every single value has probability 0.
+        Whether every single value has probability 0, except for `atoms`.
+    atoms
+        Values that have a probability on a continuous scale.
     has_range
         Whether the smallest and the largest observed value are informative about the data.
     mean_is_probability
@@ -44,6 +57,7 @@ class Support:
     name: str
     allowed: str
     is_continuous: bool = False
+    atoms: tuple[float, ...] = ()
     has_range: bool = True
     mean_is_probability: bool = False
     may_be_negative: bool = False
@@ -59,6 +73,7 @@ class Support:
             "positive": values > 0,
             "not_negative": values >= 0,
             "proportion": (values > 0) & (values < 1),
+            "closed_proportion": (values >= 0) & (values <= 1),
             "count": (values >= 0) & (values == np.floor(values)),
         }
         return inside.get(self.name, np.ones(np.shape(values), bool))
@@ -92,9 +107,12 @@ class Support:
 
 REAL: Final = Support("real", "numbers", is_continuous=True, may_be_negative=True)
 POSITIVE: Final = Support("positive", "numbers above 0", is_continuous=True)
-NOT_NEGATIVE: Final = Support("not_negative", "0 and numbers above it")
+NOT_NEGATIVE: Final = Support("not_negative", "0 and numbers above it", is_continuous=True, atoms=(0.0,))
 PROPORTION: Final = Support(
     "proportion", "numbers strictly between 0 and 1", is_continuous=True, mean_is_probability=True
+)
+CLOSED_PROPORTION: Final = Support(
+    "closed_proportion", "numbers from 0 to 1", is_continuous=True, atoms=(0.0, 1.0), mean_is_probability=True
 )
 # The range of zeros and ones is not informative.
 BINARY: Final = Support(

@@ -1,6 +1,6 @@
 """The quantities that a response is conditional on in a PyMC model: tensors for the arrays of `families/given.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,23 @@ class TensorGiven:
     def observed(self, dtype: str = "float64") -> dict[str, Any]:
         """Return the arguments with which a PyMC distribution becomes the observed variable."""
         return {"observed": self.values.astype(dtype), "dims": self.dims}
+
+    def custom(
+        self, arguments: Mapping[str, Any], log_density: Callable[..., Any], new: Callable[..., Any]
+    ) -> "pt.TensorVariable":
+        """Register a distribution that PyMC does not have.
+
+        Parameters
+        ----------
+        arguments
+            Its parameters by name.
+        log_density
+            Of the response and these parameters, with the names of `arguments`.
+        new
+            A new response, of the parameters and `size`.
+        """
+        values = tuple(arguments.values())
+        return self.pm.CustomDist(self.name, *values, dist=new, logp=log_density, **self.observed())
 
     @property
     def counted(self) -> dict[str, Any]:

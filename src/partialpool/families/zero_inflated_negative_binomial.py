@@ -26,6 +26,7 @@ class ZeroInflatedNegativeBinomial(ZeroInflated):
     counts = NegativeBinomial()
     parameters = (("alpha", SHAPE_PRIOR), ("zi", SHARE_PRIOR))
     parameter_links = MappingProxyType({"zi": "logit"})
+    parameters_of_mean = frozenset({"zi"})
     notation = Notation(
         "ZeroInflatedNegativeBinomial", (("mean", "location"), ("shape", "alpha"), ("extra zeros", "zi"))
     )

@@ -26,6 +26,7 @@ class ZeroInflatedPoisson(ZeroInflated):
     counts = Poisson()
     parameters = (("zi", SHARE_PRIOR),)
     parameter_links = MappingProxyType({"zi": "logit"})
+    parameters_of_mean = frozenset({"zi"})
     notation = Notation("ZeroInflatedPoisson", (("mean", "location"), ("extra zeros", "zi")))
     variance_formula = "mean + mean^2 zi / (1 - zi)"
     advice = MappingProxyType(

@@ -278,8 +278,8 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="a predictor of the mean alone; independent levels, or one effect of levels with a known covariance; "
-            "smooths of normal responses",
+            allowed="a predictor of the mean alone; independent levels, or one effect of levels with a known "
+            "covariance; smooths of normal responses",
             do="use pp.fit for its posterior",
         )
     if reml and not spec.is_normal:

@@ -77,12 +77,12 @@ def tail_probabilities(
     Returns
     -------
     tuple of numpy.ndarray
-        Each (draws, rows); the middle one is 0 for responses on a continuous scale.
+        Each (draws, rows); on a continuous scale the middle one is 0, except for values that have a probability.
     """
     given, y, family = given_of(design, rows, eta, draws), design.response.values, design.spec.family_record
     below, above = family.tails(given, y)
     if family.is_continuous:
-        return below, np.zeros_like(below), above
+        return below, np.where(np.isin(y, family.support.atoms), np.exp(family.log_density(given, y)), 0.0), above
     return below, np.exp(family.log_density(given, y)), above
 
 

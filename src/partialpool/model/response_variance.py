@@ -57,6 +57,7 @@ def response_share(
             "one of the cutpoints, yes or no, with family 'bernoulli'",
         )
     own = own_parameters(posterior, design)
+    constant, factor = family.line_of_mean(own)
     link, fixed = family.on_mean_scale(design.spec.link_record, typical_predictor(posterior, design, points), own)
     variances = {
         f.name: row_covariance(level_covariance(posterior, f), z, z)
@@ -70,10 +71,10 @@ def response_share(
         shared = sum((variances[name] for name in names), np.zeros(fixed.shape))
         key = frozenset(names)
         if key not in known:
-            known[key] = link.covariance_over_normal(fixed, shared, spread)
+            known[key] = factor**2 * link.covariance_over_normal(fixed, shared, spread)
         return known[key]
 
-    first = link.mean_over_normal(fixed, spread)
+    first = constant + factor * link.mean_over_normal(fixed, spread)
     between = covariance(tuple(variances))
     if design.se is not None:
         own[SIGMA] = np.sqrt(np.mean(design.se**2))

@@ -13,6 +13,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "dispersion": "mean squared residual, in the family's variances",
         "zeros": "share of zeros",
+        "ones": "share of ones",
         "largest": "largest response",
         "smallest": "smallest response",
         "none_or_all": "share of rows with no success or no failure",

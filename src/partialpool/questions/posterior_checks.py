@@ -91,6 +91,10 @@ def _zeros(rows: _Rows, y: np.ndarray) -> np.ndarray:
     return (y == 0).mean(axis=1)
 
 
+def _ones(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    return (y == 1).mean(axis=1)
+
+
 def _largest(rows: _Rows, y: np.ndarray) -> np.ndarray:
     return y.max(axis=1)
 
@@ -115,6 +119,7 @@ _STATISTICS: Final[Mapping[str, _Statistic]] = MappingProxyType(
     {
         "dispersion": _dispersion,
         "zeros": _zeros,
+        "ones": _ones,
         "none_or_all": _none_or_all,
         "ends": _ends,
         "smallest": _smallest,
@@ -180,10 +185,11 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         - hurdle_gamma, hurdle_lognormal: `zeros`, `largest`, `spread`, `fitted`;
         - binomial, beta_binomial: `dispersion`, `none_or_all` (share of rows without a failure or without a success) where any row
           has several trials; `fitted`; bernoulli: `fitted`;
-        - gaussian, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean of e^2
+        - gaussian, skew_normal, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean of e^2
           times the standardised mean; `fitted`;
-        - student_t, gamma: `smallest`, `largest`, `spread`; gamma: `fitted`; beta: `ends`, the share below 0.02 or
-          above 0.98, `spread`, `fitted`;
+        - student_t, gamma, weibull, inverse_gaussian: `smallest`, `largest`, `spread`, and `fitted` of all but the
+          first; exgaussian: these and `skewness`; beta: `ends`, the share below 0.02 or above 0.98, `spread`, `fitted`;
+          zero_one_inflated_beta: `zeros`, `ones`, `spread`, `fitted`;
         - cumulative: `category_<k>`, the share of each category.
 
         `fitted`: rows in ten classes by their posterior mean of the linear predictor, without factors that have fewer

@@ -35,7 +35,7 @@ _WIDEST = 26
 _MULTIVARIATE: Final = "MvNormal"
 """Has a covariance matrix, where Normal has a standard deviation: the convention of PyMC and of the printed priors."""
 
-_LETTERS: Final = MappingProxyType({"sigma": "σ", "nu": "ν", "alpha": "α", "phi": "φ"})
+_LETTERS: Final = MappingProxyType({"sigma": "σ", "nu": "ν", "alpha": "α", "phi": "φ", "lam": "λ", "tau": "τ"})
 
 _Line = tuple[Element, Element, Element]
 

@@ -20,6 +20,7 @@ __all__ = [
     "SHIFT",
     "log_gamma_excess",
     "log_gamma_half_step",
+    "log_gamma_of_successor",
     "log_poisson_at_count",
     "stirling_remainder",
     "successor_tail",
@@ -30,6 +31,10 @@ __all__ = [
 SHIFT: Final = 8.0
 """m - x."""
 _LARGE_COUNT: Final = 16.0
+_SERIES: Final = 0.25
+"""Largest argument of the series about 1."""
+_ONE_LESS_EULER: Final = 0.42278433509846713
+"""1 - gamma, Euler's constant."""
 
 
 @part(fastmath=FUSED, inlined=True)
@@ -127,6 +132,50 @@ def log_gamma_half_step(x: float) -> tuple[float, float]:
         step -= np.log1p(0.5 / (x + j))
         slope += 0.5 / ((x + j) * (x + j + 0.5))
     return step, slope
+
+
+@part(fastmath=FUSED)
+def log_gamma_of_successor(h: float) -> tuple[float, float]:
+    """Return log Gamma(1 + h) and psi(1 + h), h > 0; the first to a few units in its last place, also near h = 0.
+
+    Up to h = 1/4 by the series -log(1 + h) + (1 - gamma) h + sum over k from 2 of (zeta(k) - 1) (-h)^k / k (Abramowitz
+    & Stegun 6.1.33), of which the terms up to k = 17 are exact to 1e-17 of the value; above as `successor_tail`.
+    """
+    if h > _SERIES:
+        remainder, remainder_slope, _ = successor_tail(h)
+        m = h + SHIFT
+        return (m - 0.5) * np.log(m) - m + (HALF_LOG_TWO_PI + remainder), np.log(m) + remainder_slope
+    d = 9.55141213040742e-07 + h * -4.492469198764566e-07
+    d = -2.039215753801366e-06 + h * d
+    d = 4.374866789907487e-06 + h * d
+    d = -9.439488275268395e-06 + h * d
+    d = 2.0507212775670694e-05 + h * d
+    d = -4.492623673813314e-05 + h * d
+    d = 9.945751278180853e-05 + h * d
+    d = -0.00022315475845357936 + h * d
+    d = 0.0005096695247430425 + h * d
+    d = -0.001192753911703261 + h * d
+    d = 0.0028905103307415234 + h * d
+    d = -0.007385551028673986 + h * d
+    d = 0.020580808427784546 + h * d
+    d = -0.0673523010531981 + h * d
+    d = 0.3224670334241132 + h * d
+    s = 1.528225940865187e-05 + h * -7.637197637899763e-06
+    s = -3.058823630702049e-05 + h * s
+    s = 6.124813505870483e-05 + h * s
+    s = -0.00012271334757848915 + h * s
+    s = 0.0002460865533080483 + h * s
+    s = -0.0004941886041194645 + h * s
+    s = 0.0009945751278180853 + h * s
+    s = -0.0020083928260822143 + h * s
+    s = 0.00407735619794434 + h * s
+    s = -0.008349277381922827 + h * s
+    s = 0.01734306198444914 + h * s
+    s = -0.03692775514336993 + h * s
+    s = 0.08232323371113819 + h * s
+    s = -0.2020569031595943 + h * s
+    s = 0.6449340668482264 + h * s
+    return h * (_ONE_LESS_EULER + h * d) - np.log1p(h), _ONE_LESS_EULER + h * s - 1.0 / (1.0 + h)
 
 
 def log_poisson_at_count(y: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ The distribution is what `Family.register` does, with text in place of tensors: 
 family.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, override
@@ -36,6 +36,15 @@ class WrittenGiven(TensorGiven):
     @override
     def named(self, name: str, tensor: Any) -> Any:
         return named(name, tensor)
+
+    @override
+    def custom(self, arguments: Mapping[str, Any], log_density: Callable[..., Any], new: Callable[..., Any]) -> Any:
+        """Write both functions as lambdas."""
+        names = ", ".join(arguments)
+        inner = {name: Code(name) for name in arguments}
+        of_value = Code(f"lambda value, {names}: {log_density(Code('value'), **inner)}")
+        of_new = Code(f"lambda {names}, size: {new(**inner, size=Code('size'))}")
+        return PM.CustomDist(self.name, *arguments.values(), dist=of_new, logp=of_value, **self.observed())
 
     @override
     def observed(self, dtype: str = "float64") -> dict[str, Any]:
