@@ -49,13 +49,13 @@ def response_share(
     family = design.spec.family_record
     if not family.has_mean:
         raise DataError(
-            "ordered categories have no ICC on the scale of the response: it would depend on the number that is given to "
-            "each category",
+            "ordered categories have no ICC on the scale of the response: it would depend on the number that is given "
+            "to each category",
             got=f"family {family.name!r}, scale='response'",
             allowed="scale='latent': the ICC of the variable that the cutpoints divide into categories",
-            do="report the latent ICC, pp.icc(fit), as performance::icc of R does; how levels differ in the probability "
-            "of each category is in pp.predict(fit)['expectation']; for a correlation of observed responses, fit whether "
-            "a response is above one of the cutpoints, yes or no, with family 'bernoulli'",
+            do="report the latent ICC, pp.icc(fit), as performance::icc of R does; how levels differ in the "
+            "probability of each category is in pp.predict(fit)['expectation']; for a correlation of observed "
+            "responses, fit whether a response is above one of the cutpoints, yes or no, with family 'bernoulli'",
         )
     own = own_parameters(posterior, design)
     link, fixed = family.on_mean_scale(design.spec.link_record, typical_predictor(posterior, design, points), own)
