@@ -14,6 +14,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.intervals import central_ends
 from partialpool.labels.names_of_fit import names_of_fit
 from partialpool.plots.own_labels import check_labels, put_labels, with_labels
+from partialpool.plots.room_above import leave_room_above
 from partialpool.plots.wrapped_texts import wrap_texts
 from partialpool.spec.keywords import explains_keywords
 
@@ -90,6 +91,7 @@ def draws_answer_of[Answer, **P](
             given.arguments[first.name] = answer
             figure = draw(*given.args, **given.kwargs)
             put_labels(figure, labels)
+            leave_room_above(figure)
             wrap_texts(figure)
             return figure
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from partialpool.files import whole_file
 from partialpool.plots.fonts import complete_fonts
+from partialpool.plots.room_above import leave_room_above
 from partialpool.plots.shown_once import show_once
 from partialpool.plots.wrapped_texts import wrap_texts
 from partialpool.tabulate import printable
@@ -110,6 +111,7 @@ def house_style() -> Iterator[None]:
             if number not in opened:
                 complete_fonts(plt.figure(number))
                 show_once(plt.figure(number))
+                leave_room_above(plt.figure(number))
     finally:
         mpl.rcParams.update(before)
 
