@@ -3,12 +3,16 @@
 import html
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-__all__ = ["TextTable", "estimate_cells", "fixed", "listed", "number", "p_value", "typeset", "with_key"]
+__all__ = ["TextTable", "estimate_cells", "fixed", "listed", "number", "p_value", "printable", "typeset", "with_key"]
 
 _LONGEST_NAME = 48
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Characters forbidden in XML or HTML: control characters except tab and line ends, surrogates, noncharacters."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,17 @@ def typeset(number: str) -> str:
     '−0.65 to 0.45'
     """
     return number.replace("-", "\N{MINUS SIGN}")
+
+
+def printable(text: str) -> str:
+    r"""Replace every character that a page or a figure cannot contain, such as control characters.
+
+    Examples
+    --------
+    >>> printable("a\x07b\tc")
+    'a�b\tc'
+    """
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def p_value(p: float) -> str:

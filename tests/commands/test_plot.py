@@ -1,5 +1,7 @@
 """`partialpool plot`: one picture of a saved fit, as the function of its name draws it."""
 
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -44,14 +46,24 @@ def test_the_options_of_the_question_reach_it(fits):
     np.testing.assert_array_equal(pixels(out), pixels(fits / "expected.png"))
 
 
-def test_labels_of_the_fit_are_written(fits):
-    labels = {"Days": "Days awake", "Subject": "Participant"}
-    pp.load_fit(fits / "slopes.nc").with_labels(labels).save(fits / "labelled.nc")
-    drawn = []
-    for name in ("slopes", "labelled"):
-        assert main(["plot", str(fits / f"{name}.nc"), "group_effects", "--out", str(fits / f"{name}.png")]) == 0
-        drawn.append(pixels(fits / f"{name}.png"))
-    assert drawn[0].shape != drawn[1].shape or (drawn[0] != drawn[1]).any()
+@pytest.mark.parametrize(
+    ("arguments", "label"),
+    [
+        (["group_effects"], "Hours awake"),
+        (["level_effects", "--effect", "Days"], "Hours awake of each Participant (ms/day)"),
+        (["level_ranks", "--effect", "Days"], "rank of each Participant by Hours awake"),
+        (["power_scale"], "coefficient of Hours awake"),
+        (["predictions", "--over", "Days"], "Hours awake (days)"),
+        (["predictions", "--over", "Days", "--by", "Subject"], "Participant: given each row"),
+    ],
+)
+def test_labels_of_the_fit_are_written(fits, arguments, label):
+    pp.load_fit(fits / "slopes.nc").with_labels({"Days": "Hours awake", "Subject": "Participant"}).save(fits / "l.nc")
+    out = fits / "labelled.svg"
+    assert main(["plot", str(fits / "l.nc"), *arguments, "--out", str(out)]) == 0
+    written = re.findall("(?s)<!-- (.+?) -->", out.read_text(encoding="utf-8"))  # every text, beside its outlines
+    assert any(label in text for text in written)
+    assert not any(re.search("Days|Subject", text) for text in written)
 
 
 @pytest.mark.parametrize("suffix", [".pdf", ".svg"])

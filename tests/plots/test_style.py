@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from partialpool.plots.style import figure_image, house_style, printable, short
+from partialpool.plots.style import figure_image, house_style, short
+from partialpool.tabulate import printable
 
 
 def draw(points=5, width=6.0):

@@ -312,10 +312,19 @@ def test_ordered_categories_have_no_icc_of_the_response():
     with pytest.raises(pp.DataError) as error:
         pp.icc(fit, scale="response")
     assert str(error.value) == (
-        "ordered categories have no variance on the scale of the response\n"
+        "ordered categories have no ICC on the scale of the response: it would depend on the number that is given to "
+        "each category\n"
         "  got:     family 'cumulative', scale='response'\n"
-        "  allowed: scale='latent': the correlation of the variables that the cutpoints divide into categories\n"
-        "  do:      leave scale= out; how levels differ in the probability of each category is in "
-        "pp.predict(fit)['expectation']; for a correlation of observed responses, fit whether a response is above one "
-        "of the cutpoints, yes or no, with family 'bernoulli'"
+        "  allowed: scale='latent': the ICC of the variable that the cutpoints divide into categories\n"
+        "  do:      report the latent ICC, pp.icc(fit), as performance::icc of R does; how levels differ in the "
+        "probability of each category is in pp.predict(fit)['expectation']; for a correlation of observed responses, "
+        "fit whether a response is above one of the cutpoints, yes or no, with family 'bernoulli'"
     )
+
+
+@pytest.mark.parametrize(("link", "own"), [("logit", np.pi**2 / 3), ("probit", 1.0)])
+def test_the_latent_icc_of_ordered_categories_is_that_of_performance(link, own):
+    """performance::icc divides by the variance of a standard logistic or normal variable, pi^2 / 3 or 1."""
+    data = pd.DataFrame({"y": pd.Categorical(list("abcabcab"), ordered=True), "g": list("ppqqrrss")})
+    fit = fit_at("y ~ 1 + (1 | g)", data, family="cumulative", link=link, cutpoints=[-1.0, 1.0], sd_g=[1.5])
+    assert value(pp.icc(fit)["icc"]) == pytest.approx(1.5**2 / (1.5**2 + own))

@@ -13,8 +13,9 @@ import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.design.units import Units
 from partialpool.fitting.point_estimate import MEDIAN
+from partialpool.labels.labels import Labels, checked_labels
+from partialpool.labels.names_shown import NamesShown
 from partialpool.reporting.contents import CHAPTERS
-from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.page import render
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.estimates import estimates
@@ -23,7 +24,6 @@ from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.level_predictions import level_predictions_section
 from partialpool.reporting.sections.predict import predict_section
 from partialpool.reporting.sections.the_model import the_model
-from partialpool.reporting.tables.labels import Labels, checked_labels
 
 GIVEN = {"Days": "Days awake", "Subject": "Participant", "Reaction": "Reaction time", "sigma": "Noise"}
 

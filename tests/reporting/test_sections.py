@@ -428,6 +428,7 @@ def test_predictions_are_said_at_both_ends_and_effects_tabulated(slopes, plain):
     assert [row[:3] for row in table.rows] == [("Days", "+1", "10")]
     assert table.headers[2] == "average effect"  # with an identity link the two views agree
     assert not any("the two differ" in text for text in section.prose)
+    assert any("on a subject in its middle agree: the table states both." in text for text in section.prose)
     assert predict_section(Reported(plain)).pictures
 
 

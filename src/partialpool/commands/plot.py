@@ -134,13 +134,10 @@ def _drawing(options: argparse.Namespace) -> dict[str, Any]:
 
 def _drawn(fit: Any, name: str, asked: Mapping[str, Any], drawing: Mapping[str, Any]) -> Any:
     """Ask the question and draw the answer, with the labels of the fit."""
-    from partialpool.reporting.reported import Reported  # noqa: PLC0415
-    from partialpool.reporting.tables.labels import checked_labels  # noqa: PLC0415
+    from partialpool.labels.names_of_fit import names_of_fit  # noqa: PLC0415
 
     plot = resolve_name(f"partialpool:plot_{name}")
     if name == "predictions":
         return plot(fit, **asked, **drawing)
     answer = resolve_name(f"partialpool:{name}")(fit, **asked)
-    if fit.labels and name != "power_scale":  # whose answer is a table of parameters
-        answer = Reported(fit, labels=checked_labels([fit], None)).names.relabelled(answer)
-    return plot(answer, **drawing)
+    return plot(names_of_fit(fit).relabelled(answer), **drawing)

@@ -44,6 +44,7 @@ __all__ = [
     "mean_on_axis",
     "observed_name",
     "offset_dims",
+    "predicted_quantity",
     "predictor_on_axis",
     "variable_attrs",
     "variable_dims",
@@ -137,6 +138,22 @@ def without_reference(effect: str) -> str:
     ('log(x)', 'C(year)[96]')
     """
     return _WITH_REFERENCE.sub(r"\1", effect)
+
+
+def predicted_quantity(design: Design, response: str) -> str:
+    """Name what a prediction is: `mean of Yield`, `expected visits`, `probability of hits`.
+
+    Parameters
+    ----------
+    design, response
+        The model, and what its response is called.
+    """
+    family, outcome = design.spec.family_record, design.response
+    if not family.has_mean:
+        return f"probability of each category of {response}"
+    if outcome.is_binary:
+        return f"probability of {response} = {outcome.categories[1]}"
+    return family.support.mean_on_axis.format(response)
 
 
 def predictor_on_axis(design: Design) -> str:

@@ -39,11 +39,12 @@ from partialpool.fitting.over_tables import of_first_table
 from partialpool.fitting.pooling_ends import check_pooling_ends, complete_pooling
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.wording import response_name
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
+from partialpool.tabulate import printable
 
 __all__ = ["explore", "render_explorer"]
 

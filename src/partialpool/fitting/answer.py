@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.fitting.tidy_rows import SAMPLE, tidy_rows
+from partialpool.fitting.two_views import seen_once
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
 from partialpool.tabulate import TextTable, estimate_cells, number
 
@@ -39,7 +40,8 @@ class Answer(xr.Dataset):
         """The tables to print, of draws and then of other variables, and lines below them."""
         drawn = [name for name, values in self.data_vars.items() if set(SAMPLE) <= set(values.dims) and values.size]
         fixed = self[[name for name, values in self.data_vars.items() if name not in drawn and values.size]]
-        tables, lines = [table_of_draws(self[drawn])] if drawn else [], []
+        once, agreement = seen_once(self[drawn])
+        tables, lines = [table_of_draws(once)] if drawn else [], []
         for dims in dict.fromkeys(values.dims for values in fixed.data_vars.values()):
             some = fixed[[name for name, values in fixed.data_vars.items() if values.dims == dims]]
             if drawn and _cells(some) > _MOST_ROWS:
@@ -49,7 +51,7 @@ class Answer(xr.Dataset):
                 tables.append(_of_numbers(some))
         sizes = ", ".join(f"{name} {size}" for name, size in self.sizes.items())
         said = [str(self.attrs[name]) for name in _SAID if self.attrs.get(name, "none") != "none"]
-        return tables, [*lines, *said, f"xarray.Dataset of {sizes}" if sizes else "xarray.Dataset"]
+        return tables, [*lines, *agreement, *said, f"xarray.Dataset of {sizes}" if sizes else "xarray.Dataset"]
 
     def __repr__(self) -> str:
         tables, lines = self._shown

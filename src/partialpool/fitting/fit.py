@@ -129,12 +129,15 @@ class Fit:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What tables, reports and pictures of the command line write for names of the model; see `with_labels`."""
+        """What tables, reports and pictures of the fit write for names of the model; see `with_labels`."""
         found: dict[str, str] = json.loads(self.tree.attrs.get(_LABELS, "{}"))
         return MappingProxyType(found)
 
     def with_labels(self, labels: Mapping[str, str]) -> "Fit":
-        """Return the same fit with labels for its names, which its tables and reports write in their place.
+        """Return the same fit with labels for its names, which its tables, reports and pictures write in their place.
+
+        Pictures have the labels where they are drawn from the fit, `plot_icc(fit)`, and all of `partialpool plot` do.
+        Answers keep the names of the model, which code reads, and so do pictures of answers, `plot_icc(icc(fit))`.
 
         Parameters
         ----------

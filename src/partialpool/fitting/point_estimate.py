@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.fitting.convergence import MAX_KHAT
+from partialpool.sampling.pareto import khat_of_draws
 
 __all__ = [
     "ESTIMATE",
@@ -191,19 +192,8 @@ def means_known(columns: np.ndarray) -> np.ndarray:
     outside = ((mean < low - rounding) | (mean > high + rounding)) & (high - low > rounding)
     distance = np.abs(finite - middle).max(axis=0)
     far = distance > _FAR * (high - low) + rounding
-    for k in np.flatnonzero(far & ~outside):
-        outside[k] = _khat((finite[:, k] - middle[k]) / distance[k]) > MAX_KHAT
+    if len(finite) >= _FEWEST:
+        for k in np.flatnonzero(far & ~outside):
+            outside[k] = khat_of_draws((finite[:, k] - middle[k]) / distance[k]) > MAX_KHAT
     known[known] = ~outside
     return np.asarray(known)
-
-
-def _khat(draws: np.ndarray) -> float:
-    """Pareto k-hat of the longer tail, independent of the order of the draws; NaN where no tail can be fitted."""
-    from arviz_stats.base import array_stats  # noqa: PLC0415 - takes 0.3 s, and few fits have such draws
-
-    if len(draws) < _FEWEST:
-        return float("nan")
-    try:
-        return float(array_stats.pareto_khat(draws[None, :], r_eff=1.0))
-    except ValueError:  # all draws of a tail are equal
-        return float("nan")

@@ -49,12 +49,13 @@ def response_share(
     family = design.spec.family_record
     if not family.has_mean:
         raise DataError(
-            "ordered categories have no variance on the scale of the response",
+            "ordered categories have no ICC on the scale of the response: it would depend on the number that is given "
+            "to each category",
             got=f"family {family.name!r}, scale='response'",
-            allowed="scale='latent': the correlation of the variables that the cutpoints divide into categories",
-            do="leave scale= out; how levels differ in the probability of each category is in "
-            "pp.predict(fit)['expectation']; for a correlation of observed responses, fit whether a response is above "
-            "one of the cutpoints, yes or no, with family 'bernoulli'",
+            allowed="scale='latent': the ICC of the variable that the cutpoints divide into categories",
+            do="report the latent ICC, pp.icc(fit), as performance::icc of R does; how levels differ in the "
+            "probability of each category is in pp.predict(fit)['expectation']; for a correlation of observed "
+            "responses, fit whether a response is above one of the cutpoints, yes or no, with family 'bernoulli'",
         )
     own = own_parameters(posterior, design)
     constant, factor = family.line_of_mean(own)

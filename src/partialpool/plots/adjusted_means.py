@@ -6,7 +6,6 @@ from textwrap import fill
 from typing import Any, Final, Unpack
 
 import matplotlib.pyplot as plt
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from partialpool.design.units import Units
 from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.fitting.two_views import agreed
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
@@ -71,7 +71,7 @@ def plot_adjusted_means(
     over, *others = [str(dim) for dim in means["population_average"].dims if dim not in ("chain", "draw")]
     panels = [dict(zip(others, values, strict=True)) for values in product(*(means[dim].to_numpy() for dim in others))]
     _check_panels(panels, means)
-    views = _VIEWS[: 1 if np.allclose(means["population_average"], means["subject_specific"], rtol=1e-10) else 2]
+    views = _VIEWS[: 1 if agreed(means) else 2]
     point = common_point(*(means[view] for view, *_ in views))
     places = means[over].to_numpy()
     columns = min(_COLUMNS, len(panels))

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import central_ends
+from partialpool.labels.names_of_fit import names_of_fit
 from partialpool.plots.own_labels import check_labels, put_labels, with_labels
+from partialpool.plots.room_above import leave_room_above
 from partialpool.plots.wrapped_texts import wrap_texts
 from partialpool.spec.keywords import explains_keywords
 
@@ -28,8 +30,11 @@ def draws_answer_of[Answer, **P](
     attrs: tuple[str, ...] = (),
     ask: Callable[..., Any] | None = None,
     needs: tuple[str, ...] = (),
+    columns: tuple[str, ...] = (),
 ) -> Callable[[Callable[Concatenate[Answer, P], Figure]], Callable[Concatenate[Answer | Fit, P], Figure]]:
     """Ask the plot's question where a fit is passed; refuse anything else that is not the answer that the plot draws.
+
+    The picture of a fit has the fit's labels (`Fit.with_labels`); an answer is drawn with the names that it has.
 
     The type of the answer is the annotation of the plot function's first parameter. A keyword `prob` must be a
     probability. The keywords of `**own` do not reach the plot function: they are put on the figure that it returns.
@@ -47,6 +52,8 @@ def draws_answer_of[Answer, **P](
         Answers the question for a fit; None where the question has to be asked first.
     needs
         Arguments of the plot that `ask` takes too, by name.
+    columns
+        Arguments of the plot that name columns or factors of the model.
     """
 
     def decorate(draw: Callable[Concatenate[Answer, P], Figure]) -> Callable[Concatenate[Answer | Fit, P], Figure]:
@@ -69,7 +76,12 @@ def draws_answer_of[Answer, **P](
             answer = given.arguments[first.name]
             if isinstance(answer, Fit) and ask is not None:
                 _check_named(name, signature, given.arguments, needs)
+                shown = names_of_fit(answer)
                 answer = ask(answer, **{one: given.arguments[one] for one in needs if one in given.arguments})
+                answer = shown.relabelled(answer)
+                for one in columns:  # the answer has the labels of its columns, too
+                    if isinstance(given.arguments.get(one), str):
+                        given.arguments[one] = shown.column_or_factor(given.arguments[one])
             elif isinstance(answer, Fit):
                 raise _refused(question, name, "this plot is drawn from an answer, not from a fit", "a fit")
             elif got := _no_such_answer(answer, first.annotation, names, (_RESPONSE, *attrs)):
@@ -79,6 +91,7 @@ def draws_answer_of[Answer, **P](
             given.arguments[first.name] = answer
             figure = draw(*given.args, **given.kwargs)
             put_labels(figure, labels)
+            leave_room_above(figure)
             wrap_texts(figure)
             return figure
 

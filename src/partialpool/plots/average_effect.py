@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from partialpool.design.units import Units
 from partialpool.fitting.point_estimate import common_point
+from partialpool.fitting.two_views import agreed
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import stated_or
@@ -78,7 +79,7 @@ def plot_average_effect(
     unit = stated_or(unit, _unit_of(effects))
     ratio = effects.attrs["measure"] in _RATIOS
     rows = _rows(effects)
-    equal = effects.attrs.get("agree") == "yes"
+    equal = agreed(effects)
     point = common_point(effects["population_average"], effects["subject_specific"])
     with house_style():
         figure, axes = plt.subplots(figsize=(6.8, 1.9 + 0.6 * len(rows)))

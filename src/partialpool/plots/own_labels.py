@@ -12,7 +12,8 @@ from matplotlib.text import Text
 from partialpool.errors import SpecError
 from partialpool.plots.fonts import complete_fonts
 from partialpool.plots.held import HELD
-from partialpool.plots.style import INK, printable
+from partialpool.plots.style import INK
+from partialpool.tabulate import printable
 
 __all__ = ["OwnLabels", "OwnTitle", "check_labels", "put_labels", "with_labels"]
 

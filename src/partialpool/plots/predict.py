@@ -63,7 +63,7 @@ def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
     return predict(fit, grid, kind=kind)
 
 
-@draws_answer_of("predict", "expectation", ask=_along, needs=("over", "by"))
+@draws_answer_of("predict", "expectation", ask=_along, needs=("over", "by"), columns=("over", "by"))
 def plot_predictions(
     predictions: xr.Dataset,
     over: str,

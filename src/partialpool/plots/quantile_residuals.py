@@ -66,7 +66,7 @@ class _Classes:
     labels: tuple[str, ...] = ()
 
 
-@draws_answer_of("quantile_residuals", "u", "z", ask=quantile_residuals)
+@draws_answer_of("quantile_residuals", "u", "z", ask=quantile_residuals, columns=("along",))
 def plot_quantile_residuals(
     residuals: xr.Dataset,
     along: str | None = None,

@@ -17,8 +17,10 @@ from matplotlib.figure import Figure
 
 from partialpool.files import whole_file
 from partialpool.plots.fonts import complete_fonts
+from partialpool.plots.room_above import leave_room_above
 from partialpool.plots.shown_once import show_once
 from partialpool.plots.wrapped_texts import wrap_texts
+from partialpool.tabulate import printable
 
 __all__ = [
     "BLUE",
@@ -30,7 +32,6 @@ __all__ = [
     "figure_image",
     "house_style",
     "legend_below",
-    "printable",
     "room",
     "save_figure",
     "short",
@@ -73,8 +74,6 @@ _LARGEST_SVG: Final = 400_000
 """Bytes above which a figure is written as a bitmap."""
 _CLIP: Final = re.compile(r'(?<=["#])p[0-9a-f]{10}(?=[")])')
 """The name of a clip path, at its definition and where it is used."""
-_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Characters forbidden in XML or HTML: control characters except tab and line ends, surrogates, noncharacters."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +111,9 @@ def house_style() -> Iterator[None]:
             if number not in opened:
                 complete_fonts(plt.figure(number))
                 show_once(plt.figure(number))
+                leave_room_above(plt.figure(number))
     finally:
         mpl.rcParams.update(before)
-
-
-def printable(text: str) -> str:
-    r"""Replace every character that a page or a figure cannot contain, such as control characters.
-
-    Examples
-    --------
-    >>> printable("a\x07b\tc")
-    'a�b\tc'
-    """
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def short(label: object, most: int = 30) -> str:

@@ -20,6 +20,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
+from partialpool.fitting.two_views import views_compared
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.predictor import linear_predictor
@@ -59,8 +60,9 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     xarray.Dataset
         `population_average` and `subject_specific`, (chain, draw) and a dimension for each of the predictors, for an
         ordinal response also `category`: in units of the response, or probabilities. attrs: `averaged`, the predictors
-        that are averaged over; `held`, those that are at one value; `offset`, the offset where the model has one.
-        `contrast` compares the means.
+        that are averaged over; `held`, those that are at one value; `offset`, the offset where the model has one;
+        `agree`, "yes" where the two views are the same numbers, which are then printed once, else "no". `contrast`
+        compares the means.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     coords |= {"category": list(categories)} if categories else {}
     for dim, name in zip(_dims(predictors), predictors, strict=True):
         coords[dim] = (dim, np.array(values[name]), {"long_name": name})
-    return Answer(variables, coords=coords, attrs=_attrs(design, others, table))
+    return views_compared(Answer(variables, coords=coords, attrs=_attrs(design, others, table)))
 
 
 def _dims(predictors: Sequence[str]) -> list[str]:

@@ -27,6 +27,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.point_estimate import ESTIMATE
+from partialpool.fitting.two_views import views_compared
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.predictor import Draws, linear_predictor
@@ -118,7 +119,7 @@ def average_effect(
         that name. Differences are in units of the response (binomial: of a probability), slopes in these units per unit
         of the predictor. Ratios have no unit, and their point estimate is the posterior median, so that the comparison
         the other way round gives the inverse. attrs: `others`, what each row keeps; `agree`, "yes" where the two forms
-        are the same numbers, else "no"; `held`, level means that stay fixed.
+        are the same numbers, which are then printed once, else "no"; `held`, level means that stay fixed.
 
     Raises
     ------
@@ -151,19 +152,13 @@ def average_effect(
     draws = fit.stacked()
     with within_spline(design, scenarios, frame):
         if by is None:
-            return _compared(_labelled(fit, scenarios, measure, _views(design, draws, frame, scenarios, measure)))
+            return views_compared(_labelled(fit, scenarios, measure, _views(design, draws, frame, scenarios, measure)))
         groups = _groups(design, frame, by)
         found = [
             _labelled(fit, scenarios, measure, _views(design, draws, rows, scenarios, measure)) for _, rows in groups
         ]
     labels = xr.DataArray([label for label, _ in groups], dims=by, name=by)
-    return _compared(xr.concat(found, dim=labels, combine_attrs="override").transpose("chain", "draw", ...))
-
-
-def _compared(effects: xr.Dataset) -> xr.Dataset:
-    """State whether the two forms are the same numbers, but for rounding, as in a linear model."""
-    agree = np.allclose(effects["population_average"], effects["subject_specific"], rtol=1e-9, atol=0)
-    return effects.assign_attrs(agree="yes" if agree else "no")
+    return views_compared(xr.concat(found, dim=labels, combine_attrs="override").transpose("chain", "draw", ...))
 
 
 def _kept(design: Design, predictor: str) -> str:

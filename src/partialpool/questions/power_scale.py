@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, final
 
 import arviz_stats as azs
 import numpy as np
@@ -52,6 +52,7 @@ _CENTRAL: Final = (0.025, 0.975)
 _PRIOR_DRAWS: Final = 4000
 
 
+@final
 @dataclass(frozen=True, eq=False, repr=False)
 class PowerScaling:
     """Sensitivity of each quantity to each prior and to the likelihood; prints as a table with a diagnosis per row.

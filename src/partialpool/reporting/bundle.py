@@ -7,6 +7,7 @@ from pathlib import Path
 from partialpool.files import made_folder
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB
+from partialpool.labels.labels import checked_labels
 from partialpool.plots.group_effects import plot_group_effects
 from partialpool.plots.power_scale import plot_power_scale
 from partialpool.plots.prior_grid import plot_prior_grid
@@ -14,7 +15,6 @@ from partialpool.plots.style import save_figure
 from partialpool.questions.group_effects import group_effects
 from partialpool.questions.sensitivity_report import SensitivityVerdict
 from partialpool.reporting.reported import Reported
-from partialpool.reporting.tables.labels import checked_labels
 
 __all__ = ["write_bundle", "write_sensitivity"]
 

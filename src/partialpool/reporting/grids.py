@@ -10,8 +10,8 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, hold, is_number, numbers_among, range_of, read_columns
 from partialpool.design.labels import coordinate_of
-from partialpool.reporting.names_shown import NamesShown
-from partialpool.reporting.tables.labels import parts_by_name
+from partialpool.labels.labels import parts_by_name
+from partialpool.labels.names_shown import NamesShown
 from partialpool.reporting.wording import offset_held, others_held
 from partialpool.spec.expression import columns_of
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from partialpool.design.design import Design
 from partialpool.design.label_names import parts_by_name
-from partialpool.reporting.tables.labels import Labels
+from partialpool.labels.labels import Labels
 from partialpool.spec.expression import columns_of
 
 __all__ = ["intercept_at"]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB, central_ends
+from partialpool.labels.labels import checked_labels
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.methods import write_methods
-from partialpool.reporting.tables.labels import checked_labels
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["methods"]

@@ -15,15 +15,15 @@ from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import first_table_is_said
 from partialpool.intervals import DEFAULT_PROB
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
+from partialpool.labels.labels import checked_labels
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image
 from partialpool.reporting.contents import BRIEF, CHAPTERS, SHORT
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter
-from partialpool.reporting.tables.labels import checked_labels
 from partialpool.spec.keywords import explains_keywords
-from partialpool.tabulate import TextTable
+from partialpool.tabulate import TextTable, printable
 
 __all__ = ["render", "report"]
 

@@ -1,6 +1,6 @@
 """A fit as a page reports it: the probability of its intervals, and the verdicts that several sections state."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -11,11 +11,11 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point
 from partialpool.fitting.summary import Digest
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names, percent
+from partialpool.labels.labels import Labels
+from partialpool.labels.names_shown import NamesShown
 from partialpool.plots.axis_units import bracketed
 from partialpool.questions.check import check
 from partialpool.questions.power_scale import NEAR, ROBUST, PowerScaling, power_scale
-from partialpool.reporting.names_shown import NamesShown
-from partialpool.reporting.tables.labels import Labels
 from partialpool.reporting.wording import estimate_in_words
 from partialpool.tabulate import listed
 
@@ -99,10 +99,7 @@ class Reported:
     @cached_property
     def prior_sensitivity(self) -> PowerScaling:
         """Power-scaling sensitivities, by importance weights only (no refits)."""
-        found, names = power_scale(self.fit, alphas=()), self.names
-        frame = found.frame.rename(index=names.parameter, columns=names.parameter)
-        errors = found.errors.rename(index=names.parameter)
-        return replace(found, frame=frame.assign(diagnosis=frame["diagnosis"].map(names.told)), errors=errors)
+        return self.names.relabelled(power_scale(self.fit, alphas=()))
 
     @property
     def moved_answers(self) -> dict[str, str]:

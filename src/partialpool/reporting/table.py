@@ -8,8 +8,8 @@ from partialpool.errors import DataError, SpecError
 from partialpool.files import check_place
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB, central_ends
+from partialpool.labels.labels import checked_labels
 from partialpool.reporting.tables.gather import Gathered
-from partialpool.reporting.tables.labels import checked_labels
 from partialpool.reporting.tables.model_table import DOING, ModelTable, check_suffix
 from partialpool.reporting.tables.scales import scale_of
 

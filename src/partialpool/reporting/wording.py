@@ -3,7 +3,6 @@
 import numpy as np
 import xarray as xr
 
-from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEAN, MEDIAN, Point, mean_is_known, quantiles
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
@@ -16,7 +15,6 @@ __all__ = [
     "offset_held",
     "on_scale",
     "others_held",
-    "predicted_quantity",
     "predictors_held",
     "response_name",
 ]
@@ -92,19 +90,3 @@ def predictors_held(places: str) -> str:
 def offset_held(answer: xr.Dataset) -> str:
     """State the offset of an answer's rows, as a sentence that follows another; empty where there is none."""
     return f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
-
-
-def predicted_quantity(design: Design, response: str) -> str:
-    """Name what a prediction is: `mean of Yield`, `expected visits`, `probability of hits`.
-
-    Parameters
-    ----------
-    design, response
-        The model, and what its response is called.
-    """
-    family, outcome = design.spec.family_record, design.response
-    if not family.has_mean:
-        return f"probability of each category of {response}"
-    if outcome.is_binary:
-        return f"probability of {response} = {outcome.categories[1]}"
-    return family.support.mean_on_axis.format(response)

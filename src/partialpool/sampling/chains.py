@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from partialpool.sampling.pareto import khat_of_weights
 from partialpool.sampling.proposal import Proposal, Sample, effective_size
 
 __all__ = ["Candidates", "Chains", "has_no_tail", "propose", "run_chains"]
@@ -130,20 +131,13 @@ def run_chains(candidates: Candidates, values: np.ndarray, rng: np.random.Genera
     return Chains(
         index,
         acceptance,
-        khat=_khat(log_weights),
+        khat=khat_of_weights(log_weights),
         efficiency=effective_size(weights / weights.sum()) / n,
         log_evidence=float(top + np.log(weights.mean())),
         log_evidence_se=float(weights.std() / weights.mean() / np.sqrt(n)),
         largest=float(1 / weights.mean()),  # the largest of them is 1
         least=min(MIN_EFFICIENCY, 1 / thin),
     )
-
-
-def _khat(log_weights: np.ndarray) -> float:
-    """Return the Pareto k-hat of importance weights."""
-    from arviz_stats.base import array_stats  # noqa: PLC0415 - takes 0.3 s, which other engines do not need
-
-    return float(array_stats.psislw(-log_weights)[1])  # ArviZ takes log likelihoods: minus the log weights
 
 
 def _metropolis(log_weights: np.ndarray, start: float, log_uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

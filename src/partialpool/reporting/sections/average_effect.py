@@ -8,6 +8,7 @@ import numpy as np
 from partialpool.design.held import means_held, read_columns, spline_range
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.fitting.two_views import agreed
 from partialpool.questions.average_effect import average_effect
 from partialpool.reporting.grids import Grid
 from partialpool.reporting.interval_cells import cell_with_interval, common_spread, interval_cells
@@ -26,12 +27,18 @@ def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
     tables = _tables(reported, contrasts) if contrasts else ()
     shown = {contrast.column: reported.names.column(contrast.column) for contrast in contrasts}
     prose = []
-    if tables and not fit.spec.link_record.is_identity and fit.design.grouping:
+    agree = all(contrast.agree for contrast in contrasts)
+    if tables and not agree and fit.design.grouping:
         changed = "mean" if fit.spec.family_record.has_mean else "probability of each category"
         prose.append(
             f"The population average is the change of the {changed} over the whole population when the predictor "
             "changes for all its members; the subject-specific effect is that of a subject in the middle of the "
             f"population. Under a {fit.spec.link} link the two differ."
+        )
+    elif tables and fit.design.grouping:
+        prose.append(
+            "The effect on the average over the whole population and that on a subject in its middle agree: the table "
+            "states both."
         )
     if tables and (kept := _kept(fit, reported)):
         prose.append(f"In average effects each row keeps {kept}.")
@@ -79,8 +86,7 @@ class _Contrast:
 def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
     splined = spline_range(fit.design, grid.column) is not None
     effects = average_effect(fit, grid.column, measure="slope" if splined else "difference")
-
-    agree = effects.attrs["agree"] == "yes"
+    agree = agreed(effects)
 
     def draws(view: str, contrast: object) -> np.ndarray:
         values = effects[view].sel(contrast=contrast).transpose("chain", "draw", ...).to_numpy()

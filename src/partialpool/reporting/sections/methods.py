@@ -8,9 +8,9 @@ from typing import Final
 from partialpool.design.design import Design
 from partialpool.design.label_names import parts_by_name
 from partialpool.fitting.fit import Fit
+from partialpool.labels.names_shown import NamesShown
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.describe_smooths import smooth_words
-from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.reporting.wording import how_wide

@@ -9,8 +9,8 @@ import pandas as pd
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import central_ends, percent
+from partialpool.labels.labels import Labels, one_line
 from partialpool.reporting.tables.content import Block, Cell, Content, Head, Row
-from partialpool.reporting.tables.labels import Labels, one_line
 from partialpool.reporting.tables.notes import Model, notes_of, warnings_of
 from partialpool.reporting.tables.numbers import Estimate, cells_of, estimate_of
 from partialpool.reporting.tables.quantities import (

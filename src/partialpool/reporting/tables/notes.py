@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from partialpool.design.label_names import parts_by_name
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import percent
+from partialpool.labels.labels import Labels, one_line
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.intercept_at import intercept_at
 from partialpool.reporting.per_unit import units_of_slopes
-from partialpool.reporting.tables.labels import Labels, one_line
 from partialpool.reporting.tables.quantities import Shares, reference_rows
 from partialpool.reporting.tables.scales import Scale, plural
 from partialpool.spec.expression import is_single

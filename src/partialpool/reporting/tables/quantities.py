@@ -13,10 +13,10 @@ from partialpool.design.design import Design
 from partialpool.design.label_names import parts_by_name
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.fit import Fit
+from partialpool.labels.labels import Labels
 from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
 from partialpool.questions.icc import icc
 from partialpool.questions.variance_components import variance_components
-from partialpool.reporting.tables.labels import Labels
 from partialpool.spec.expression import columns_of
 
 __all__ = [

@@ -7,6 +7,7 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.label_names import parts_by_name
 from partialpool.design.residual_rows import ResidualRows
+from partialpool.labels.labels import Labels
 from partialpool.names import (
     BETA,
     FAMILY_PARAMETERS,
@@ -19,7 +20,6 @@ from partialpool.names import (
     sd_name,
     share_name,
 )
-from partialpool.reporting.tables.labels import Labels
 
 __all__ = ["departures_in_words", "parameters_in_words"]
 

@@ -1,7 +1,8 @@
-"""Names of a model as a report writes them: as in the formula, or with the labels that the user gave.
+"""Names of a model as reports and pictures write them: as in the formula, or with the labels that the user gave.
 
-Every section writes names by a `NamesShown`: names of columns, factors and parameters by its methods, sentences that a
-question wrote by `told`, and answers, before they are drawn, by `relabelled`.
+Every section of a report writes names by a `NamesShown`: names of columns, factors and parameters by its methods,
+sentences that a question wrote by `told`, and answers, before they are drawn, by `relabelled`. Plots that are given a
+fit do the same with the fit's own labels.
 """
 
 import re
@@ -15,9 +16,11 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.label_names import parts_by_name
-from partialpool.design.labels import mean_on_axis, predictor_on_axis
+from partialpool.design.labels import mean_by_name, mean_on_axis, predicted_quantity, predictor_on_axis
 from partialpool.design.units import UNITS, Units
 from partialpool.fitting.convergence import Finding
+from partialpool.labels.labels import Labels
+from partialpool.labels.parameters_in_words import parameters_in_words
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import (
     BETA,
@@ -29,9 +32,7 @@ from partialpool.names import (
     sd_name,
 )
 from partialpool.questions.check import LEVELS_OF, MEANS_OF, SPREADS_WITHIN, TREND_OF
-from partialpool.reporting.parameters_in_words import parameters_in_words
-from partialpool.reporting.tables.labels import Labels
-from partialpool.reporting.wording import predicted_quantity
+from partialpool.questions.power_scale import PowerScaling
 from partialpool.tabulate import TextTable
 
 __all__ = ["NamesShown"]
@@ -43,7 +44,7 @@ _END: Final = r"(?!\w)"
 
 @dataclass(frozen=True)
 class NamesShown:
-    """What a report writes for each name of a model.
+    """What a report or a picture writes for each name of a model.
 
     Attributes
     ----------
@@ -169,17 +170,28 @@ class NamesShown:
             return text
         return self._pattern.sub(lambda found: self._phrase(found[0]), text)
 
-    def relabelled[Answer: (xr.Dataset, xr.DataTree)](self, answer: Answer) -> Answer:
+    def column_or_factor(self, name: str) -> str:
+        """Name a column of the table or a grouping factor, as a coordinate of rows is one or the other."""
+        return self.factor(name) if name in self._factors and name not in self._columns else self.column(name)
+
+    def relabelled[Answer: (xr.Dataset, xr.DataTree, PowerScaling)](self, answer: Answer) -> Answer:
         """Return an answer with the labels, as its plot and its caption write them.
 
         Units, which are found by the names of the model, are stated for the labels too.
         """
         if self.labels is None:
             return answer
+        if isinstance(answer, PowerScaling):
+            return self._scaling(answer)
         if isinstance(answer, xr.DataTree):
             nodes = {node.path: self._dataset(node.to_dataset(inherit=False)) for node in answer.subtree}
             return xr.DataTree.from_dict(nodes)
         return self._dataset(answer)
+
+    def _scaling(self, found: PowerScaling) -> PowerScaling:
+        frame = found.frame.rename(index=self.parameter, columns=self.parameter)
+        errors = found.errors.rename(index=self.parameter, columns=self.parameter)
+        return replace(found, frame=frame.assign(diagnosis=frame["diagnosis"].map(self.told)), errors=errors)
 
     def _dataset(self, answer: xr.Dataset) -> xr.Dataset:
         shown = answer.copy()
@@ -190,8 +202,8 @@ class NamesShown:
                 shown = shown.assign_coords({name: xr.Variable(name, values, attrs)})
         for variable in shown.variables.values():
             for attr in ("long_name", "along"):
-                if variable.attrs.get(attr) in self._columns:
-                    variable.attrs = variable.attrs | {attr: self.column(variable.attrs[attr])}
+                if variable.attrs.get(attr) in (*self._columns, *self._factors):
+                    variable.attrs = variable.attrs | {attr: self.column_or_factor(variable.attrs[attr])}
         shown.attrs = self._with_categories(shown.attrs)
         for variable in shown.variables.values():
             variable.attrs = self._with_categories(variable.attrs)
@@ -231,7 +243,12 @@ class NamesShown:
         """How the attributes of an answer are written."""
         means = {of(self.design): of(self._named_design) for of in (predictor_on_axis, mean_on_axis)}
         factors, binary = self._factors, self.design.response.is_binary
-        whole = {"response": lambda _: self.response, UNITS: self._units}
+        whole = {
+            "response": lambda _: self.response,
+            "expected": lambda _: mean_by_name(self._named_design),
+            "effect": self.coefficient,
+            UNITS: self._units,
+        }
         names = {
             **dict.fromkeys(("factor", "levels"), lambda v: ", ".join(map(self._one_factor, v.split(", ")))),
             **dict.fromkeys(("over", "along", "long_name"), self.column),

@@ -10,11 +10,11 @@ from partialpool.design.design import Design
 from partialpool.design.label_names import check_labels, parts_by_name
 from partialpool.fitting.fit import Fit
 from partialpool.names import FAMILY_PARAMETERS, SIGMA
-from partialpool.plots.style import printable
 from partialpool.spec.expression import columns_of
 from partialpool.spec.members import is_membership
 from partialpool.spec.terms import factor_columns
 from partialpool.spec.whitelist import CODING
+from partialpool.tabulate import printable
 
 __all__ = ["Labels", "checked_labels", "one_line"]
 
