@@ -43,10 +43,12 @@ def model(family, link=None, formula="y ~ 1 + (1 | g)"):
 def test_means_under_every_link_agree_with_adaptive_quadrature(family, link):
     design = model(family, link)
     eta, spread = np.array([[-1.0, 0.0, 0.4, 1.1]]), np.array([[0.0, 0.5, 1.0, 2.0]])
-    found = expectation(design, eta, spread, {"sigma": np.array([0.7])})
+    found = expectation(design, own_rows(design), eta, spread, {"sigma": np.array([0.7])})
     expected = [by_quadrature(INVERSE[link], m, np.sqrt(v)) for m, v in zip(eta[0], spread[0], strict=True)]
     assert found[0] == pytest.approx(expected, abs=2e-8)
-    assert expectation(design, eta, None, {"sigma": np.array([0.7])}) == pytest.approx(INVERSE[link](eta))
+    assert expectation(design, own_rows(design), eta, None, {"sigma": np.array([0.7])}) == pytest.approx(
+        INVERSE[link](eta)
+    )
 
 
 @pytest.mark.parametrize("family", ["lognormal", "gamma", "cumulative"])
@@ -56,7 +58,7 @@ def test_means_are_those_of_replicates(family):
     design = model(family)
     draws = {"sigma": np.array([0.4]), "alpha": np.array([2.0]), "cutpoints": np.array([[-0.5, 1.0]])}
     eta, spread = np.array([[-0.3, 0.2, 0.0, 0.5]]), np.array([[0.2, 0.2, 0.0, 0.4]])
-    found = expectation(design, eta, spread, draws)[0]
+    found = expectation(design, own_rows(design), eta, spread, draws)[0]
     many = {name: np.repeat(values, size, axis=0) for name, values in draws.items()}
     y = replicate(design, own_rows(design), eta + np.sqrt(spread) * rng.standard_normal((size, 4)), many, seed=5)
     if family != "cumulative":
@@ -71,6 +73,6 @@ def test_means_are_those_of_replicates(family):
 def test_the_inverse_link_has_no_mean_over_groups():
     design = model("gamma", "inverse")
     eta = np.ones((1, 4))
-    assert expectation(design, 2 * eta, None, {}) == pytest.approx(0.5 * eta)
+    assert expectation(design, own_rows(design), 2 * eta, None, {}) == pytest.approx(0.5 * eta)
     with pytest.raises(DataError, match="does not exist under the inverse link"):
-        expectation(design, eta, eta, {})
+        expectation(design, own_rows(design), eta, eta, {})

@@ -7,7 +7,7 @@ import pytest
 from partialpool.design.build import build_design
 from partialpool.design.newdata import new_rows, own_rows
 from partialpool.model.default_priors import resolve_priors
-from partialpool.model.predictor import linear_predictor
+from partialpool.model.predictor import linear_predictor, with_new_levels
 from partialpool.model.prior import draw_prior
 from partialpool.spec.model import ModelSpec
 
@@ -54,7 +54,8 @@ def test_new_levels_draw_their_own_effects_from_the_population(table):
         "b_g": np.full((size, 6, 2), 7.0),
     }
     fresh = pd.DataFrame({"x": [0.0, 3.0, 0.0, 0.0], "g": [100, 100, 200, 1]})
-    eta = linear_predictor(design, new_rows(design, fresh, new_levels="sample"), draws, seed=3)
+    rows = new_rows(design, fresh, new_levels="sample")
+    eta = linear_predictor(design, rows, with_new_levels(design, rows, draws, seed=3))
     variance = np.array([1, 3.0]) @ (sd[:, None] * corr * sd) @ np.array([1, 3.0])
     assert abs(eta[:, 0].var() - sd[0] ** 2) < 5 * sd[0] ** 2 * np.sqrt(2 / size)
     assert abs(eta[:, 1].var() - variance) < 5 * variance * np.sqrt(2 / size)
@@ -62,5 +63,6 @@ def test_new_levels_draw_their_own_effects_from_the_population(table):
     assert np.corrcoef(eta[:, 0], eta[:, 1])[0, 1] > 0.8
     assert abs(np.corrcoef(eta[:, 0], eta[:, 2])[0, 1]) < 5 / np.sqrt(size)
     assert np.all(eta[:, 3] == 7.0)
-    typical = linear_predictor(design, new_rows(design, fresh, new_levels="population"), draws)
+    rows = new_rows(design, fresh, new_levels="population")
+    typical = linear_predictor(design, rows, with_new_levels(design, rows, draws))
     assert np.all(typical[:, :3] == 0.0)

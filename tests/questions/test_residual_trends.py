@@ -184,7 +184,7 @@ def test_dispersions_are_variances_of_replicates(family):
     }
     eta = np.full((size, 1), 0.1)
     own = {name: np.array([[value[0]]]) for name, value in draws.items()}
-    mean = expectation(fit.design, eta[:1], None, {n: v[:1] for n, v in draws.items()})
+    mean = expectation(fit.design, own_rows(fit.design), eta[:1], None, {n: v[:1] for n, v in draws.items()})
     y = replicate(fit.design, rows, eta, draws, seed=3)
     squares = (y - mean) ** 2
     assert abs(squares.mean() - family_named(family).variance(mean, own).item()) < 5 * squares.std() / np.sqrt(size)

@@ -48,7 +48,6 @@ def family_parameters(
     dict of numpy.ndarray
         (draws, 1); cutpoints (draws, K - 1); (draws, rows) where a parameter has a predictor.
     """
-    total = len(next(iter(draws.values())))
     found: dict[str, np.ndarray] = {}
     for name, _ in design.spec.family_record.parameters:
         if name in design.parameters:
@@ -56,5 +55,5 @@ def family_parameters(
             eta = linear_predictor(other, rows.parameters[name], of_predictor(design, name, draws))
             found[name] = parameter_of(design, name, eta + added.get(name, 0.0))
         elif name in draws:
-            found[name] = draws[name].reshape(total, -1)
+            found[name] = draws[name].reshape(len(draws[name]), -1)
     return found
