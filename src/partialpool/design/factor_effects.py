@@ -6,7 +6,7 @@ coded by one level each.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -65,6 +65,10 @@ class FactorEffects:
     def name(self) -> str:
         """The factor."""
         return self.levels.factor
+
+    def called(self, name: str) -> "FactorEffects":
+        """Return the same effects over a factor of another name, that of their variables in posteriors."""
+        return replace(self, levels=replace(self.levels, factor=name))
 
     @property
     def n_levels(self) -> int:

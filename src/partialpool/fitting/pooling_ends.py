@@ -32,7 +32,7 @@ def check_pooling_ends(fit: Fit) -> None:
         The response is an ordered category, or parameters of the family have predictors.
     """
     fit.design.check_no_parameters(
-        "estimates of levels without pooling",
+        "a comparison of levels with and without pooling",
         because="a level's own rows do not determine a parameter that differs from row to row",
         do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
     )

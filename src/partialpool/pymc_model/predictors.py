@@ -1,7 +1,6 @@
 """The predictors of the mean and of a family's parameters, of which group effects may be correlated with each other."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pymc as pm
 import pytensor.tensor as pt
@@ -76,7 +75,7 @@ def _renamed(factor: FactorEffects, parameter: str) -> FactorEffects:
     """Return a factor of a predictor under the name that its variables have in the posterior."""
     if not parameter:
         return factor
-    return replace(factor, levels=replace(factor.levels, factor=predictor_name(parameter, factor.name)))
+    return factor.called(predictor_name(parameter, factor.name))
 
 
 def _joined_effects(joined: JoinedFactor, design: Design, priors: PriorSet) -> dict[str, pt.TensorVariable]:

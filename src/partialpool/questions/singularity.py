@@ -22,7 +22,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.model.covariance import effects_at_means
-from partialpool.names import INTERCEPT, corr_name
+from partialpool.names import INTERCEPT, across_name, corr_name
 from partialpool.questions.near_zero import mass_near_zero
 from partialpool.questions.singularity_in_words import finding_in_words, singularity_in_words
 from partialpool.spec.keywords import explains_keywords
@@ -248,7 +248,8 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
     for k, pair in enumerate(pairs):
         corr = effects_at_means(posterior, pair.factor)[1]
         draws[..., k] = corr[..., pair.first, pair.second]
-        stated = fit.priors[corr_name(pair.factor.name)]
+        names = corr_name(pair.factor.name), across_name(pair.factor.name)
+        stated = next(fit.priors[name] for name in names if name in fit.priors)
         if pair.factor.structure.has_one_correlation:
             prior[k] = frozen(stated).cdf(-EXTREME) + frozen(stated).sf(EXTREME)
             continue

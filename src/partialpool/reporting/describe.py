@@ -1,12 +1,16 @@
 """Describe a model in words and as equations, before any draws are made."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import joined_factors
 from partialpool.design.residual_rows import Series
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
+from partialpool.reporting.describe_effects import covariance_line, predictor_terms, words_of
+from partialpool.reporting.describe_parameters import parameter_covariances, parameter_predictors, parameter_words
 from partialpool.reporting.describe_smooths import smooth_lines, smooth_terms, smooth_words
 from partialpool.spec.model import ModelSpec
 from partialpool.tabulate import TextTable
@@ -46,7 +50,7 @@ def describe_words(design: Design) -> str:
         lines.append(f"Coefficients of categories compare with the reference: {design.references}.")
     if design.dropped:
         lines.append(f"Left out, because the rows do not identify them: {', '.join(design.dropped)}.")
-    lines += [_words_of(factor) for factor in design.grouping] + smooth_words(design)
+    lines += [words_of(factor) for factor in design.grouping] + smooth_words(design) + parameter_words(design)
     return "\n".join(lines)
 
 
@@ -69,15 +73,18 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     """
     spec = design.spec
     left = f"{design.response.name}[i]"
-    distribution = _distribution(spec)
+    distribution = _distribution(spec, design.parameters)
     width = max(len(left), len("eta[i]"))
     terms = [c if c == INTERCEPT else f"beta[{c}] {c}[i]" for c in design.common.coefs]
     terms += [f"{offset}[i]" for offset in spec.offsets]
-    terms += [term for factor in design.grouping for term in _predictor_terms(factor)] + smooth_terms(design)
+    terms += [term for factor in design.grouping for term in predictor_terms(factor)] + smooth_terms(design)
     lines = [f"{left:<{width}} ~ {distribution}", f"{'eta[i]':<{width}} = {' + '.join(terms) or '0'}"]
+    lines += parameter_predictors(design)
     if design.residual is not None and design.residual.series is not None:
         lines.append(_correlation_line(design.response.name, design.residual.series))
-    lines += [_covariance_line(factor) for factor in design.grouping] + smooth_lines(design)
+    joined = {one.factor for one in joined_factors(design)}
+    lines += [covariance_line(factor) for factor in design.grouping if factor.name not in joined]
+    lines += parameter_covariances(design) + smooth_lines(design)
     if priors.together:
         stated = priors[BETA].arguments
         lines.append(
@@ -110,7 +117,7 @@ def _correlation_line(response: str, series: Series) -> str:
     return f"Corr({response}[i], {response}[j] | eta) = {value} within one {series.stated.gr}, 0 between"
 
 
-def _distribution(spec: ModelSpec) -> str:
+def _distribution(spec: ModelSpec, predicted: Iterable[str]) -> str:
     notation = spec.family_record.notation
     if notation is None:
         return f"Ordered(P(y <= k) = F(cutpoint[k] - eta[i]), F = inverse {spec.link})"
@@ -123,54 +130,10 @@ def _distribution(spec: ModelSpec) -> str:
         known[SIGMA] = "sigma[i]"
     if spec.precision is not None:
         known[SIGMA] = f"{known.get(SIGMA, 'sigma')} / sqrt({spec.precision}[i])"
+    known |= {name: f"{name}[i]" for name in predicted}
     arguments = (f"{label} {known.get(what, what)}".strip() for label, what in notation.arguments)
     return f"{notation.distribution}({', '.join(arguments)})"
 
 
 def _joint_mean(mu: float) -> str:
     return "0" if mu == 0 else f"{mu:.4g} c"  # c solves X c = 1
-
-
-def _words_of(factor: FactorEffects) -> str:
-    parts = []
-    for block in factor.blocks:
-        names = [factor.names[i] for i in block]
-        joined = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
-        verb = "varies" if len(names) == 1 else "vary"
-        correlated = ", correlated" if len(names) > 1 else ""
-        correlated += f", with {factor.structure.in_words}" if len(names) > 1 and factor.structure.is_stated else ""
-        correlated += ", with the given covariance between levels" if factor.kinship is not None else ""
-        parts.append(f"{joined} {verb} over the {factor.n_levels} levels of {factor.name}{correlated}.")
-    independent = " A row has the weighted sum of the effects of its levels." if factor.has_members else ""
-    independent += " The blocks are independent." if len(factor.blocks) > 1 else ""
-    if factor.structure.kind == "diag" and factor.structure.is_stated:
-        independent += " They share one sd."
-    return " ".join(parts) + independent
-
-
-def _predictor_terms(factor: FactorEffects) -> list[str]:
-    if factor.has_members:
-        own = [f"sum_g w[i, g] b_{factor.name}[g{'' if len(factor.names) == 1 else f', {e}'}]" for e in factor.names]
-        return [b if e == INTERCEPT else f"{b} {e}[i]" for b, e in zip(own, factor.names, strict=True)]
-    if factor.names == (INTERCEPT,):
-        return [f"b_{factor.name}[g(i)]"]
-    return [
-        f"b_{factor.name}[g(i), {e}]" if e == INTERCEPT else f"b_{factor.name}[g(i), {e}] {e}[i]" for e in factor.names
-    ]
-
-
-def _covariance_line(factor: FactorEffects) -> str:
-    name = factor.name
-    if factor.kinship is not None:
-        return f"b_{name} ~ MvNormal(0, K_{name} (x) {_sigma_of(factor)}), K_{name} known"
-    if len(factor.names) == 1:
-        return f"b_{name}[g] ~ Normal(0, sd_{name})"
-    return f"b_{name}[g] ~ MvNormal(0, {_sigma_of(factor)})"
-
-
-def _sigma_of(factor: FactorEffects) -> str:
-    """Covariance of the effects of one level, as text."""
-    name = factor.name
-    if len(factor.names) == 1:
-        return f"sd_{name}^2"
-    return f"diag(sd_{name}) corr_{name} diag(sd_{name})" if factor.correlated else f"diag(sd_{name})^2"

@@ -1,12 +1,13 @@
 """Write a model's equations in MathML: the same equations as `describe_mathematics`."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from types import MappingProxyType
 from typing import Final
 from xml.etree.ElementTree import Element
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import JoinedFactor, joined_factors
 from partialpool.design.residual_rows import Series
 from partialpool.families.link import Link
 from partialpool.model.default_priors import PriorSet
@@ -54,10 +55,20 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     True
     """
     text = describe_mathematics(design, priors)
-    lines = [_response(design), *_predictor(design)]
+    lines = [_response(design), *_predictor(design, _eta())]
+    for name, other in design.parameters.items():
+        symbol = _of_row(identifier(_LETTERS.get(name, name)))
+        link = design.spec.family_record.link_of(name)
+        lines += _predictor(other, symbol if link == "identity" else applied(word(link), symbol), of=name)
     if design.residual is not None and design.residual.series is not None:
         lines += _correlation(design.response.name, design.residual.series)
-    lines += [line for f in design.grouping for line in _effects(f)]
+    joined = joined_factors(design)
+    names = {one.factor for one in joined}
+    lines += [line for f in design.grouping if f.name not in names for line in _effects(f)]
+    for name, other in design.parameters.items():
+        own = (f.called(f"{name}: {f.name}") for f in other.grouping if f.name not in names)
+        lines += [line for factor in own for line in _effects(factor)]
+    lines += [line for one in joined for line in _joined(one)]
     lines += smooth_equations(design)
     lines += _joint_prior(design, priors)
     return Equations(write_math(table(lines), alternative=text), text)
@@ -72,11 +83,11 @@ def _response(design: Design) -> _Line:
         cutpoint = subscript(identifier("c"), identifier("k"))
         inner = row(cutpoint, operator("−"), _eta())
         return applied(identifier("P"), below), operator("="), applied(_inverse(link), inner)
-    arguments = (_argument(spec, label, what) for label, what in notation.arguments)
+    arguments = (_argument(spec, label, what, design.parameters) for label, what in notation.arguments)
     return observed, operator("∼"), applied(word(notation.distribution), *arguments)
 
 
-def _argument(spec: ModelSpec, label: str, what: str) -> Element:
+def _argument(spec: ModelSpec, label: str, what: str, predicted: Container[str]) -> Element:
     """Write one argument of the response's distribution: location, trials, standard errors, or a Greek letter."""
     if what == "location":
         value = _eta() if spec.link_record.is_identity else applied(_inverse(spec.link_record), _eta())
@@ -85,6 +96,8 @@ def _argument(spec: ModelSpec, label: str, what: str) -> Element:
         value = word(trials) if trials.isdigit() else _of_row(word(trials))
     elif what == SIGMA and spec.se:
         value = _of_row(word(spec.se))
+    elif what in predicted:
+        value = _of_row(identifier(_LETTERS.get(what, what)))
     elif what == SIGMA and (spec.sigma or spec.precision or spec.residual):
         value = _of_row(identifier(_LETTERS[SIGMA]))
     else:
@@ -92,13 +105,14 @@ def _argument(spec: ModelSpec, label: str, what: str) -> Element:
     return row(word(f"{label} "), value) if label else value
 
 
-def _predictor(design: Design) -> Iterator[_Line]:
-    """Write the linear predictor, with as many terms per line as fit."""
-    terms = [_common(name) for name in design.common.coefs]
+def _predictor(design: Design, left: Element, *, of: str = "") -> Iterator[_Line]:
+    """Write a linear predictor, with as many terms per line as fit; `of` is its parameter, empty for the mean."""
+    terms = [_common(name, of) for name in design.common.coefs]
     terms += [_of_row(word(offset)) for offset in design.spec.offsets]
-    terms += [_varying(factor, effect) for factor in design.grouping for effect in factor.names]
+    factors = [factor.called(f"{of}: {factor.name}") if of else factor for factor in design.grouping]
+    terms += [_varying(factor, effect) for factor in factors for effect in factor.names]
     terms += smooth_symbols(design)
-    left, relation = _eta(), operator("=")
+    relation = operator("=")
     right: list[Element] = []
     for k, term in enumerate(terms or [word("0")]):
         if right and sum(len("".join(part.itertext())) for part in (*right, term)) > _WIDEST:
@@ -166,8 +180,19 @@ def _joint_prior(design: Design, priors: PriorSet) -> Iterator[_Line]:
     yield identifier("β"), operator("∼"), applied(word(_MULTIVARIATE), mean, spread)
 
 
-def _common(name: str) -> Element:
-    beta = subscript(identifier("β"), word(name))
+def _joined(joined: JoinedFactor) -> Iterator[_Line]:
+    """Write the distribution of effects over a factor that are correlated across predictors."""
+    level = row(word(joined.factor), operator("="), identifier("g"))
+    sigma, diagonal, corr = (subscript(identifier(letter), word(joined.factor)) for letter in ("Σ", "D", "R"))
+    yield subscript(identifier("b"), level), operator("∼"), applied(word(_MULTIVARIATE), word("0"), sigma)
+    yield sigma, operator("="), row(diagonal, corr, diagonal)
+    shown = [f"{part}: {effect}" if part else effect for part, effects in joined.parts for effect in effects]
+    sds = [subscript(word("sd"), word(f"{joined.factor}, {effect}")) for effect in shown]
+    yield diagonal, operator("="), applied(word("diag"), *sds)
+
+
+def _common(name: str, of: str = "") -> Element:
+    beta = subscript(identifier("β"), word(f"{of}: {name}" if of else name))
     return beta if name == INTERCEPT else row(beta, _of_row(word(name)))
 
 

@@ -1,0 +1,63 @@
+"""Describe the predictors of a family's parameters, in words and as equations."""
+
+from partialpool.design.design import Design
+from partialpool.design.joined_factors import joined_factors, joined_members
+from partialpool.names import INTERCEPT, across_name, predictor_name
+from partialpool.reporting.describe_effects import covariance_line, predictor_terms, words_of
+
+__all__ = ["parameter_covariances", "parameter_predictors", "parameter_words", "transformed"]
+
+
+def transformed(link: str, parameter: str) -> str:
+    """Write a parameter on the scale of its link: `log(sigma[i])`."""
+    return parameter if link == "identity" else f"{link}({parameter})"
+
+
+def parameter_words(design: Design) -> list[str]:
+    """Say what each parameter that has a predictor depends on."""
+    lines = []
+    for name, other in design.parameters.items():
+        link = design.spec.family_record.link_of(name)
+        coefs = ", ".join(other.common.coefs)
+        depends = f"depends on {coefs} in the population" if coefs else "has no fixed effects"
+        lines.append(f"{name} (link {link}) {depends}.")
+        if other.spec.offsets:
+            lines.append(f"{' + '.join(other.spec.offsets)} is added to it with coefficient 1 (offset).")
+        lines += [f"Of {name}: {words_of(factor)}" for factor in other.grouping]
+    lines += [
+        f"The effects over {one.factor} are correlated across predictors: {', '.join(one.effects)}."
+        for one in joined_factors(design)
+    ]
+    return lines
+
+
+def parameter_predictors(design: Design) -> list[str]:
+    """Write the predictor of each parameter, on the scale of its link."""
+    lines = []
+    for name, other in design.parameters.items():
+        terms = [f"{INTERCEPT}_{name}" if c == INTERCEPT else f"beta_{name}[{c}] {c}[i]" for c in other.common.coefs]
+        terms += [f"{offset}[i]" for offset in other.spec.offsets]
+        terms += [
+            t for factor in other.grouping for t in predictor_terms(factor.called(predictor_name(name, factor.name)))
+        ]
+        left = transformed(design.spec.family_record.link_of(name), f"{name}[i]")
+        lines.append(f"{left} = {' + '.join(terms) or '0'}")
+    return lines
+
+
+def parameter_covariances(design: Design) -> list[str]:
+    """Write the distributions of the effects on parameters, and of effects that are correlated across predictors."""
+    joined = joined_factors(design)
+    names = {one.factor for one in joined}
+    lines = [
+        covariance_line(factor.called(predictor_name(name, factor.name)))
+        for name, other in design.parameters.items()
+        for factor in other.grouping
+        if factor.name not in names
+    ]
+    for one in joined:
+        members = joined_members(one, design)
+        effects, sds = (", ".join(getattr(member, what) for member in members) for what in ("b", "sd"))
+        corr = across_name(one.factor)
+        lines.append(f"({effects})[g] ~ MvNormal(0, diag({sds}) {corr} diag({sds}))")
+    return lines
