@@ -9,10 +9,11 @@ from partialpool.design.joined_factors import joined_factors, joined_members
 from partialpool.design.newdata import Rows
 from partialpool.errors import DataError
 from partialpool.families.links import LINKS
+from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.predictor import Draws, linear_predictor, of_predictor, sample_joined
 
-__all__ = ["check_marginal_mean", "draw_marginal_effects", "marginal_parameters"]
+__all__ = ["check_marginal_mean", "draw_marginal_effects", "marginal_parameters", "population_mean"]
 
 
 def marginal_parameters(design: Design, rows: Rows, draws: Draws, factors: Collection[str]) -> dict[str, np.ndarray]:
@@ -38,6 +39,33 @@ def marginal_parameters(design: Design, rows: Rows, draws: Draws, factors: Colle
         link = LINKS[design.spec.family_record.link_of(name)]
         found[name] = link.inverse(eta) if spread is None else link.mean_over_normal(eta, spread)
     return found
+
+
+def population_mean(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, factors: Collection[str]) -> np.ndarray:
+    """Evaluate the mean of the response over the population of levels of some factors.
+
+    Parameters
+    ----------
+    design, rows, draws
+        The model, rows without the levels of these factors, and draws, chains stacked.
+    eta
+        Linear predictor of the mean, (draws, rows).
+    factors
+        Names of factors; with none of them it is the mean given the rows' levels.
+
+    Returns
+    -------
+    numpy.ndarray
+        As `expectation`.
+
+    Raises
+    ------
+    DataError
+        The mean has no closed form: see `check_marginal_mean`.
+    """
+    check_marginal_mean(design, factors)
+    spread, parameters = spread_of_rows(design, rows, draws, factors), marginal_parameters(design, rows, draws, factors)
+    return expectation(design, rows, eta, spread, draws, parameters=parameters)
 
 
 def check_marginal_mean(design: Design, factors: Collection[str]) -> None:

@@ -21,8 +21,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.two_views import views_compared
-from partialpool.model.expectation import expectation
-from partialpool.model.group_variance import spread_of_rows
+from partialpool.model.marginal_effects import population_mean
 from partialpool.model.predictor import linear_predictor
 from partialpool.names import answer_name
 from partialpool.spec.keywords import explains_keywords
@@ -95,15 +94,14 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     table = pd.DataFrame(list(product(*(values[name] for name in names))), columns=names)
     draws, rows = fit.stacked(), expression_rows(design, table)
     eta = linear_predictor(design, rows, draws)
-    spread = spread_of_rows(design, rows, draws, [factor.name for factor in design.grouping])
-    views = {"population_average": spread, "subject_specific": None}
+    views: dict[str, tuple[str, ...]] = {"population_average": design.grouping_names, "subject_specific": ()}
     posterior = fit.posterior
     dims = ("chain", "draw", *_dims(predictors))
     lead = (posterior.sizes["chain"], posterior.sizes["draw"])
     categories = design.response.categories if design.spec.family_record.has_cutpoints else ()
     variables = {}
-    for view, variance in views.items():
-        means = expectation(design, rows, eta, variance, draws)
+    for view, factors in views.items():
+        means = population_mean(design, rows, eta, draws, factors)
         shaped = means.reshape(*lead, *sizes, -1, *means.shape[2:])
         variables[view] = ((*dims, *(("category",) if categories else ())), shaped.mean(axis=2 + len(sizes)))
     coords: dict[str, Any] = {"chain": posterior["chain"], "draw": posterior["draw"]}

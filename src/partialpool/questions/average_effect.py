@@ -28,8 +28,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.fitting.two_views import views_compared
-from partialpool.model.expectation import expectation
-from partialpool.model.group_variance import spread_of_rows
+from partialpool.model.marginal_effects import population_mean
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.spec.keywords import explains_keywords
 
@@ -218,15 +217,14 @@ def _averages(
     numpy.ndarray, numpy.ndarray
         Means (scenarios, draws[, categories]); changes on the measure's scale (contrasts, draws[, categories]).
     """
-    names = [factor.name for factor in design.grouping]
     means, insides = [], []
     for piece, weight in _pieces(frame, design, len(next(iter(draws.values())))):
         typical, population = [], []
         for table in scenarios.tables(piece):
             rows = expression_rows(design, table)
             eta = linear_predictor(design, rows, draws)
-            typical.append(scale(expectation(design, rows, eta, None, draws)))
-            of_all = expectation(design, rows, eta, spread_of_rows(design, rows, draws, names), draws)
+            typical.append(scale(population_mean(design, rows, eta, draws, ())))
+            of_all = population_mean(design, rows, eta, draws, design.grouping_names)
             population.append(np.tensordot(weight, of_all, (0, 1)))
         means.append(population)
         insides.append([np.tensordot(weight, typical[b] - typical[a], (0, 1)) for _, a, b in scenarios.contrasts])

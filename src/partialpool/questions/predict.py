@@ -20,9 +20,12 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
-from partialpool.model.expectation import expectation
-from partialpool.model.group_variance import spread_of_rows
-from partialpool.model.marginal_effects import check_marginal_mean, draw_marginal_effects, marginal_parameters
+from partialpool.model.marginal_effects import (
+    check_marginal_mean,
+    draw_marginal_effects,
+    marginal_parameters,
+    population_mean,
+)
 from partialpool.model.predictor import linear_predictor, with_new_levels
 from partialpool.model.residual_covariance import fitted_series
 from partialpool.model.response import draw_each
@@ -194,10 +197,9 @@ def _predicted(
         whole = with_new_levels(design, rows, some, seed=effects)
         eta = linear_predictor(design, rows, whole)
         place, at = slice(at, at + len(eta)), at + len(eta)
-        spread = spread_of_rows(design, rows, whole, marginal)
         parameters = marginal_parameters(design, rows, whole, marginal)
         found["linear_predictor"][place] = eta
-        found["expectation"][place] = expectation(design, rows, eta, spread, whole, parameters=parameters)
+        found["expectation"][place] = population_mean(design, rows, eta, whole, marginal)
         for name, values in parameters.items():
             found[name][place] = values
         if lacking:
