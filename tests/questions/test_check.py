@@ -33,7 +33,7 @@ def test_a_good_model_of_good_data_passes():
     ("fault", "finding", "cure"),
     [({"slope": 1.5}, "trend of x in g", "fit y ~ x + (x | g)"),
      ({"far": 25.0}, "means of g", "look at the rows of 3, whose mean is 3."),
-     ({"uneven": 0.8}, "spreads within g", "the levels differ in variance")],
+     ({"uneven": 0.8}, "spreads within g", "the levels differ in variance: try an sd for each level, 'sigma ~ (1 | g)', fam")],
 )  # fmt: skip
 def test_each_fault_is_found_with_its_cure(fault, finding, cure):
     found = looked_at(simulated(2, **fault))
@@ -213,3 +213,8 @@ def test_zeros_that_make_alpha_small_lead_to_zero_inflation():
     for name in ("dispersion", "largest"):
         assert "'zero_inflated_negative_binomial'" in checks["negative_binomial"][name].cure
         assert checks["zero_inflated_poisson"][name].good
+
+
+def test_levels_that_differ_in_variance_lead_to_a_predictor_of_sigma():
+    fit = pp.fit("y ~ x + (1 | g), sigma ~ (1 | g)", simulated(2, uneven=0.8), seed=1, progressbar=False)
+    assert "spreads within g" not in {f.check for f in pp.check(fit, seed=1).findings if not f.good}

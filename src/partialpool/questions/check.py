@@ -17,6 +17,7 @@ from partialpool.errors import PartialPoolError
 from partialpool.fitting.convergence import Finding
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
+from partialpool.names import SIGMA
 from partialpool.questions.check_advice import advice_for, advice_for_spreads, finding_in_words
 from partialpool.questions.level_statistics import level_statistics
 from partialpool.questions.posterior_checks import posterior_checks
@@ -225,6 +226,13 @@ def judge_response(checks: xr.DataTree) -> Iterator[Finding]:
         yield _judged(name.replace("_", " "), finding_in_words(name, real, new), p, cure, draws, sides=2)
 
 
+def _sigma_is_the_same(design: Design) -> bool:
+    """Say whether all rows have one sigma, which could have a predictor."""
+    spec = design.spec
+    stated = spec.se or spec.residual or spec.sigma or SIGMA in spec.parameters
+    return SIGMA in dict(spec.family_record.parameters) and not stated
+
+
 def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Finding]:
     name = factor.name
     try:
@@ -244,7 +252,8 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
     same = _decided(fit, ask, lambda tree: _p_values(_uneven(tree)))
     if uneven := _uneven(same):
         told, p = uneven
-        cure = f"the levels differ in variance: try {advice_for_spreads(fit.spec.family)}"
+        of_sigma = ":".join(map(quote_name, name.split(":"))) if _sigma_is_the_same(fit.design) and not factor.has_members else None
+        cure = f"the levels differ in variance: try {advice_for_spreads(fit.spec.family, of_sigma=of_sigma)}"
         some = "" if told == factor.n_levels else f" ({told} levels of two rows or more)"
         yield _judged(SPREADS_WITHIN.format(name), f"how they differ between levels{some}", p, cure, _draws_of(same))
     for column in [v.attrs["along"] for v in new["observed_data"].data_vars.values() if "along" in v.attrs]:

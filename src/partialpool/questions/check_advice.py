@@ -72,12 +72,22 @@ def advice_for(family: str, statistic: str, *, above: bool) -> str:
     return family_named(family).advice.get((statistic, above)) or _GENERAL.get(statistic, general)
 
 
-def advice_for_spreads(family: str) -> str:
+def advice_for_spreads(family: str, *, of_sigma: str | None = None) -> str:
     """Advise what to try where spreads within levels differ more than the family implies.
+
+    Parameters
+    ----------
+    family
+        Name of the family.
+    of_sigma
+        The factor, where sigma could have effects of its levels.
 
     Examples
     --------
     >>> advice_for_spreads("poisson")
     "family 'negative_binomial', or a slope"
+    >>> advice_for_spreads("gaussian", of_sigma="person")
+    "an sd for each level, 'sigma ~ (1 | person)', family 'student_t', 'lognormal', or a slope"
     """
-    return family_named(family).advice_for_spreads
+    others = family_named(family).advice_for_spreads
+    return others if of_sigma is None else f"an sd for each level, 'sigma ~ (1 | {of_sigma})', {others}"
