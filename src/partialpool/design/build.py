@@ -150,9 +150,28 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
-    # 6. Predictors of the family's parameters.
+    # 6. Predictors of the family's parameters, or of categories.
+    if spec.family_record.has_predictors_of_categories:
+        return _predictors_of_categories(design)
     others = {name: _predictor_of(design, name, table.incomplete) for name in spec.parameters}
     return replace(design, parameters=MappingProxyType(others))
+
+
+def _predictors_of_categories(design: Design) -> Design:
+    """Give every category but the first all terms of the model, and the mean none."""
+    categories = [label.replace("/", "_") for label in design.response.categories[1:]]
+    common, rows = design.common, design.n_rows
+    none = CommonEffects(
+        (),
+        np.empty((rows, 0)),
+        np.empty(0),
+        np.empty(0),
+        intercept=False,
+        recipe=common.recipe,
+        basis=make_common_basis(np.empty((rows, 0)), np.empty(0), np.empty(0), intercept=False),
+    )
+    parameters = MappingProxyType(dict.fromkeys(categories, design))
+    return replace(design, common=none, factors=(), offset=None, offset_recipes=(), parameters=parameters)
 
 
 def _predictor_of(design: Design, name: str, left_out: pd.DataFrame) -> Design:

@@ -117,6 +117,13 @@ class Design:
     parameters: Mapping[str, "Design"] = MappingProxyType({})
 
     @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The family's own parameters in the order of its kernels; predictors of categories are such."""
+        if self.spec.family_record.has_predictors_of_categories:
+            return tuple(self.parameters)
+        return tuple(name for name, _ in self.spec.family_record.parameters)
+
+    @property
     def grouping(self) -> tuple[FactorEffects, ...]:
         """The grouping factors alone, without smooths."""
         return tuple(factor for factor in self.factors if not factor.is_smooth)

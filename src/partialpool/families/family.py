@@ -75,6 +75,8 @@ class Family(ABC):
     in_response_units: ClassVar[frozenset[str]] = frozenset()
     on_log_scale: ClassVar[bool] = False
     """Whether the location is that of log(y), so that scales are computed from log(y)."""
+    has_predictors_of_categories: ClassVar[bool] = False
+    """Whether every category but the first has a predictor of its own, and the mean has none."""
     is_normal: ClassVar[bool] = False
     """Whether the response, or its logarithm, is normal."""
     is_latent: ClassVar[bool] = False

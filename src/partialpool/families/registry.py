@@ -8,6 +8,7 @@ from partialpool.errors import SpecError, nearest
 from partialpool.families.beta import Beta
 from partialpool.families.beta_binomial import BetaBinomial
 from partialpool.families.binary import Bernoulli, Binomial
+from partialpool.families.categorical import Categorical
 from partialpool.families.cumulative import Cumulative
 from partialpool.families.exgaussian import ExGaussian
 from partialpool.families.exponential import Exponential
@@ -58,6 +59,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Beta(),
             ZeroOneInflatedBeta(),
             Cumulative(),
+            Categorical(),
         )
     }
 )
@@ -88,6 +90,7 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(("hurdlelognormal", "delta_lognormal"), "hurdle_lognormal"),
         **dict.fromkeys(("betabinomial", "bb"), "beta_binomial"),
         **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
+        **dict.fromkeys(("multinomial", "nominal", "softmax", "multinom", "mlogit"), "categorical"),
         "exp": "exponential",
         **dict.fromkeys(("inversegaussian", "invgauss", "inverse_gauss", "wald", "ig"), "inverse_gaussian"),
         **dict.fromkeys(("zoib", "zoi_beta", "zero_one_beta", "beta_inflated", "beinf"), "zero_one_inflated_beta"),

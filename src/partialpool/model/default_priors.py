@@ -66,6 +66,12 @@ from partialpool.tabulate import TextTable
 __all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "resolve_priors"]
 
 
+_OF_CONTRASTS = (
+    "They are of orthonormal contrasts between the categories, and so do not depend on the reference: a difference of "
+    "two categories has sqrt(2) times their spread."
+)
+
+
 @dataclass(frozen=True)
 class CoefficientShare:
     """Marginal of one coefficient under a joint prior: Normal(mu location, sigma spread).
@@ -141,7 +147,11 @@ class PriorSet(Mapping[str, Prior]):
             From `names_of_predictor`.
         """
         inner = {outer: name for name, outer in names.items()}
-        own = ((renamed(entry.parameter, inner), entry) for entry in self.entries)
+        return self.called(inner)
+
+    def called(self, names: Mapping[str, str]) -> "PriorSet":
+        """Return the priors whose parameters have other names, under these."""
+        own = ((renamed(entry.parameter, names), entry) for entry in self.entries)
         return PriorSet(tuple(replace(entry, parameter=name) for name, entry in own if name is not None))
 
     def marginal(self, parameter: str) -> Prior:
@@ -201,6 +211,8 @@ def resolve_priors(design: Design) -> PriorSet:
         check_stated_structure(factor, user, decomposed=design.spec.states_shares)
     if design.residual is not None and design.residual.series is not None:
         check_stated_correlation(design.residual.series, user)
+    if design.spec.family_record.has_predictors_of_categories:
+        return _category_priors(design)
     names = {name: names_of_predictor(name, other.spec.factors) for name, other in design.parameters.items()}
     outer = {one for own in names.values() for one in own.values()}
     own = {name: prior for name, prior in user.items() if name.partition("[")[0] not in outer}
@@ -210,6 +222,15 @@ def resolve_priors(design: Design) -> PriorSet:
         entries = _resolved(other, scales, _effect_defaults(other, scales), other.spec.priors, of=name)
         whole += tuple(replace(e, parameter=renamed(e.parameter, names[name]) or e.parameter) for e in entries)
     return PriorSet(whole, _notes(design), _scale(design))
+
+
+def _category_priors(design: Design) -> PriorSet:
+    """Return the priors of the contrasts between categories, which are alike."""
+    name, one = next(iter(design.parameters.items()))
+    scales = predictor_scales(design, name)
+    across = [entry for entry in _across_defaults(design)]
+    defaults = (*_effect_defaults(one, scales, joined=True), *across)
+    return PriorSet(_resolved(one, scales, defaults, design.spec.priors), (*_notes(one), _OF_CONTRASTS), _scale(design))
 
 
 def _resolved(
@@ -259,9 +280,7 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
         yield from (_correlation_default(factor) for factor in design.factors if factor.correlated)
     else:
         yield from _effect_defaults(design, scales)
-    for joined in joined_factors(design):
-        reason = "regularising, unit-free; effects of several predictors"
-        yield ResolvedPrior(across_name(joined.factor), Prior("LKJ", eta=2), reason, True)
+    yield from _across_defaults(design)
     family = design.spec.family_record
     for name, prior in family.parameters:
         if name in design.parameters or (name == SIGMA and (decomposed or design.se is not None)):
@@ -275,13 +294,26 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
             yield ResolvedPrior(name, prior, reason, True)
 
 
-def _effect_defaults(design: Design, scales: Scales) -> Iterator[ResolvedPrior]:
-    """Yield default priors of the coefficients and of the effects' sds and correlations."""
+def _across_defaults(design: Design) -> Iterator[ResolvedPrior]:
+    """Yield default priors of correlations across predictors."""
+    reason = "regularising, unit-free; effects of several predictors"
+    for joined in joined_factors(design):
+        yield ResolvedPrior(across_name(joined.factor), Prior("LKJ", eta=2), reason, True)
+
+
+def _effect_defaults(design: Design, scales: Scales, *, joined: bool = False) -> Iterator[ResolvedPrior]:
+    """Yield default priors of the coefficients and of the effects' sds and correlations.
+
+    Parameters
+    ----------
+    joined
+        Whether all effects are correlated across predictors, so that a single one has no correlations of its own.
+    """
     yield from _coefficient_priors(design.common, scales, {})
     tagged = {group.factor for group in design.spec.groups if group.tag}
     for factor in design.factors:
         yield from _sd_defaults(factor, scales)
-        if factor.correlated and factor.name not in tagged:
+        if factor.correlated and not joined and factor.name not in tagged:
             yield _correlation_default(factor)
 
 

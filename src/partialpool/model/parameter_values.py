@@ -49,7 +49,7 @@ def family_parameters(
         (draws, 1); cutpoints (draws, K - 1); (draws, rows) where a parameter has a predictor.
     """
     found: dict[str, np.ndarray] = {}
-    for name, _ in design.spec.family_record.parameters:
+    for name in design.parameter_names:
         if name in design.parameters:
             other = design.parameters[name]
             eta = linear_predictor(other, rows.parameters[name], of_predictor(design, name, draws))

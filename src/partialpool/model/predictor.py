@@ -14,6 +14,7 @@ from partialpool.names import BETA, across_name, b_name, corr_name, names_of_pre
 __all__ = [
     "Draws",
     "Seed",
+    "joined_root",
     "linear_predictor",
     "of_predictor",
     "sample_all_levels",
@@ -122,10 +123,16 @@ def sample_joined(
     joined: JoinedFactor, design: Design, draws: Draws, levels: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw effects of unrelated levels of several predictors, (draws, levels, effects)."""
+    half = joined_root(joined, design, draws)
+    noise = rng.standard_normal((len(half), levels, half.shape[1]))
+    return np.asarray(np.einsum("dij,dlj->dli", half, noise))
+
+
+def joined_root(joined: JoinedFactor, design: Design, draws: Draws) -> np.ndarray:
+    """Return a root of the covariance of one level's effects of several predictors, (draws, effects, effects)."""
     sd = np.concatenate([draws[one.sd] for one in joined_members(joined, design)], axis=1)
     half = np.linalg.cholesky(draws[across_name(joined.factor)] + _LITTLE * np.eye(sd.shape[1]))
-    noise = rng.standard_normal((len(sd), levels, sd.shape[1]))
-    return np.asarray(np.einsum("dij,dlj->dli", half, noise) * sd[:, None, :])
+    return np.asarray(sd[:, :, None] * half)
 
 
 def _all_levels(

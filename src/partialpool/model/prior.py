@@ -1,16 +1,18 @@
 """Priors on arrays: log densities of draws, and draws from the priors."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import special
-from scipy.linalg import block_diag
 
 from partialpool.design.design import Design
 from partialpool.design.effect_basis import covariance_parts
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
+from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members, joined_turn
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
+from partialpool.families.helmert import differences_of_contrasts
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.effect_correlation import correlation_log_density, structured_correlation
@@ -29,7 +31,7 @@ from partialpool.names import (
     sd_name,
 )
 
-__all__ = ["draw_parameters", "draw_prior", "log_prior_density"]
+__all__ = ["draw_parameters", "draw_prior", "log_prior_density", "mean_shift"]
 
 
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
@@ -48,19 +50,20 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
     """
     whole = is_decomposed(priors)
     at_means = {**draws, **_at_means(design, draws)}
-    out = _predictor_density(design, priors, at_means, whole=whole)
+    alone = not design.spec.family_record.has_predictors_of_categories
+    out = _predictor_density(design, priors, at_means, whole=whole) if alone else {}
     if whole:
         out |= decomposed_density(design, priors, at_means)
+    based = _in_prior_basis(design, draws)
     for name, other in design.parameters.items():
         names = names_of_predictor(name, other.spec.factors)
-        own = of_predictor(design, name, draws)
+        own = of_predictor(design, name, based)
         own = {**own, **_at_means(other, own)}
-        density = _predictor_density(other, priors.of_predictor(names), own, whole=False)
+        density = _predictor_density(other, _of_parameter(design, priors, names), own, whole=False)
         out |= {names[inner]: values for inner, values in density.items()}
     for joined in joined_factors(design):
         name = across_name(joined.factor)
-        _, corr = covariance_parts(_joined_at_means(joined, design, draws))
-        out[name] = lkj_log_density(corr, priors[name].arguments["eta"])
+        out[name] = lkj_log_density(based[name], priors[name].arguments["eta"])
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             out[name] = _cutpoints_density(design, priors[name], draws)
@@ -69,6 +72,42 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         elif name in priors:
             out[name] = frozen(priors[name]).logpdf(draws[name])
     return out
+
+
+def _of_parameter(design: Design, priors: PriorSet, names: Mapping[str, str]) -> PriorSet:
+    """Return the priors of a parameter's predictor under the names of the mean's; those of categories are all alike."""
+    return priors if design.spec.family_record.has_predictors_of_categories else priors.of_predictor(names)
+
+
+def _in_prior_basis(design: Design, draws: Draws) -> Draws:
+    """Return the draws with what several predictors share in the basis of its priors.
+
+    These are the sds and correlations of joined effects, and for categories the contrasts in place of differences to
+    the reference. The correlations of a single predictor of a joined factor are left out.
+    """
+    found = dict(draws)
+    for joined in joined_factors(design):
+        sd, found[across_name(joined.factor)] = covariance_parts(_joined_at_means(joined, design, draws))
+        for one in joined_members(joined, design):
+            found[one.sd] = sd[:, one.place]
+            found.pop(one.corr, None)
+    if design.spec.family_record.has_predictors_of_categories:
+        found |= mixed_coefficients(design, draws, np.linalg.inv(category_differences(design)))
+    return found
+
+
+def category_differences(design: Design) -> np.ndarray:
+    """Return M: differences of the categories to the first, from contrasts."""
+    return differences_of_contrasts(len(design.response.categories))
+
+
+def mixed_coefficients(design: Design, draws: Draws, by: np.ndarray) -> dict[str, np.ndarray]:
+    """Return linear combinations of the categories' coefficients, under their names: `by` (categories, categories)."""
+    names = [names_of_predictor(name, ())[BETA] for name in design.parameters]
+    if not names or names[0] not in draws:
+        return {}
+    mixed = np.einsum("kj,jdc->kdc", by, np.stack([draws[name] for name in names]))
+    return dict(zip(names, mixed, strict=True))
 
 
 def _predictor_density(design: Design, priors: PriorSet, draws: Draws, *, whole: bool) -> dict[str, np.ndarray]:
@@ -127,7 +166,7 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     The effects of smooths are among them: typical rows have their curves.
     """
     rng = np.random.default_rng(seed)
-    out = _draw_coefficients(design, priors, size, rng)
+    out = _draw_coefficients(design, priors, size, rng) if design.common.coefs else {}
     if is_decomposed(priors):
         out |= draw_decomposed(design, priors, size, rng)
     out |= _draw_covariances(design, priors, out, size, rng)
@@ -144,10 +183,12 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     out |= {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors if f.is_smooth}
     for name, other in design.parameters.items():
         names = names_of_predictor(name, other.spec.factors)
-        own = priors.of_predictor(names)
+        own = _of_parameter(design, priors, names)
         drawn = _draw_coefficients(other, own, size, rng)
         drawn |= _draw_covariances(other, own, drawn, size, rng)
         out |= {names[inner]: values for inner, values in drawn.items()}
+    if design.spec.family_record.has_predictors_of_categories:
+        out |= mixed_coefficients(design, out, category_differences(design))
     return out | _draw_joined(design, priors, out, size, rng)
 
 
@@ -187,14 +228,14 @@ def _draw_joined(
 ) -> dict[str, np.ndarray]:
     """Draw correlations across predictors; return sds and correlations at zero, by variable.
 
-    With T the block-diagonal basis of the predictors' effects, Sigma = T^-1 D C D T^-T.
+    With T the basis of the effects of all predictors, Sigma = T^-1 D C D T^-T.
     """
     out: dict[str, np.ndarray] = {}
     for joined in joined_factors(design):
         half = sample_lkj(len(joined.effects), priors[across_name(joined.factor)].arguments["eta"], size, rng)
         members = joined_members(joined, design)
         sd = np.concatenate([drawn[one.sd] for one in members], axis=1)
-        root = block_diag(*(one.factor.basis.to_zero for one in members)) @ (sd[..., None] * half)
+        root = joined_turn(joined, design) @ (sd[..., None] * half)
         sds, corr = covariance_parts(root @ root.transpose(0, 2, 1))
         out[across_name(joined.factor)] = corr
         for one in members:
@@ -208,7 +249,7 @@ def _joined_at_means(joined: JoinedFactor, design: Design, draws: Draws) -> np.n
     """Return the covariance of effects of several predictors at the predictors' means, (draws, effects, effects)."""
     members = joined_members(joined, design)
     sd = np.concatenate([draws[one.sd] for one in members], axis=1)
-    turn = block_diag(*(one.factor.basis.to_means for one in members))
+    turn = np.linalg.inv(joined_turn(joined, design))
     covariance = sd[:, :, None] * draws[across_name(joined.factor)] * sd[:, None, :]
     return np.asarray(turn @ covariance @ turn.T)
 

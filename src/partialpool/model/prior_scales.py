@@ -100,6 +100,9 @@ def parameter_scales(prior: Prior, link: str) -> Scales:
 def predictor_scales(design: Design, name: str) -> Scales:
     """Return location and scales of the predictor of a parameter of a design."""
     family = design.spec.family_record
+    if family.has_predictors_of_categories:
+        unit = 1 / np.sqrt(2)
+        return Scales.of_data(0.0, "even odds", unit, "on the logit scale / sqrt(2), a contrast", 1.0, "")
     prior = dict(family.parameters)[name]
     if name in family.in_response_units:
         prior = prior.in_units_of(1 / scales_of(design).residual)

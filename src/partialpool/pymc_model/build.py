@@ -14,6 +14,7 @@ from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior_scales import predictor_unit
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import CUTPOINT, OBS, SIGMA, sd_name
+from partialpool.pymc_model.categories import category_predictors
 from partialpool.pymc_model.common import common_predictor
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
@@ -59,6 +60,9 @@ def build_pymc_model(
     _check_parametrization(design, parametrization)
     unit = predictor_unit(design)
     with pm.Model(coords=coordinates(design)) as model:
+        if design.spec.family_record.has_predictors_of_categories:
+            likelihood(design, *category_predictors(design, priors))
+            return model
         if design.parameters:
             likelihood(design, *all_predictors(design, priors, parametrization))
             return model

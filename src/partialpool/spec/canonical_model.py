@@ -99,6 +99,7 @@ def check_model(spec: "ModelSpec") -> None:
 
 def _check_parameters(spec: "ModelSpec") -> None:
     """Refuse predictors of parameters where the model states the same otherwise, and tags without a partner."""
+    _check_categories(spec)
     _check_tags(spec)
     if not spec.parameters:
         return
@@ -134,6 +135,25 @@ def _check_parameters(spec: "ModelSpec") -> None:
             got=f"{name} ~ {spec.parameters[name]}, and a prior of {name}",
             allowed=f"priors of beta_{name}[Intercept], beta_{name} and sd_{name}_<factor>, on the link's scale",
             do="state such a prior, or leave it out",
+        )
+
+
+def _check_categories(spec: "ModelSpec") -> None:
+    """Refuse terms that predictors of categories cannot have."""
+    if not spec.family_record.has_predictors_of_categories:
+        return
+    refused = [*map(str, spec.smooths)]
+    refused += [str(g) for g in spec.groups if g.cov is not None or g.members or g.covariance or g.hom or g.by or g.tag]
+    refused += [str(g) for g in spec.groups if not g.correlated and len(g.terms) > 1]
+    counts = Counter(group.factor for group in spec.groups)
+    refused += [str(g) for g in spec.groups if counts[g.factor] > 1]
+    if refused:
+        raise SpecError(
+            f"family {spec.family!r} does not take this term",
+            got=refused[0],
+            allowed="fixed terms, and one grouping term (effects | factor) for each factor: its effects on the "
+            "categories are correlated with each other",
+            do="leave it out, or write one bar",
         )
 
 

@@ -375,7 +375,10 @@ class ModelSpec:
 
     def of_parameter(self, name: str) -> "ModelSpec":
         """Return the model whose predictor is that of a parameter, for building its columns; it has no parameters."""
-        predictor, changed = self.parameters[name], copy(self)
+        changed = copy(self)
+        if self.family_record.has_predictors_of_categories:
+            return changed
+        predictor = self.parameters[name]
         names = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
         own = {inner: prior for stated, prior in self.priors.items() if (inner := renamed(stated, names))}
         values = {name: getattr(predictor, name) for name in ("common", "groups", "intercept", "offsets")}

@@ -66,7 +66,7 @@ def own_priors(design: Design, priors: Mapping[str, Prior]) -> Own:
     predicted = frozenset(design.parameters)
     names = tuple(
         name
-        for name, _ in design.spec.family_record.parameters
+        for name in design.parameter_names
         if name in predicted or (name in priors and not (name == SIGMA and design.se is not None))
     )
     if design.spec.family_record.has_cutpoints:

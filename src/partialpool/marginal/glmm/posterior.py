@@ -119,7 +119,7 @@ def read_response(design: Design) -> Response:
         start = np.concatenate([start, *others])
         codes = [
             LINK_CODES[family.link_of(name)] if name in design.parameters else SAME_IN_ALL_ROWS
-            for name, _ in family.parameters
+            for name in design.parameter_names
         ]
         links = np.array(codes, np.int64)
     return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name), links)
