@@ -79,7 +79,7 @@ class ZeroOneInflatedBeta(Family):
         pm, pt = given.pm, given.pt
 
         def log_density(y: Any, mu: Any, phi: Any, zoi: Any, coi: Any) -> Any:
-            inside = pt.clip(y, 1e-300, 1 - 1e-16)
+            inside = pt.switch(pt.eq(y * (1 - y), 0), 0.5, y)
             between = pt.log1p(-zoi) + pm.logp(pm.Beta.dist(alpha=mu * phi, beta=(1 - mu) * phi), inside)
             one, zero = pt.log(zoi) + pt.log(coi), pt.log(zoi) + pt.log1p(-coi)
             return pt.switch(pt.eq(y, 0), zero, pt.switch(pt.eq(y, 1), one, between))
