@@ -15,7 +15,17 @@ from partialpool.families.row_kernels.load import load_row_kernels
 from partialpool.families.twin import TensorGiven
 
 NONE = np.empty(0)
-OWN = {"sigma": [0.7], "nu": [6.0], "alpha": [2.5], "phi": [7.0], "lam": [3.0], "tau": [0.9], "zoi": [0.3], "coi": [0.4], "cutpoints": [-1.0, 0.2, 1.1]}
+OWN = {
+    "sigma": [0.7],
+    "nu": [6.0],
+    "alpha": [2.5],
+    "phi": [7.0],
+    "lam": [3.0],
+    "tau": [0.9],
+    "zoi": [0.3],
+    "coi": [0.4],
+    "cutpoints": [-1.0, 0.2, 1.1],
+}
 CASES = [(family, link) for family in FAMILIES.values() for link in family.links]
 
 

@@ -19,7 +19,13 @@ def test_weibull_is_exact_from_no_hazard_to_a_sudden_one(alpha):
             assert np.isfinite(found.value)
             if lost < 1e-8:
                 assert_exact(
-                    FAMILIES["weibull"], "log", [y], [np.log(y) + away], [alpha], digits=digits, slack=1e3 * lost * alpha
+                    FAMILIES["weibull"],
+                    "log",
+                    [y],
+                    [np.log(y) + away],
+                    [alpha],
+                    digits=digits,
+                    slack=1e3 * lost * alpha,
                 )
 
 

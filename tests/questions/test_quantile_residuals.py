@@ -108,9 +108,7 @@ def distribution(family, mean, eta, own, trials):
         "beta": lambda: stats.beta(mean * own["phi"], (1 - mean) * own["phi"]),
         "weibull": lambda: stats.weibull_min(own["alpha"], scale=mean / special.gamma(1 + 1 / own["alpha"])),
         "inverse_gaussian": lambda: stats.invgauss(mean / own["lam"], scale=own["lam"]),
-        "exgaussian": lambda: stats.exponnorm(
-            own["tau"] / own["sigma"], loc=mean - own["tau"], scale=own["sigma"]
-        ),
+        "exgaussian": lambda: stats.exponnorm(own["tau"] / own["sigma"], loc=mean - own["tau"], scale=own["sigma"]),
         "skew_normal": lambda: skew_normal(mean, own["sigma"], own["alpha"]),
         "zero_one_inflated_beta": lambda: ZeroOneInflatedBeta(mean, **own),
     }[family]()

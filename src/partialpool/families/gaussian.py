@@ -40,7 +40,10 @@ class Gaussian(LocationScale):
                 "try family 'lognormal' or 'gamma' if the response is positive ('exgaussian' for reaction times), "
                 "'skew_normal', or a transformed response"
             ),
-            ("skewness", False): "residuals are skewed to the left: try family 'skew_normal', or a transformed response",
+            (
+                "skewness",
+                False,
+            ): "residuals are skewed to the left: try family 'skew_normal', or a transformed response",
             ("tails", True): "check the rows with the largest residuals; for heavy tails, family 'student_t'",
             ("tails", False): "residuals are smaller than normal ones would be: check whether values are truncated",
             ("spread", True): (

@@ -20,8 +20,9 @@ class Support:
     Attributes
     ----------
     name
-        `real`, `positive` (> 0), `proportion` (0 < y < 1), `closed_proportion` (0 <= y <= 1), `binary` (0/1, boolean or two categories), `successes` (of
-        trials, from `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal` (ordered categories).
+        `real`, `positive` (> 0), `proportion` (0 < y < 1), `closed_proportion` (0 <= y <= 1), `binary` (0/1, boolean
+        or two categories), `successes` (of trials, from `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal`
+        (ordered categories).
     allowed
         The values in words.
     is_continuous

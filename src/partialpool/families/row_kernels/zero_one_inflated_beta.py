@@ -30,9 +30,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 
 
 @part
-def _row(
-    y: float, link: _Link, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray, i: int
-) -> float:
+def _row(y: float, link: _Link, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray, i: int) -> float:
     """Return log p of row i; -infinity where phi, zoi or coi is out of its domain."""
     phi, zoi, coi = values[1, i], values[2, i], values[3, i]
     if not (is_positive(phi) and 0.0 < zoi < 1.0 and 0.0 < coi < 1.0 and abs(values[0, i]) < np.inf):
