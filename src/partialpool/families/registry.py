@@ -123,8 +123,8 @@ _TIMES: Final = (
     "events that have not happened yet (censored times) are not available"
 )
 _ENDS: Final = (
-    "write family='zero_one_inflated_beta', for proportions of which some are exactly 0 or 1; where only one of the two "
-    "occurs, coi is near it"
+    "write family='zero_one_inflated_beta', for proportions of which some are exactly 0 or 1; where only one of the "
+    "two occurs, coi is near it"
 )
 _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -185,8 +185,8 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         - hurdle_gamma, hurdle_lognormal: `zeros`, `largest`, `spread`, `fitted`;
         - binomial, beta_binomial: `dispersion`, `none_or_all` (share of rows without a failure or without a success) where any row
           has several trials; `fitted`; bernoulli: `fitted`;
-        - gaussian, skew_normal, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean of e^2
-          times the standardised mean; `fitted`;
+        - gaussian, skew_normal, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean
+          of e^2 times the standardised mean; `fitted`;
         - student_t, gamma, weibull, inverse_gaussian: `smallest`, `largest`, `spread`, and `fitted` of all but the
           first; exgaussian: these and `skewness`; beta: `ends`, the share below 0.02 or above 0.98, `spread`, `fitted`;
           zero_one_inflated_beta: `zeros`, `ones`, `spread`, `fitted`;

@@ -48,6 +48,11 @@ RESPONSES = {
     "lognormal": lambda rng, n: np.exp(rng.normal(1, 1, n)),
     "cumulative": lambda rng, n: rng.integers(0, 4, n),
     "student_t": lambda rng, n: rng.standard_t(4, n) + 9,
+    "weibull": lambda rng, n: rng.weibull(1.5, n),
+    "inverse_gaussian": lambda rng, n: rng.wald(1, 2, n),
+    "zero_one_inflated_beta": lambda rng, n: np.clip(rng.normal(0.5, 0.4, n), 0, 1),
+    "exgaussian": lambda rng, n: rng.normal(4, 0.5, n) + rng.exponential(1, n),
+    "skew_normal": lambda rng, n: 5 - rng.gamma(4, 0.5, n),
 }
 
 
