@@ -62,6 +62,7 @@ def table(seed=3):
             "real": rng.normal(size=N) * np.where(np.arange(N) == 0, 30, 1),  # one far out
             "positive": rng.gamma(2.0, size=N),
             "proportion": rng.uniform(0.02, 0.98, size=N),
+            "not_negative": rng.gamma(2.0, size=N) * (np.arange(N) % 3 > 0),
             "binary": rng.integers(0, 2, size=N),
             "count": np.where(np.arange(N) == 0, 60, rng.poisson(2.0, size=N)),
             "ordinal": np.arange(N) % 4,
@@ -73,7 +74,7 @@ def table(seed=3):
 
 def fit_of(family, link, data, *, draws_seed=8, **options):
     rng = np.random.default_rng(draws_seed)
-    response = "p(hits, trials)" if family == "binomial" else FAMILIES[family].kind
+    response = "p(hits, trials)" if FAMILIES[family].kind == "successes" else FAMILIES[family].kind
     centre = {"inverse": 1.5, "sqrt": 1.5}.get(link, 0.2)
     values = {
         name: (
@@ -122,7 +123,7 @@ def distribution(family, mean, eta, own, trials):
 
 def by_hand(family, link, data, values):
     """P(new <= y) and P(new < y), averaged over draws, row by row."""
-    response = {"binomial": "hits"}.get(family, FAMILIES[family].kind)
+    response = {"successes": "hits"}.get(FAMILIES[family].kind, FAMILIES[family].kind)
     out = np.zeros((2, N))
     for i, row in data.iterrows():
         for d in range(DRAWS):
@@ -136,7 +137,8 @@ def by_hand(family, link, data, values):
                 continue
             eta += values["beta"][d, 0]
             known = distribution(family, LINKS[link].inverse(eta), eta, own, row["trials"])
-            out[:, i] += [known.cdf(y), known.cdf(y) if FAMILIES[family].is_continuous else known.cdf(y - 1)]
+            alone = FAMILIES[family].kind == "not_negative" and y > 0  # a value of no probability
+            out[:, i] += [known.cdf(y), known.cdf(y) if FAMILIES[family].is_continuous or alone else known.cdf(y - 1)]
     return out / DRAWS
 
 

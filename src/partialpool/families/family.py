@@ -163,6 +163,11 @@ class Family(ABC):
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate P(new < y) and P(new > y). Both, since 1 - P loses all digits far in the tails."""
 
+    def probability(self, given: Given, y: np.ndarray) -> np.ndarray:
+        """Evaluate P(new = y): 0 for responses on a continuous scale."""
+        shape = np.broadcast_shapes(given.eta.shape, y.shape)
+        return np.zeros(shape) if self.is_continuous else np.exp(self.log_density(given, y))
+
     @abstractmethod
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
         """Draw new responses, as floats."""

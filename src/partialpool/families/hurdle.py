@@ -8,6 +8,7 @@ import numpy as np
 
 from partialpool.families.family import Family
 from partialpool.families.given import Given
+from partialpool.families.support import NOT_NEGATIVE
 
 __all__ = ["Hurdle"]
 
@@ -38,6 +39,11 @@ class Hurdle(Family):
         with np.errstate(divide="ignore"):  # a probability may be fixed at 0
             zero = np.log(given.hu)
         return np.where(y > 0, np.log1p(-given.hu) + self.log_above(given, np.where(y > 0, y, 1.0)), zero)
+
+    @override
+    def probability(self, given: Given, y: np.ndarray) -> np.ndarray:
+        p = np.exp(self.log_density(given, y))
+        return np.where(y > 0, 0.0, p) if self.support is NOT_NEGATIVE else p
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
