@@ -123,7 +123,8 @@ def _residual_name(design: Design) -> str:
         return ""
     if family.is_latent and (trials is None or trials.max() == 1):
         return "the latent scale"
-    return family.parameters[0][0] if family.parameters else ""
+    # A probability of zeros is no variance.
+    return next((name for name, _ in family.parameters if family.parameter_links.get(name) != "logit"), "")
 
 
 def _unit_norms(parts: list[Part], plain: np.ndarray, projected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -155,9 +155,11 @@ def _past(eta: np.ndarray, *alpha: np.ndarray) -> np.ndarray:
 
 def _excess_of_exp(t: np.ndarray) -> np.ndarray:
     """Evaluate exp(-t) - 1 + t, t >= 0."""
-    return np.where(t < _SMALL, t * t * (0.5 - t * (1 / 6 - t * (1 / 24 - t / 120))), np.expm1(-t) + t)
+    s = np.minimum(t, _SMALL)
+    return np.where(t < _SMALL, s * s * (0.5 - s * (1 / 6 - s * (1 / 24 - s / 120))), np.expm1(-t) + t)
 
 
 def _excess_of_log(r: np.ndarray) -> np.ndarray:
     """Evaluate r - log(1 + r), r >= 0."""
-    return np.where(r < _SMALL, r * r * (0.5 - r * (1 / 3 - r * (1 / 4 - r / 5))), r - np.log1p(r))
+    s = np.minimum(r, _SMALL)
+    return np.where(r < _SMALL, s * s * (0.5 - s * (1 / 3 - s * (1 / 4 - s / 5))), r - np.log1p(r))
