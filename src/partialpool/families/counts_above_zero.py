@@ -28,6 +28,8 @@ _SMALL: Final = 1e-3
 _STEPS: Final = 12
 """Newton steps from a mean to the linear predictor; the function is nearly a line."""
 _LARGEST: Final = 700.0
+_LEAST: Final = -300.0
+"""Below this g is c / 2, and the square of lambda would underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +138,7 @@ def _rate(eta: np.ndarray, *alpha: np.ndarray) -> np.ndarray:
 
 def _relative(eta: np.ndarray, *alpha: np.ndarray) -> np.ndarray:
     """Evaluate g = (m - 1) / lambda = (lambda - t + exp(-t) - 1 + t) / (lambda (1 - exp(-t)))."""
-    mean = np.maximum(np.exp(np.clip(eta, -_LARGEST, _LARGEST)), np.exp(-_LARGEST))
+    mean = np.exp(np.clip(eta, _LEAST, _LARGEST))
     if not alpha:
         return _excess_of_exp(mean) / (mean * -np.expm1(-mean))
     rate = alpha[0] * np.log1p(mean / alpha[0])
