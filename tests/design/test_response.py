@@ -101,6 +101,7 @@ REFUSED = {
     ("hurdle_negative_binomial", "negative"): ("r", [0, -2], "negative counts", "-2 in row 1", "counts", "check"),
     ("hurdle_gamma", "negative"): ("r", [0, -2], "cannot have made", "-2 in row 1", "0 and numbers above it", "family"),
     ("hurdle_lognormal", "negative"): ("r", [1, -2], "outside its", "-2 in row 1", "0 and numbers above it", "family"),
+    ("beta_binomial", "single trials"): ("p(r, 1)", [0, 1], "do not tell phi", "at most 1", "two trials", "'binomial'"),
     ("beta_binomial", "no trials"): ("count", None, "needs successes and", "'count'", "p(succ", "p(successes, tr"),
     ("poisson", "all zero"): ("r", [0], "does not vary", "0 in every row", "two values or more", "check the column"),
     ("bernoulli", "three categories"): ("f", None, "cannot have made", "3 values: u, v, w", "two categ", "binomial"),

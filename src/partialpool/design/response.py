@@ -213,6 +213,13 @@ def _read_successes(term: ResponseTerm, family: Family, column: pd.Series, trial
             allowed="at least one row with trials",
             do="check which column is which: p(successes, trials)",
         )
+    if family.shapes and of.max() < 2:
+        raise DataError(
+            f"{family.name} needs rows of several trials: single ones do not tell {' or '.join(family.shapes)}",
+            got="at most 1 trial in every row",
+            allowed="at least one row with two trials or more",
+            do="write family='binomial', and add up rows with the same predictors where there are such",
+        )
     return Response(term.name, successes, trials=of)
 
 

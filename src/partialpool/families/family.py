@@ -171,6 +171,11 @@ class Family(ABC):
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate P(new < y) and P(new > y). Both, since 1 - P loses all digits far in the tails."""
 
+    def probability(self, given: Given, y: np.ndarray) -> np.ndarray:
+        """Evaluate P(new = y): on a continuous scale 0, except for the support's atoms."""
+        p = np.exp(self.log_density(given, y))
+        return np.where(np.isin(y, self.support.atoms), p, 0.0) if self.is_continuous else p
+
     @abstractmethod
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
         """Draw new responses, as floats."""

@@ -69,6 +69,11 @@ class Support:
     ratio_of_means: str = "ratio of means"
     exponential_of_intercept: str = "mean"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        return not self.is_continuous and self.name != "not_negative"
+
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Whether each number can be a response, boolean of the same shape."""
         inside = {

@@ -1,14 +1,13 @@
 """A proportion from 0 to 1, with more zeros and ones than a continuous distribution can have."""
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import scipy
 from scipy import special
 
-from partialpool.distributions.prior import Prior
-from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
+from partialpool.families.family import SHAPE_PRIOR, SHARE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
 from partialpool.families.links import PROBABILITY_LINKS
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from partialpool.families.twin import TensorGiven
 
 __all__ = ["ZeroOneInflatedBeta"]
-
-_EVERY_SHARE: Final = Prior("Uniform", lower=0, upper=1)
 
 
 class ZeroOneInflatedBeta(Family):
@@ -35,7 +32,7 @@ class ZeroOneInflatedBeta(Family):
     row_kernels = "partialpool.families.row_kernels.zero_one_inflated_beta"
     support = CLOSED_PROPORTION
     links = PROBABILITY_LINKS
-    parameters = (("phi", SHAPE_PRIOR), ("zoi", _EVERY_SHARE), ("coi", _EVERY_SHARE))
+    parameters = (("phi", SHAPE_PRIOR), ("zoi", SHARE_PRIOR), ("coi", SHARE_PRIOR))
     parameter_links = MappingProxyType({"zoi": "logit", "coi": "logit"})
     parameters_of_mean = frozenset({"zoi", "coi"})
     notation = Notation(

@@ -228,8 +228,7 @@ def _category_priors(design: Design) -> PriorSet:
     """Return the priors of the contrasts between categories, which are alike."""
     name, one = next(iter(design.parameters.items()))
     scales = predictor_scales(design, name)
-    across = [entry for entry in _across_defaults(design)]
-    defaults = (*_effect_defaults(one, scales, joined=True), *across)
+    defaults = (*_effect_defaults(one, scales, joined=True), *_across_defaults(design))
     return PriorSet(_resolved(one, scales, defaults, design.spec.priors), (*_notes(one), _OF_CONTRASTS), _scale(design))
 
 

@@ -81,9 +81,7 @@ def tail_probabilities(
     """
     given, y, family = given_of(design, rows, eta, draws), design.response.values, design.spec.family_record
     below, above = family.tails(given, y)
-    if family.is_continuous:
-        return below, np.where(np.isin(y, family.support.atoms), np.exp(family.log_density(given, y)), 0.0), above
-    return below, np.exp(family.log_density(given, y)), above
+    return below, family.probability(given, y), above
 
 
 def draw_each(

@@ -84,7 +84,7 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
     """
     family = design.spec.family_record
     columns = {"y": _response(design)}
-    before = _array("y", columns["y"], "float" if family.is_continuous else "int", "The response.")
+    before = _array("y", columns["y"], "int" if family.support.is_whole else "float", "The response.")
     trials = None
     if design.response.trials is not None:
         trials = Code("trials")
