@@ -44,6 +44,7 @@ from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.predictor_spec import predictor_spec
 from partialpool.spec.terms import blank_where_zero, members_of
 from partialpool.workers import single_lapack
 
@@ -176,7 +177,7 @@ def _predictors_of_categories(design: Design) -> Design:
 
 def _predictor_of(design: Design, name: str, left_out: pd.DataFrame) -> Design:
     """Build the arrays of the predictor of a parameter: a design of the same rows, with other terms."""
-    spec, frame = design.spec.of_parameter(name), design.frame
+    spec, frame = predictor_spec(design.spec, name), design.frame
     columns = evaluate_predictor(spec, frame)
     common = _common_effects(spec, *columns.common)
     warn_dropped(f"fixed effects of {name}", (common.recipe,))

@@ -18,6 +18,7 @@ from partialpool.design.units import Units
 from partialpool.errors import DataError, nearest
 from partialpool.names import INTERCEPT
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.predictor_spec import predictor_spec
 
 __all__ = ["CommonEffects", "Design"]
 
@@ -285,7 +286,7 @@ class Design:
     def with_units(self, spec: ModelSpec, units: Mapping[str, str]) -> "Design":
         """Return the same design with the model that states these units; other columns keep theirs."""
         changed = replace(self, spec=spec, units=MappingProxyType({**self.units, **units}))
-        return changed.with_parameters(lambda name, other: other.with_units(spec.of_parameter(name), units))
+        return changed.with_parameters(lambda name, other: other.with_units(predictor_spec(spec, name), units))
 
     def with_parameters(self, change: Callable[[str, "Design"], "Design"]) -> "Design":
         """Return the same design with the predictors of parameters changed."""

@@ -14,10 +14,10 @@ from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.families.helmert import differences_of_contrasts
 from partialpool.model.coefficient_prior import coefficient_prior
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.effect_correlation import correlation_log_density, structured_correlation
 from partialpool.model.lkj import lkj_log_density, sample_lkj
 from partialpool.model.predictor import Draws, Seed, of_predictor, sample_all_levels, sample_joined_levels
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
 from partialpool.names import (

@@ -10,8 +10,8 @@ import pytensor.tensor as pt
 from partialpool.design.design import Design
 from partialpool.design.labels import coordinates
 from partialpool.errors import SpecError, nearest
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior_scales import predictor_unit
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import CUTPOINT, OBS, SIGMA, sd_name
 from partialpool.pymc_model.categories import category_predictors

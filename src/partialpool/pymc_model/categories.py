@@ -11,8 +11,8 @@ import pytensor.tensor as pt
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members, joined_turn
 from partialpool.families.helmert import differences_of_contrasts
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior_scales import predictor_scales
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import (
     BETA,
     OBS,

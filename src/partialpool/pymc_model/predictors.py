@@ -9,8 +9,8 @@ from scipy.linalg import block_diag
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior_scales import predictor_scales, predictor_unit
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import (
     OBS,
     across_bis_dim,

@@ -7,7 +7,7 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors
 from partialpool.design.residual_rows import Series
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.reporting.describe_effects import covariance_line, predictor_terms, words_of
 from partialpool.reporting.describe_parameters import parameter_covariances, parameter_predictors, parameter_words

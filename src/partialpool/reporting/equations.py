@@ -10,7 +10,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors
 from partialpool.design.residual_rows import Series
 from partialpool.families.link import Link
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.mathml import (

@@ -18,8 +18,8 @@ from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.marginal.glmm.predictors import lay_out
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior import mean_shift
+from partialpool.model.prior_set import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.bridge import bridge
 from partialpool.sampling.engine import RawDraws, check_room_for_effects

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
+from partialpool.names import names_of_predictor, renamed
 from partialpool.spec.expression import read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import read_response
@@ -92,9 +93,10 @@ def check_model(spec: "ModelSpec") -> None:
     family, one = spec.family_record, tuple(group.factor for group in spec.groups if group.covariance)
     _check_parameters(spec)
     check_stated_priors(spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one)
-    for name in spec.parameters:
-        own = spec.of_parameter(name)
-        check_stated_priors(own.priors, own.factors, family, link=spec.link, se=None)
+    for name, predictor in spec.parameters.items():
+        own = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
+        stated = {inner: prior for outer, prior in spec.priors.items() if (inner := renamed(outer, own))}
+        check_stated_priors(stated, predictor.factors, family, link=spec.link, se=None)
 
 
 def _check_parameters(spec: "ModelSpec") -> None:

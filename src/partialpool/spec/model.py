@@ -12,7 +12,6 @@ from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
-from partialpool.names import names_of_predictor, renamed
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.canonical_model import canonical_model, check_model
 from partialpool.spec.columns_read import expression_columns, predictor_columns
@@ -72,8 +71,7 @@ class ModelSpec:
     sigma
         Columns whose combinations of categories have residual standard deviations of their own, for a normal response.
     parameters
-        Predictors of the family's own parameters, as formulas: `{"sigma": "~ arm + (1 | g)"}`, on the log scale for
-        scales and shapes, on the logit scale for probabilities.
+        Predictors of the family's own parameters, `{"sigma": "~ arm + (1 | g)"}`: logs of scales, logits of shares.
     cov
         Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
         tables or paths of CSV files, as for `Group`.
@@ -176,8 +174,7 @@ class ModelSpec:
         Parameters
         ----------
         formula
-            For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar. Predictors of the family's
-            parameters follow after commas: `"y ~ x, sigma ~ arm + (1 | g)"`, unless they are in `parameters`.
+            For instance `"y ~ x + (x | g)"` or `"y ~ x, sigma ~ arm + (1 | g)"`; `docs/formula.md` has the grammar.
         family, link, priors, se, precision, frequency, cov, units
             As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
@@ -190,9 +187,8 @@ class ModelSpec:
         'batch:cask'
         """
         parsed = parse_formula(formula)
-        of_rows: dict[str, Any] = said_once(
-            parsed.additions, {"se": se, "precision": precision, "frequency": frequency}
-        )
+        beside = {"se": se, "precision": precision, "frequency": frequency}
+        of_rows: dict[str, Any] = said_once(parsed.additions, beside)
         common = parsed.common
         return cls(
             parsed.response.text,
@@ -372,20 +368,6 @@ class ModelSpec:
         """The grouping factors of the mean and of all parameters, each once, in order."""
         others = (factor for predictor in self.parameters.values() for factor in predictor.factors)
         return tuple(dict.fromkeys([*self.factors, *others]))
-
-    def of_parameter(self, name: str) -> "ModelSpec":
-        """Return the model whose predictor is that of a parameter, for building its columns; it has no parameters."""
-        changed = copy(self)
-        if self.family_record.has_predictors_of_categories:
-            return changed
-        predictor = self.parameters[name]
-        names = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
-        own = {inner: prior for stated, prior in self.priors.items() if (inner := renamed(stated, names))}
-        values = {name: getattr(predictor, name) for name in ("common", "groups", "intercept", "offsets")}
-        empty = {"smooths": (), "residual": None, "sigma": (), "se": None, "precision": None, "frequency": None}
-        for key, value in (values | empty | {"parameters": ParameterTable({}), "priors": PriorTable(own)}).items():
-            object.__setattr__(changed, key, value)
-        return changed
 
     @property
     def parts_with_sds(self) -> tuple[str, ...]:

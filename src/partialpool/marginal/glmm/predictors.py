@@ -30,8 +30,8 @@ from partialpool.families.helmert import differences_of_contrasts
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, choose_units
 from partialpool.marginal.glmm.weighted_rows import link_units
 from partialpool.model.coefficient_prior import coefficient_prior
-from partialpool.model.default_priors import PriorSet, ResolvedPrior
 from partialpool.model.prior_scales import predictor_scales
+from partialpool.model.prior_set import PriorSet, ResolvedPrior
 from partialpool.names import (
     BETA,
     across_name,

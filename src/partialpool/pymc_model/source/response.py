@@ -15,7 +15,7 @@ from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
 from partialpool.design.response import Response
 from partialpool.families.twin import TensorGiven
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import CUTPOINT, OBS, SIGMA
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
 from partialpool.pymc_model.source.columns import Column, as_expression, chosen, stored_column, table_column
