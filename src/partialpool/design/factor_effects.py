@@ -70,6 +70,10 @@ class FactorEffects:
         """Return the same effects over a factor of another name, that of their variables in posteriors."""
         return replace(self, levels=replace(self.levels, factor=name))
 
+    def repeated(self, times: int) -> "FactorEffects":
+        """Return the same effects of a table whose rows are there several times, one below the other."""
+        return replace(self, codes=np.tile(self.codes, times), values=np.tile(self.values, (times, 1)))
+
     @property
     def n_levels(self) -> int:
         """Number of levels."""

@@ -236,7 +236,7 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         words = f"correlations of the effects over {joined.factor}, also of different predictors"
         attrs[across_name(joined.factor)] = {"long_name": words}
     for name, other in design.parameters.items():
-        on = f" of {name} on the {design.spec.family_record.link_of(name)} scale"
+        on = f" of {name} on the {design.spec.family_record.link_of(name).name} scale"
         names = names_of_predictor(name, other.spec.factors)
         own = {BETA: f"fixed effects{on}, at the predictors' original zero"}
         for factor in other.factors:

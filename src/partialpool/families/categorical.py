@@ -8,6 +8,7 @@ from scipy import special
 from partialpool.families.family import Family, Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
+from partialpool.families.links import LINKS
 from partialpool.families.support import NOMINAL
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Categorical(Family):
     picture = "categories"
 
     @override
-    def link_of(self, parameter: str) -> str:
-        return "identity"
+    def link_of(self, parameter: str) -> Link:
+        return LINKS["identity"]
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from partialpool.distributions.prior import Prior
 from partialpool.families.given import Given
 from partialpool.families.link import Link, ProbabilityLink
+from partialpool.families.links import LINKS
 from partialpool.families.support import POSITIVE, Support
 from partialpool.names import SIGMA
 
@@ -142,9 +143,9 @@ class Family(ABC):
         """The family's parameters other than the scale and cutpoints."""
         return tuple(name for name, _ in self.parameters if name not in (SIGMA, "cutpoints"))
 
-    def link_of(self, parameter: str) -> str:
-        """Return the link of the predictor of a parameter, where it has one: `log`, `logit` or `identity`."""
-        return self.parameter_links.get(parameter, "log")
+    def link_of(self, parameter: str) -> Link:
+        """Return the link of the predictor of a parameter, where it has one."""
+        return LINKS[self.parameter_links.get(parameter, "log")]
 
     @property
     def is_scored(self) -> bool:

@@ -10,7 +10,7 @@ from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors, joined_members
 from partialpool.design.newdata import Rows
 from partialpool.errors import DataError
-from partialpool.families.links import LINKS
+from partialpool.families.link import ProbabilityLink
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.parameter_values import family_parameters
@@ -42,7 +42,7 @@ def marginal_parameters(design: Design, rows: Rows, draws: Draws, factors: Colle
         own = of_predictor(design, name, draws)
         eta = linear_predictor(other, rows.parameters[name], own)
         spread = spread_of_rows(other, rows.parameters[name], own, factors)
-        link = LINKS[design.spec.family_record.link_of(name)]
+        link = design.spec.family_record.link_of(name)
         found[name] = link.inverse(eta) if spread is None else link.mean_over_normal(eta, spread)
     return found
 
@@ -118,7 +118,7 @@ def check_marginal_mean(design: Design, factors: Collection[str]) -> None:
     family, joined = design.spec.family_record, {one.factor for one in joined_factors(design)}
     for name in family.parameters_of_mean & set(design.parameters):
         varying = [f.name for f in design.parameters[name].grouping if f.name in factors]
-        if varying and (family.link_of(name) != "logit" or joined.intersection(varying)):
+        if varying and (not isinstance(family.link_of(name), ProbabilityLink) or joined.intersection(varying)):
             raise DataError(
                 f"the mean over levels of {varying[0]} is not available: it depends on {name}, which varies with them",
                 got=f"{name} ~ {design.spec.parameters[name]}, family {family.name!r}",

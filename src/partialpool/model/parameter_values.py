@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
-from scipy.special import expit
 
 from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.model.predictor import Draws, linear_predictor, of_predictor
 
 __all__ = ["HasParameters", "family_parameters", "parameter_of"]
-
-_INVERSE: Final = {"log": np.exp, "logit": expit, "identity": np.asarray}
 
 
 class HasParameters(Protocol):
@@ -26,7 +23,7 @@ class HasParameters(Protocol):
 
 def parameter_of(design: Design, name: str, eta: np.ndarray) -> np.ndarray:
     """Return a parameter of its linear predictor, elementwise."""
-    return np.asarray(_INVERSE[design.spec.family_record.link_of(name)](eta))
+    return np.asarray(design.spec.family_record.link_of(name).inverse(eta))
 
 
 def family_parameters(

@@ -64,8 +64,8 @@ def all_predictors(
     parameters = {}
     for name, _ in design.spec.family_record.parameters:
         if name in etas:
-            inverse = {"log": pt.exp, "logit": pt.sigmoid}.get(design.spec.family_record.link_of(name), lambda x: x)
-            parameters[name] = inverse(etas[name])
+            link = design.spec.family_record.link_of(name)
+            parameters[name] = etas[name] if link.is_identity else link.tensor_inverse(etas[name], pt)
         elif name in priors:
             parameters[name] = scalar_random(name, priors[name])
     return etas[""], parameters

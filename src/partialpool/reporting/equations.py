@@ -59,7 +59,7 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     for name, other in design.parameters.items():
         symbol = _of_row(identifier(_LETTERS.get(name, name)))
         link = design.spec.family_record.link_of(name)
-        lines += _predictor(other, symbol if link == "identity" else applied(word(link), symbol), of=name)
+        lines += _predictor(other, symbol if link.is_identity else applied(word(link.name), symbol), of=name)
     if design.residual is not None and design.residual.series is not None:
         lines += _correlation(design.response.name, design.residual.series)
     joined = joined_factors(design)

@@ -118,7 +118,7 @@ def read_response(design: Design) -> Response:
         others = [_starting_parameter(design, name) for name in design.parameters]
         start = np.concatenate([start, *others])
         codes = [
-            LINK_CODES[family.link_of(name)] if name in design.parameters else SAME_IN_ALL_ROWS
+            LINK_CODES[family.link_of(name).name] if name in design.parameters else SAME_IN_ALL_ROWS
             for name in design.parameter_names
         ]
         links = np.array(codes, np.int64)

@@ -261,13 +261,14 @@ def _stacked_factor(
     own = {part.name: (*part.factors[name], part.units.unit) for part in parts if name in part.effects}
     first = next(factor for factor, _, _ in own.values())
     size = sum(len(factor.names) for factor, _, _ in own.values())
-    values, at = np.zeros((len(parts) * len(first.codes), size)), 0
+    rows_of_each = len(first.values)
+    values, at = np.zeros((len(parts) * rows_of_each, size)), 0
     blocks: list[tuple[int, ...]] = []
     for p, part in enumerate(parts):
         if part.name not in own:
             continue
         factor, unit, scale = own[part.name]
-        rows = slice(p * len(first.codes), (p + 1) * len(first.codes))
+        rows = slice(p * rows_of_each, (p + 1) * rows_of_each)
         values[rows, at : at + len(factor.names)] = unit.of(factor.values) * scale
         blocks += [tuple(at + i for i in block) for block in factor.blocks]
         at += len(factor.names)
@@ -283,8 +284,7 @@ def _stacked_factor(
         to_data=block_diag(*(unit.to_data * scale for _, unit, scale in own.values())),
     )
     factor = replace(
-        first,
-        codes=np.tile(first.codes, len(parts)),
+        first.repeated(len(parts)),
         names=names,
         values=values,
         basis=EffectBasis(plain, np.ones(size), np.ones(size)),
