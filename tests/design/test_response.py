@@ -157,6 +157,8 @@ REFUSED = {
     ),
     ("cumulative", "no order"): ("f", None, "categories without an order", "'u', 'v', 'w'", "ordered", "ordered=True"),
     ("cumulative", "fractions"): ("y", None, "is not ordinal", ".", "whole numbers or an ordered", "another family"),
+    ("categorical", "two"): ("r", [1, 2], "too few categories", "2", "3 to 30", "family 'bernoulli' for two"),
+    ("categorical", "many"): ("y", None, "too many categories", "", "3 to 30", "join rare categories"),
     ("cumulative", "two"): ("r", [1, 2], "too few categories", "2", "3 or more", "family 'bernoulli'"),
     ("cumulative", "two ordered"): ("r", ordered("a", "b"), "too few categories", "2", "3 or more", "'bernoulli'"),
 }

@@ -174,6 +174,8 @@ def relatives(formula):
 
 def cases():
     for family in FAMILIES.values():
+        if family.has_predictors_of_categories:
+            continue  # refused: see test_what_is_not_written
         for link in family.links:
             formula = f"{RESPONSES[family.name]} ~ x + (1 | g)"
             yield f"{family.name}_{link}", Case(formula, options={"family": family.name, "link": link})

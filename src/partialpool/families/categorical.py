@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, override
 import numpy as np
 from scipy import special
 
-from partialpool.families.family import Family, Own
+from partialpool.families.family import Family, Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
 from partialpool.families.links import LINKS
@@ -32,6 +32,7 @@ class Categorical(Family):
     links = ("logit",)
     has_predictors_of_categories = True
     has_mean = False
+    notation = Notation("Categorical", ())
     picture = "categories"
 
     @override

@@ -34,6 +34,8 @@ def describe_words(design: Design) -> str:
     spec = design.spec
     coefs = ", ".join(design.common.coefs) or ("its cutpoints only" if spec.family_record.has_cutpoints else "")
     depends = f"depends on {coefs} in the population" if coefs else "has no fixed effects"
+    if spec.family_record.has_predictors_of_categories:
+        depends = f"has the reference {design.response.categories[0]}, and a predictor for each other category"
     lines = [f"{spec.response} (family {spec.family}, link {spec.link}) {depends}."]
     if design.response.success:
         lines.append(f"What is modelled is the {design.response.success}.")
@@ -79,6 +81,9 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     terms += [f"{offset}[i]" for offset in spec.offsets]
     terms += [term for factor in design.grouping for term in predictor_terms(factor)] + smooth_terms(design)
     lines = [f"{left:<{width}} ~ {distribution}", f"{'eta[i]':<{width}} = {' + '.join(terms) or '0'}"]
+    if spec.family_record.has_predictors_of_categories:
+        utilities = ", ".join(["0", *(f"{name}[i]" for name in design.parameters)])
+        lines = [f"{left} ~ {distribution.removesuffix('()')}(softmax({utilities}))"]
     lines += parameter_predictors(design)
     if design.residual is not None and design.residual.series is not None:
         lines.append(_correlation_line(design.response.name, design.residual.series))

@@ -55,7 +55,9 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     True
     """
     text = describe_mathematics(design, priors)
-    lines = [_response(design), *_predictor(design, _eta())]
+    lines = [_response(design)]
+    if not design.spec.family_record.has_predictors_of_categories:
+        lines += _predictor(design, _eta())
     for name, other in design.parameters.items():
         symbol = _of_row(identifier(_LETTERS.get(name, name)))
         link = design.spec.family_record.link_of(name)
@@ -83,7 +85,10 @@ def _response(design: Design) -> _Line:
         cutpoint = subscript(identifier("c"), identifier("k"))
         inner = row(cutpoint, operator("−"), _eta())
         return applied(identifier("P"), below), operator("="), applied(_inverse(link), inner)
-    arguments = (_argument(spec, label, what, design.parameters) for label, what in notation.arguments)
+    arguments = [_argument(spec, label, what, design.parameters) for label, what in notation.arguments]
+    if spec.family_record.has_predictors_of_categories:
+        utilities = [word("0"), *(_of_row(identifier(name)) for name in design.parameters)]
+        arguments = [applied(word("softmax"), *utilities)]
     return observed, operator("∼"), applied(word(notation.distribution), *arguments)
 
 

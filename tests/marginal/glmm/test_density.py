@@ -35,7 +35,7 @@ from partialpool.model.variance_prior import decompose
 from partialpool.names import BETA, ICC, b_name, corr_name, sd_name
 from partialpool.spec.model import ModelSpec
 
-CASES = [(name, link) for name, f in FAMILIES.items() for link in f.links]
+CASES = [(name, link) for name, f in FAMILIES.items() if not f.has_predictors_of_categories for link in f.links]
 RESPONSES = {
     "bernoulli": lambda rng, n: (rng.random(n) < 0.4).astype(int),
     "binomial": lambda rng, n: rng.binomial(7, 0.4, n),
