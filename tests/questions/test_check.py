@@ -199,3 +199,17 @@ def test_the_header_says_which_outcome_of_a_binary_response_is_modelled():
     assert "modelled: probability of status = Dead" in found._repr_html_()
     gaussian = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), draws=20, seed=1, progressbar=False)
     assert "modelled" not in str(pp.check(gaussian, seed=1))
+
+
+def test_zeros_that_make_alpha_small_lead_to_zero_inflation():
+    """A negative binomial fits extra zeros by a small alpha, so that its counts above 0 vary too much."""
+    rng = np.random.default_rng(1)
+    y = np.where(rng.random(600) < 0.4, 0, rng.poisson(15, 600))
+    table = pd.DataFrame({"y": y, "g": np.arange(600) % 20})
+    checks = {}
+    for family in ("negative_binomial", "zero_inflated_poisson"):
+        fit = pp.fit("y ~ 1 + (1 | g)", table, family=family, seed=1, progressbar=False)
+        checks[family] = {finding.check: finding for finding in pp.check(fit).findings}
+    for name in ("dispersion", "largest"):
+        assert "'zero_inflated_negative_binomial'" in checks["negative_binomial"][name].cure
+        assert checks["zero_inflated_poisson"][name].good

@@ -37,10 +37,15 @@ class NegativeBinomial(Family):
     advice = MappingProxyType(
         {
             ("dispersion", True): f"the counts are still overdispersed: {EFFECT_OF_EACH_ROW}",
+            ("dispersion", False): (
+                "counts vary less than the family implies: where there are many zeros, these make alpha too small: try"
+                " family 'zero_inflated_negative_binomial' or 'hurdle_negative_binomial'; else intervals are too wide"
+            ),
             ("zeros", True): MORE_ZEROS.format("negative_binomial"),
             ("largest", True): "check the rows with the largest counts, or consider a missing predictor",
             ("largest", False): (
-                "the largest counts are smaller than the family implies: check whether counts have a ceiling"
+                "the largest counts are smaller than the family implies: where there are many zeros, try family"
+                " 'zero_inflated_negative_binomial'; else check whether counts have a ceiling"
             ),
         }
     )
