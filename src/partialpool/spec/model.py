@@ -15,6 +15,7 @@ from partialpool.families.registry import family_named
 from partialpool.names import names_of_predictor, renamed
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.canonical_model import canonical_model, check_model
+from partialpool.spec.censored import CENS, cens_columns
 from partialpool.spec.columns_read import expression_columns, predictor_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
@@ -65,6 +66,9 @@ class ModelSpec:
         Column of weights w of a normal response: the residual variance of a row is sigma^2 / w, as with lme4's weights.
     frequency
         Column of positive integers n: a row stands for n equal rows.
+    cens
+        Columns of responses that are known within bounds only, `"status"` or `"status, y2"`: the status of each row, and
+        the upper ends of intervals (`docs/censored_and_truncated.md`).
     smooths
         `Smooth` objects: penalised curves. Their straight lines become fixed terms.
     residual
@@ -108,6 +112,7 @@ class ModelSpec:
     se: str | None
     precision: str | None
     frequency: str | None
+    cens: str | None
     smooths: tuple[Smooth, ...]
     residual: Residual | None
     sigma: tuple[str, ...]
@@ -129,6 +134,7 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        cens: str | Iterable[str] | None = None,
         smooths: Iterable[Smooth] | Smooth = (),
         residual: Residual | None = None,
         sigma: Iterable[str] | str = (),
@@ -144,7 +150,10 @@ class ModelSpec:
             family=family_named(family),
             link=link,
             priors=priors,
-            rows={"se": se, "precision": precision, "frequency": frequency, "residual": residual, "sigma": sigma},
+            rows={
+                **{"se": se, "precision": precision, "frequency": frequency, "cens": cens},
+                **{"residual": residual, "sigma": sigma},
+            },
             smooths=smooths,
             parameters=parameters,
             cov=cov,
@@ -166,6 +175,7 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        cens: str | Iterable[str] | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         origin: Mapping[str, object] = MappingProxyType({}),
         parameters: Mapping[str, object] = MappingProxyType({}),
@@ -178,7 +188,7 @@ class ModelSpec:
         formula
             For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar. Predictors of the family's
             parameters follow after commas: `"y ~ x, sigma ~ arm + (1 | g)"`, unless they are in `parameters`.
-        family, link, priors, se, precision, frequency, cov, units
+        family, link, priors, se, precision, frequency, cens, cov, units
             As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
@@ -191,7 +201,7 @@ class ModelSpec:
         """
         parsed = parse_formula(formula)
         of_rows: dict[str, Any] = said_once(
-            parsed.additions, {"se": se, "precision": precision, "frequency": frequency}
+            parsed.additions, {"se": se, "precision": precision, "frequency": frequency, CENS: cens}
         )
         common = parsed.common
         return cls(
@@ -243,7 +253,7 @@ class ModelSpec:
             intercept=self.intercept,
             family=self.family,
             link=self.link,
-            of_rows=self.columns_of_rows,
+            of_rows=self.of_rows,
             smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
@@ -295,7 +305,7 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             priors=priors,
-            **self.columns_of_rows,
+            **self.of_rows,
             smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
@@ -311,8 +321,8 @@ class ModelSpec:
 
     @property
     def is_normal(self) -> bool:
-        """Whether the response, or its logarithm, is normal with a mean that is linear in the effects."""
-        return self.family_record.is_normal and self.link_record.is_identity
+        """Whether the response, or its log, is observed, and normal with a mean that is linear in the effects."""
+        return self.family_record.is_normal and self.link_record.is_identity and not self.cens
 
     @property
     def fixed_parameters(self) -> dict[str, Prior]:
@@ -333,6 +343,11 @@ class ModelSpec:
     def columns_of_rows(self) -> dict[str, Any]:
         """The columns of what is said of each row's response, by what they say: se, precision, frequency."""
         return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
+
+    @property
+    def of_rows(self) -> dict[str, Any]:
+        """All that is said of each row's response after the bar, by its name."""
+        return self.columns_of_rows | ({CENS: self.cens} if self.cens else {})
 
     @property
     def residual_in_words(self) -> tuple[str, ...]:
@@ -382,7 +397,8 @@ class ModelSpec:
         names = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
         own = {inner: prior for stated, prior in self.priors.items() if (inner := renamed(stated, names))}
         values = {name: getattr(predictor, name) for name in ("common", "groups", "intercept", "offsets")}
-        empty = {"smooths": (), "residual": None, "sigma": (), "se": None, "precision": None, "frequency": None}
+        empty = {"smooths": (), "residual": None, "sigma": (), "se": None, "precision": None}
+        empty |= {"frequency": None, CENS: None}
         for key, value in (values | empty | {"parameters": ParameterTable({}), "priors": PriorTable(own)}).items():
             object.__setattr__(changed, key, value)
         return changed
@@ -400,7 +416,7 @@ class ModelSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the table that the model reads, each once."""
-        counted = [self.frequency] if self.frequency else []
+        counted = [*([self.frequency] if self.frequency else []), *cens_columns(self.cens)]
         return tuple(dict.fromkeys([*columns_of(self.response_term.expression), *counted, *self.predictor_columns]))
 
     @property
