@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from partialpool.design.aliasing import find_aliases, find_empty
+from partialpool.design.censoring import check_some_seen, read_censoring
 from partialpool.design.checks import (
     check_common,
     check_digits,
@@ -98,6 +99,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         predictors=predictors,
         computed=computed,
         blank=blank_where_zero(spec.groups),
+        cens=spec.cens,
     )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
@@ -111,6 +113,10 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
     response = read_response_values(
         spec.response_term, spec.family_record, columns.response, columns.trials, table.unused
     )
+    if spec.cens is not None:
+        censoring = read_censoring(spec.cens, spec.response_term, response.values, frame)
+        check_some_seen(spec.response_term, response.values, censoring)
+        response = replace(response, censoring=censoring)
     se = read_positive("standard errors", frame[spec.se]) if spec.se else None
     precision = read_positive("precisions", frame[spec.precision]) if spec.precision else None
     offset = columns.predictor.offset

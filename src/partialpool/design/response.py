@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from partialpool.design.censoring import Censoring
 from partialpool.design.column_types import is_quantity
 from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.design.row_names import such_rows_in_words
@@ -42,17 +43,25 @@ class Response:
         Shape (rows,) for successes of trials, else None.
     categories
         Labels of binary (failure, success) or ordinal categories, else empty.
+    censoring
+        Which values are bounds only; None where all were seen.
     """
 
     name: str
     values: np.ndarray
     trials: np.ndarray | None = None
     categories: tuple[str, ...] = ()
+    censoring: Censoring | None = None
 
     @property
     def n_trials(self) -> np.ndarray:
         """Number of trials of each row, (rows,): 1 unless the response counts successes of several trials."""
         return np.ones(len(self.values)) if self.trials is None else self.trials
+
+    @property
+    def other_ends(self) -> np.ndarray:
+        """Where the response of each row ends, (rows,): its value unless it is censored (`Censoring.other_end`)."""
+        return self.values if self.censoring is None else self.censoring.other_end
 
     @property
     def is_binary(self) -> bool:

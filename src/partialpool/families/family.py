@@ -90,6 +90,8 @@ class Family(ABC):
     """Links under which the log density is concave in the linear predictor."""
     row_kernels: ClassVar[str] = ""
     """Module of its compiled kernels (`families/row_kernels/load.py`), which is imported on first use."""
+    censored_row_kernels: ClassVar[str] = ""
+    """The same for rows that are known within bounds only; empty for a family without `log_tails`."""
     notation: ClassVar[Notation | None] = None
     """How the family is written; None for cutpoints, which have a separate equation."""
     variance_formula: ClassVar[str] = ""
@@ -171,6 +173,16 @@ class Family(ABC):
     @abstractmethod
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate P(new < y) and P(new > y). Both, since 1 - P loses all digits far in the tails."""
+
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate log P(new <= y) and log P(new > y), which keep their digits where a probability underflows."""
+        raise NotImplementedError
+
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        """Return the same in a PyMC model."""
+        raise NotImplementedError
 
     def probability(self, given: Given, y: np.ndarray) -> np.ndarray:
         """Evaluate P(new = y): on a continuous scale 0, except for the support's atoms."""

@@ -47,7 +47,7 @@ def canonical_model(
     Parameters
     ----------
     rows
-        What is stated of each row: se, precision, frequency, residual, sigma.
+        What is stated of each row: se, precision, frequency, residual, sigma, cens.
     response, common, groups, intercept, family, link, priors, smooths, parameters, cov, units
         As for `ModelSpec`.
     """

@@ -38,6 +38,7 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("new_rows", "priors draws tune chains engine model", "leave it out: an update keeps the fit's model and settings"),
     ("family", "weights", WEIGHTS),
     ("family", "precision frequency", "write it in the formula: y | precision(w) ~ x, or y | frequency(n) ~ x"),
+    ("family", "cens censoring censored event status", "write it in the formula: y | cens(status) ~ x"),
     ("family", "sigma alpha phi nu", _DISPERSION),
     (
         "family",

@@ -14,6 +14,8 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.canonical_model import canonical_model, check_model
+from partialpool.spec.censored import CENS, cens_columns
+from partialpool.spec.changed_model import changed_model
 from partialpool.spec.columns_read import expression_columns, predictor_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
@@ -64,6 +66,9 @@ class ModelSpec:
         Column of weights w of a normal response: the residual variance of a row is sigma^2 / w, as with lme4's weights.
     frequency
         Column of positive integers n: a row stands for n equal rows.
+    cens
+        Columns of responses known within bounds only, `"status"` or `"status, y2"`: the status of each row, and the
+        upper ends of intervals (`docs/censored_and_truncated.md`).
     smooths
         `Smooth` objects: penalised curves. Their straight lines become fixed terms.
     residual
@@ -106,6 +111,7 @@ class ModelSpec:
     se: str | None
     precision: str | None
     frequency: str | None
+    cens: str | None
     smooths: tuple[Smooth, ...]
     residual: Residual | None
     sigma: tuple[str, ...]
@@ -127,6 +133,7 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        cens: str | Iterable[str] | None = None,
         smooths: Iterable[Smooth] | Smooth = (),
         residual: Residual | None = None,
         sigma: Iterable[str] | str = (),
@@ -142,7 +149,10 @@ class ModelSpec:
             family=family_named(family),
             link=link,
             priors=priors,
-            rows={"se": se, "precision": precision, "frequency": frequency, "residual": residual, "sigma": sigma},
+            rows={
+                **{"se": se, "precision": precision, "frequency": frequency, "cens": cens},
+                **{"residual": residual, "sigma": sigma},
+            },
             smooths=smooths,
             parameters=parameters,
             cov=cov,
@@ -164,6 +174,7 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        cens: str | Iterable[str] | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         origin: Mapping[str, object] = MappingProxyType({}),
         parameters: Mapping[str, object] = MappingProxyType({}),
@@ -175,7 +186,7 @@ class ModelSpec:
         ----------
         formula
             For instance `"y ~ x + (x | g)"` or `"y ~ x, sigma ~ arm + (1 | g)"`; `docs/formula.md` has the grammar.
-        family, link, priors, se, precision, frequency, cov, units
+        family, link, priors, se, precision, frequency, cens, cov, units
             As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
@@ -187,8 +198,8 @@ class ModelSpec:
         'batch:cask'
         """
         parsed = parse_formula(formula)
-        beside = {"se": se, "precision": precision, "frequency": frequency}
-        of_rows: dict[str, Any] = said_once(parsed.additions, beside)
+        beside = {"se": se, "precision": precision, "frequency": frequency, CENS: cens}
+        of_rows = said_once(parsed.additions, beside)
         common = parsed.common
         return cls(
             parsed.response.text,
@@ -239,7 +250,7 @@ class ModelSpec:
             intercept=self.intercept,
             family=self.family,
             link=self.link,
-            of_rows=self.columns_of_rows,
+            of_rows=self.of_rows,
             smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
@@ -263,7 +274,7 @@ class ModelSpec:
         >>> ModelSpec.from_formula("y ~ x + (x | g)").with_terms(groups=[Group("g")]).to_formula()
         'y ~ x + (1 | g)'
         """
-        return self._changed(self.common if common is None else common, self.groups if groups is None else groups, {})
+        return changed_model(self, self.common if common is None else common, groups=groups)
 
     def with_priors(self, priors: Mapping[str, object]) -> "ModelSpec":
         """Return the same model with some priors replaced or added; its other stated priors are kept.
@@ -279,24 +290,7 @@ class ModelSpec:
         """
         parts, own = self.parts_with_sds, self.priors.items()
         kept = {name: prior for name, prior in own if not replaced_by(name, priors, parts)}
-        return self._changed(self.common, self.groups, {**kept, **priors})
-
-    def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
-        """Return a model of the same response, offsets and family."""
-        return ModelSpec(
-            self.response,
-            [*common, *(f"offset({o})" for o in self.offsets)],
-            groups,
-            intercept=self.intercept,
-            family=self.family,
-            link=self.link,
-            priors=priors,
-            **self.columns_of_rows,
-            smooths=self.smooths,
-            residual=self.residual,
-            sigma=self.sigma,
-            parameters=self.parameters,
-        ).with_units(self.units)
+        return changed_model(self, self.common, priors={**kept, **priors})
 
     def with_units(self, units: Mapping[str, str]) -> "ModelSpec":
         """Return the same model with other units, of the columns that it uses; those of other columns are dropped."""
@@ -307,8 +301,8 @@ class ModelSpec:
 
     @property
     def is_normal(self) -> bool:
-        """Whether the response, or its logarithm, is normal with a mean that is linear in the effects."""
-        return self.family_record.is_normal and self.link_record.is_identity
+        """Whether the response, or its log, is observed, and normal with a mean that is linear in the effects."""
+        return self.family_record.is_normal and self.link_record.is_identity and not self.cens
 
     @property
     def fixed_parameters(self) -> dict[str, Prior]:
@@ -329,6 +323,11 @@ class ModelSpec:
     def columns_of_rows(self) -> dict[str, Any]:
         """The columns of what is said of each row's response, by what they say: se, precision, frequency."""
         return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
+
+    @property
+    def of_rows(self) -> dict[str, Any]:
+        """All that is said of each row's response after the bar, by its name."""
+        return self.columns_of_rows | ({CENS: self.cens} if self.cens else {})
 
     @property
     def residual_in_words(self) -> tuple[str, ...]:
@@ -382,7 +381,7 @@ class ModelSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the table that the model reads, each once."""
-        counted = [self.frequency] if self.frequency else []
+        counted = [*([self.frequency] if self.frequency else []), *cens_columns(self.cens)]
         return tuple(dict.fromkeys([*columns_of(self.response_term.expression), *counted, *self.predictor_columns]))
 
     @property

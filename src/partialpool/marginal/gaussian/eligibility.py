@@ -17,6 +17,8 @@ def why_not(spec: ModelSpec) -> str:
     """
     if not spec.family_record.is_normal:
         return f"a {spec.family!r} response is not normal given the effects"
+    if spec.cens:
+        return f"the responses of censored rows, cens({spec.cens}), are not known"
     if not spec.link_record.is_identity:
         return f"the link {spec.link!r} is not linear in the effects"
     if spec.parameters:

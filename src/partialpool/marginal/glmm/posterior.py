@@ -17,7 +17,7 @@ from partialpool.families.row_kernels.by_row import (
     SAME_IN_ALL_ROWS,
     rows_by_row,
 )
-from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
+from partialpool.families.row_kernels.load import RowKernels, load_censored_row_kernels, load_row_kernels
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
@@ -107,6 +107,8 @@ def read_response(design: Design) -> Response:
         known = np.array(response.trials, float)
     elif design.se is not None:
         known = np.array(design.se, float)
+    elif response.censoring is not None:
+        known = np.array(response.other_ends, float)
     y = np.array(response.values, dtype=float, order="C")  # kernels take arrays that can be written to
     if family.has_cutpoints:
         start = np.zeros(y.shape)
@@ -122,7 +124,8 @@ def read_response(design: Design) -> Response:
             for name in design.parameter_names
         ]
         links = np.array(codes, np.int64)
-    return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name), links)
+    load = load_row_kernels if response.censoring is None else load_censored_row_kernels
+    return Response(y, known, np.ascontiguousarray(start, dtype=float), load(family, link.name), links)
 
 
 def _starting_parameter(design: Design, name: str) -> np.ndarray:
