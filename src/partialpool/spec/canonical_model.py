@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
+from partialpool.spec.effect_distribution import check_distributions, heavy_factors
 from partialpool.spec.expression import read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import read_response
@@ -91,7 +92,11 @@ def check_model(spec: "ModelSpec") -> None:
     check_names_apart((*spec.parts_with_sds, *(f"{name}_{factor}" for name, factor in others)), spec.columns)
     family, one = spec.family_record, tuple(group.factor for group in spec.groups if group.covariance)
     _check_parameters(spec)
-    check_stated_priors(spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one)
+    check_distributions(spec)
+    heavy = heavy_factors(spec.groups)
+    check_stated_priors(
+        spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one, heavy=heavy
+    )
     for name in spec.parameters:
         own = spec.of_parameter(name)
         check_stated_priors(own.priors, own.factors, family, link=spec.link, se=None)
