@@ -311,4 +311,7 @@ def _factor_effects(
     of_relatives = kinship.own[codes] if kinship else None
     basis = make_effect_basis(names, values, blocks, at_means=at_means, own=of_relatives)
     basis = basis.with_equal_sds(structure.sd_of)
-    return FactorEffects(levels, codes, names, values, basis, tuple(blocks), tuple(recipes), structure, kinship)
+    heavy = any(group.is_heavy for group, *_ in terms)
+    return FactorEffects(
+        levels, codes, names, values, basis, tuple(blocks), tuple(recipes), structure, kinship, is_heavy=heavy
+    )

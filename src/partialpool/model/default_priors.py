@@ -8,6 +8,7 @@ y is replaced by y minus the offset, on the link scale:
     sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column; also divided
                                           by sqrt(k), k the mean diagonal entry, over the rows, of a known covariance
     corr                                  LKJ(2)
+    nu of Student t effects               Gamma(2, 0.1) above 1, as brms's
     sigma                                 HalfStudentT(3, sd(y))
 
 Predictors of a family's parameters have scales of their own (`prior_scales.py`).
@@ -45,6 +46,7 @@ from partialpool.design.joined_factors import joined_factors
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.effect_correlation import check_stated_structure, default_effect_correlation
+from partialpool.model.heavy_effects import NU_PRIOR, NU_REASON
 from partialpool.model.prior_scales import WIDTH, Scales, predictor_scales, scales_of
 from partialpool.model.prior_set import CoefficientShare, PriorSet, ResolvedPrior
 from partialpool.model.residual_prior import check_stated_correlation, default_correlation
@@ -59,6 +61,7 @@ from partialpool.names import (
     across_name,
     corr_name,
     names_of_predictor,
+    nu_name,
     renamed,
     sd_name,
 )
@@ -197,6 +200,8 @@ def _effect_defaults(design: Design, scales: Scales, *, joined: bool = False) ->
         yield from _sd_defaults(factor, scales)
         if factor.correlated and not joined and factor.name not in tagged:
             yield _correlation_default(factor)
+        if factor.is_heavy:
+            yield ResolvedPrior(nu_name(factor.name), NU_PRIOR, NU_REASON, True)
 
 
 def _correlation_default(factor: FactorEffects) -> ResolvedPrior:

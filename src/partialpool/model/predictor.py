@@ -9,6 +9,7 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
 from partialpool.design.newdata import GroupRows, Rows
+from partialpool.model.heavy_effects import heavy_noise
 from partialpool.names import BETA, across_name, b_name, corr_name, names_of_predictor, sd_name
 
 __all__ = [
@@ -170,9 +171,12 @@ def sample_all_levels(factor: FactorEffects, draws: Draws, rng: np.random.Genera
 
 
 def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw effects of unrelated levels from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects)."""
+    """Draw effects of unrelated levels from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects).
+
+    Effects with a Student t distribution have that scale.
+    """
     sd = draws[sd_name(factor.name)]
-    noise = rng.standard_normal((len(sd), levels, sd.shape[1]))
+    noise = heavy_noise(factor, draws, rng.standard_normal((len(sd), levels, sd.shape[1])), rng)
     if not factor.correlated:
         return noise * sd[:, None, :]
     # At the predictors' means correlations are moderate; far from them they round to +-1.

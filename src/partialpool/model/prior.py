@@ -28,6 +28,7 @@ from partialpool.names import (
     b_name,
     corr_name,
     names_of_predictor,
+    nu_name,
     sd_name,
 )
 
@@ -134,6 +135,9 @@ def _predictor_density(design: Design, priors: PriorSet, draws: Draws, *, whole:
         if factor.correlated and corr_name(factor.name) in priors:
             prior, corr = priors[corr_name(factor.name)], draws[corr_name(factor.name)]
             out[corr_name(factor.name)] = correlation_log_density(factor, prior, corr)
+        if factor.is_heavy:
+            nu = nu_name(factor.name)
+            out[nu] = frozen(priors[nu]).logpdf(draws[nu])
     return out
 
 
@@ -211,6 +215,8 @@ def _draw_covariances(
     out: dict[str, np.ndarray] = {}
     for factor in design.factors:
         name = sd_name(factor.name)
+        if factor.is_heavy:
+            out[nu_name(factor.name)] = _rvs(priors[nu_name(factor.name)], size, rng)
         if name not in drawn:
             own = {
                 at: _rvs(priors[f"{name}[{factor.sd_parameters[at]}]"], size, rng) for at in factor.structure.own_sds

@@ -8,6 +8,7 @@ from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
 from partialpool.names import names_of_predictor, renamed
+from partialpool.spec.effect_distribution import check_distributions, heavy_factors
 from partialpool.spec.expression import read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import read_response
@@ -92,7 +93,11 @@ def check_model(spec: "ModelSpec") -> None:
     check_names_apart((*spec.parts_with_sds, *(f"{name}_{factor}" for name, factor in others)), spec.columns)
     family, one = spec.family_record, tuple(group.factor for group in spec.groups if group.covariance)
     _check_parameters(spec)
-    check_stated_priors(spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one)
+    check_distributions(spec)
+    heavy = heavy_factors(spec.groups)
+    check_stated_priors(
+        spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one, heavy=heavy
+    )
     for name, predictor in spec.parameters.items():
         own = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
         stated = {inner: prior for outer, prior in spec.priors.items() if (inner := renamed(outer, own))}

@@ -49,7 +49,7 @@ SECTIONS: Final = (
 )
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _GROUP_KEYS: Final = (
-    *("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by", "tag"),
+    *("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by", "dist", "tag"),
     *("members", "weights", "scale"),
 )
 
@@ -200,6 +200,7 @@ def write_spec_tables(
         | ({} if g.covariance is None else {"covariance": g.covariance})
         | ({"hom": g.hom} if g.hom != (g.covariance == "ar1") else {})
         | ({} if g.by is None else {"by": g.by})
+        | ({"dist": g.dist} if g.is_heavy else {})
         | ({} if g.tag is None else {"tag": g.tag})
         | ({} if g.members is None else _member_keys(g.members))
         for g in groups
@@ -372,5 +373,6 @@ def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
         covariance=table.get("covariance"),
         hom=table.get("hom"),
         by=table.get("by"),
+        dist=table.get("dist", "gaussian"),
         tag=table.get("tag"),
     )

@@ -32,6 +32,7 @@ from partialpool.marginal.glmm.density import (
     write_effects,
 )
 from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_given_theta
+from partialpool.marginal.glmm.heavy_effects import collect_heavy
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
@@ -166,7 +167,7 @@ class Posterior:
     @classmethod
     def of(cls, stand_in: Marginal, information: InformationScale, response: Response, own: Own) -> "Posterior":
         """Put a stand-in and a response together; z is (theta, own) itself."""
-        size = stand_in.size + own.priors.estimated
+        size = stand_in.size + own.estimated
         rows = collect_rows(stand_in, response.y, response.known)
         return cls(stand_in, response, own, information, rows, axes_about(np.zeros(size), np.eye(size)))
 
@@ -194,7 +195,7 @@ class Posterior:
     @property
     def size(self) -> int:
         """Elements of theta and of the family's own parameters together."""
-        return self.stand_in.size + self.own.priors.estimated
+        return self.stand_in.size + self.own.estimated
 
     @property
     def noise_size(self) -> int:
@@ -242,6 +243,7 @@ class Posterior:
             self.own.priors,
             self.rows,
             collect_turns(self.stand_in),
+            collect_heavy(self.stand_in, self.own.nu_priors),
             self.information,
             self.response.constant,
             self.response.by_row,
