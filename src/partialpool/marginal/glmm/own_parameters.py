@@ -9,7 +9,7 @@ from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import encode, placed, unplaced
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
-from partialpool.marginal.glmm.cutpoints import CutpointsPrior, as_cutpoints, cutpoints_prior, starting_cutpoints
+from partialpool.marginal.glmm.cutpoints import NO_CUTPOINTS, as_cutpoints, cutpoints_prior, starting_cutpoints
 from partialpool.marginal.glmm.problem import OwnPriors
 from partialpool.names import SIGMA
 
@@ -43,7 +43,7 @@ class Own:
     def values(self, at: np.ndarray) -> np.ndarray:
         """Map places on the real line (..., estimated) to all parameters (..., parameters)."""
         if self.priors.cutpoints.number:
-            return as_cutpoints(at)
+            return as_cutpoints(self.priors.cutpoints, at)
         columns = []
         for k, name in enumerate(self.all):
             if name in self.names:
@@ -95,7 +95,7 @@ def own_priors(design: Design, priors: Mapping[str, Prior]) -> Own:
             np.array([c[2] for c in codes], float).reshape(-1, 4),
             np.array(fixed, float),
             len(estimated),
-            CutpointsPrior(0, 0, 1.0, 0.0),
+            NO_CUTPOINTS,
         ),
         np.array(medians, float),
         predicted,
