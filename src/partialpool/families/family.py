@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, NoReturn
 import numpy as np
 
 from partialpool.distributions.prior import Prior
+from partialpool.families.cutpoints import Cutpoints
 from partialpool.families.given import Given
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
@@ -78,6 +79,8 @@ class Family(ABC):
     """Whether the location is that of log(y), so that scales are computed from log(y)."""
     has_predictors_of_categories: ClassVar[bool] = False
     """Whether every category but the first has a predictor of its own, and the mean has none."""
+    meaning_of_cutpoints: ClassVar[Cutpoints | None] = None
+    """What its cutpoints mean; None for a family without."""
     is_normal: ClassVar[bool] = False
     """Whether the response, or its logarithm, is normal."""
     is_latent: ClassVar[bool] = False
@@ -129,7 +132,20 @@ class Family(ABC):
     @property
     def has_cutpoints(self) -> bool:
         """Whether the model has cutpoints in place of an intercept."""
-        return any(name == "cutpoints" for name, _ in self.parameters)
+        return self.meaning_of_cutpoints is not None
+
+    @property
+    def cutpoints(self) -> Cutpoints:
+        """What the family's cutpoints mean.
+
+        Raises
+        ------
+        TypeError
+            The family has none.
+        """
+        if self.meaning_of_cutpoints is None:
+            raise TypeError(f"{self.name} has no cutpoints")
+        return self.meaning_of_cutpoints
 
     @property
     def has_residuals_of_logs(self) -> bool:

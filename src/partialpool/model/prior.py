@@ -176,10 +176,7 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     out |= _draw_covariances(design, priors, out, size, rng)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
-            concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
-            below = np.cumsum(rng.dirichlet(concentration, size), axis=1)[:, :-1]
-            centred = design.spec.probability_link.forward(np.clip(below, 1e-15, 1 - 1e-15))
-            out[name] = centred + mean_shift(design, out)[:, None]
+            out[name] = _draw_cutpoints(design, priors[name], size, rng) + mean_shift(design, out)[:, None]
         elif name == SIGMA and design.residual is not None:
             out |= _draw_residual(design.residual, priors, size, rng)
         elif name in priors:
@@ -331,11 +328,17 @@ def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: n
     return np.stack(columns, axis=1)
 
 
+def _draw_cutpoints(design: Design, prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw cutpoints at the predictors' means, (size, cutpoints)."""
+    concentration = np.full(len(design.response.categories), prior.arguments["a"])
+    return design.spec.family_record.cutpoints.at_shares(
+        design.spec.probability_link, rng.dirichlet(concentration, size)
+    )
+
+
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
-    """Return the log density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
+    """Return the log density of the category probabilities at the predictors' means."""
     centred = draws["cutpoints"] - mean_shift(design, draws)[:, None]
-    cdf = design.spec.probability_link.inverse
-    edges = np.concatenate([np.zeros((len(centred), 1)), cdf(centred), np.ones((len(centred), 1))], axis=1)
-    p = np.clip(np.diff(edges, axis=1), 1e-300, None)
+    p = np.clip(design.spec.family_record.cutpoints.shares(design.spec.probability_link, centred), 1e-300, None)
     a, n = prior.arguments["a"], p.shape[1]
     return (a - 1) * np.log(p).sum(axis=1) + special.gammaln(n * a) - n * special.gammaln(a)

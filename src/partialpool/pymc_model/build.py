@@ -95,7 +95,7 @@ def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt
     """Return cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
     concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
     probability = pm.Dirichlet("cutpoints_probability", a=concentration)
-    centred = design.spec.probability_link.tensor_forward(pt.cumsum(probability)[:-1], pt)
+    centred = design.spec.family_record.cutpoints.tensor_at_shares(design.spec.probability_link, probability, pt)
     pm.Deterministic("cutpoints", centred + shift, dims=CUTPOINT)
     return centred
 

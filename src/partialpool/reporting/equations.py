@@ -81,15 +81,26 @@ def _response(design: Design) -> _Line:
     observed = _of_row(word(design.response.name))
     link, notation = spec.link_record, spec.family_record.notation
     if notation is None:
-        below = row(observed, operator("≤"), identifier("k"))
+        event = row(
+            *(_part_of_event(part, design.response.name) for part in spec.family_record.cutpoints.event.split())
+        )
         cutpoint = subscript(identifier("c"), identifier("k"))
         inner = row(cutpoint, operator("−"), _eta())
-        return applied(identifier("P"), below), operator("="), applied(_inverse(link), inner)
+        return applied(identifier("P"), event), operator("="), applied(_inverse(link), inner)
     arguments = [_argument(spec, label, what, design.parameters) for label, what in notation.arguments]
     if spec.family_record.has_predictors_of_categories:
         utilities = [word("0"), *(_of_row(identifier(name)) for name in design.parameters)]
         arguments = [applied(word("softmax"), *utilities)]
     return observed, operator("∼"), applied(word(notation.distribution), *arguments)
+
+
+def _part_of_event(part: str, response: str) -> Element:
+    """Write one symbol of an event of ordered categories, such as `y <= k`."""
+    if part == "y":
+        return _of_row(word(response))
+    if part == "k" or part.isdigit():
+        return identifier(part)
+    return operator({"<=": "≤", ">=": "≥"}.get(part, part))
 
 
 def _argument(spec: ModelSpec, label: str, what: str, predicted: Container[str]) -> Element:

@@ -9,7 +9,7 @@ from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import encode, placed, unplaced
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
-from partialpool.marginal.glmm.cutpoints import CutpointsPrior, as_cutpoints, cutpoints_prior, starting_cutpoints
+from partialpool.marginal.glmm.cutpoints import NO_CUTPOINTS, as_cutpoints, cutpoints_prior, starting_cutpoints
 from partialpool.marginal.glmm.own_priors import OwnPriors
 from partialpool.names import SIGMA, nu_name
 
@@ -55,7 +55,7 @@ class Own:
         """Map places on the real line (..., estimated) to the family's parameters (..., parameters)."""
         own = at[..., : self.priors.estimated]
         if self.priors.cutpoints.number:
-            return as_cutpoints(own)
+            return as_cutpoints(self.priors.cutpoints, own)
         return _values(self.all, self.names, self.priors, own)
 
     def named(self, at: np.ndarray) -> dict[str, np.ndarray]:
@@ -126,7 +126,7 @@ def _scalars(
         np.array(fixed, float),
         np.array([c[3] for c in codes], float),
         len(estimated),
-        CutpointsPrior(0, 0, 1.0, 0.0),
+        NO_CUTPOINTS,
     )
     return estimated, prior, np.array(start, float)
 

@@ -179,7 +179,8 @@ def _cutpoints(design: Design, priors: PriorSet, shift: Code | None) -> list[str
     )
     concentration = Code("np").full(count, number(prior.arguments["a"], exact=True))
     lines += let("probability", PM.Dirichlet("cutpoints_probability", a=concentration), 2)
-    below = named("below", PT.cumsum(Code("probability"))[:-1])
-    lines += let("cutpoints_at_means", link.tensor_forward(below, PT), 2)
+    meaning: Any = design.spec.family_record.cutpoints
+    chances = named(meaning.chance_name, meaning.tensor_event_chances(Code("probability"), PT))
+    lines += let("cutpoints_at_means", link.tensor_forward(chances, PT), 2)
     whole = Code("cutpoints_at_means") if shift is None else Code("cutpoints_at_means") + shift
     return lines + statement(PM.Deterministic(_CUTPOINTS, whole, dims=CUTPOINT), 2)
