@@ -338,3 +338,15 @@ def test_a_demo_with_a_wrong_probability_is_refused_before_sampling(capsys, monk
     monkeypatch.setattr("partialpool.commands.demo.run", lambda _: pytest.fail("sampled in vain"))
     assert main(["demo", "--prob", "95"]) == 2
     assert "prob must be a probability" in capsys.readouterr().err
+
+
+def test_several_formulas_are_one_argument(tmp_path, capsys):
+    data = pp.load_dataset("grouseticks")
+    data.to_csv(tmp_path / "ticks.csv", index=False)
+    formula, family = "TICKS ~ YEAR + (1 |p| LOCATION), zi ~ cHEIGHT + (1 |p| LOCATION)", "zero_inflated_poisson"
+    arguments = [formula, str(tmp_path / "ticks.csv"), "--family", family, "--quiet", "--seed", "1"]
+    assert main(["fit", *arguments, "--out", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{formula}   [{family}]\n")
+    assert all(name in out for name in ("zi: cHEIGHT", "zi: Intercept", "corr(Intercept, zi: Intercept)"))
+    assert pp.load_fit(tmp_path / "out" / "fit.nc").spec.to_formula() == formula

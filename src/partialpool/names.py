@@ -39,6 +39,7 @@ __all__ = [
     "effect_dim",
     "names_of_factor",
     "names_of_predictor",
+    "nu_name",
     "part_names",
     "predictor_name",
     "renamed",
@@ -144,6 +145,17 @@ def corr_name(factor: str) -> str:
     return f"corr_{factor}"
 
 
+def nu_name(factor: str) -> str:
+    """Degrees of freedom of a factor's effects, where they have a Student t distribution.
+
+    Examples
+    --------
+    >>> nu_name("Subject")
+    'nu_Subject'
+    """
+    return f"nu_{factor}"
+
+
 def share_name(factor: str) -> str:
     """In a prior: the concentration of each effect's share of the variance between groups.
 
@@ -183,7 +195,7 @@ def names_of_factor(factor: str) -> tuple[str, ...]:
     >>> names_of_factor("g")[:5]
     ('g', 'g_effect', 'g_effect_bis', 'sd_g', 'sd_g_at_means')
     """
-    variables = (sd_name, at_means_name, corr_name, b_name, z_name)
+    variables = (sd_name, at_means_name, corr_name, b_name, z_name, nu_name)
     own = [name(factor) for name in variables]
     scaled = f"{b_name(factor)}_scaled"
     data = (codes_name(factor), values_name(factor), *([weights_name(factor)] if factor.startswith("mm(") else []))

@@ -182,6 +182,7 @@ def test_as_many_fixed_effects_as_rows_leave_sigma_unidentified(rows):
     [
         ("y ~ (1 | row)", "student_t", "sd_row[Intercept] and sigma are"),
         ("count ~ (1 | row)", "negative_binomial", "sd_row[Intercept] and alpha are"),
+        ("count ~ (1 | row)", "zero_inflated_negative_binomial", "sd_row[Intercept] and alpha are"),
         ("yes ~ (1 | row)", "bernoulli", "sd_row[Intercept] and the latent scale are"),
         ("p(yes, one) ~ (1 | row)", "binomial", "sd_row[Intercept] and the latent scale are"),
         ("yes ~ trt + (0 + trt | ID)", "bernoulli", "sd_ID[trt[d]] and 2 more are"),

@@ -101,6 +101,7 @@ REFUSED = {
     ("hurdle_negative_binomial", "negative"): ("r", [0, -2], "negative counts", "-2 in row 1", "counts", "check"),
     ("hurdle_gamma", "negative"): ("r", [0, -2], "cannot have made", "-2 in row 1", "0 and numbers above it", "family"),
     ("hurdle_lognormal", "negative"): ("r", [1, -2], "outside its", "-2 in row 1", "0 and numbers above it", "family"),
+    ("beta_binomial", "single trials"): ("p(r, 1)", [0, 1], "do not tell phi", "at most 1", "two trials", "'binomial'"),
     ("beta_binomial", "no trials"): ("count", None, "needs successes and", "'count'", "p(succ", "p(successes, tr"),
     ("poisson", "all zero"): ("r", [0], "does not vary", "0 in every row", "two values or more", "check the column"),
     ("bernoulli", "three categories"): ("f", None, "cannot have made", "3 values: u, v, w", "two categ", "binomial"),
@@ -156,6 +157,8 @@ REFUSED = {
     ),
     ("cumulative", "no order"): ("f", None, "categories without an order", "'u', 'v', 'w'", "ordered", "ordered=True"),
     ("cumulative", "fractions"): ("y", None, "is not ordinal", ".", "whole numbers or an ordered", "another family"),
+    ("categorical", "two"): ("r", [1, 2], "too few categories", "2", "3 to 30", "family 'bernoulli' for two"),
+    ("categorical", "many"): ("y", None, "too many categories", "", "3 to 30", "join rare categories"),
     ("cumulative", "two"): ("r", [1, 2], "too few categories", "2", "3 or more", "family 'bernoulli'"),
     ("cumulative", "two ordered"): ("r", ordered("a", "b"), "too few categories", "2", "3 or more", "'bernoulli'"),
 }

@@ -230,6 +230,19 @@ def cumulative(link, y, known, x, own):
     return (upper[2] - lower[2] if upper[2] < lower[3] else lower[3] - upper[3]).ln()
 
 
+def sratio(link, y, known, x, own):
+    k = int(y)
+    passed = sum((success_and_failure(link, c - x)[1] for c in own[:k]), D(0))
+    return passed if k == len(own) else passed + success_and_failure(link, own[k] - x)[0]
+
+
+def acat(link, y, known, x, own):
+    utilities = [sum((x - c for c in own[:k]), D(0)) for k in range(len(own) + 1)]
+    relative = [(u - utilities[int(y)]).exp() for u in utilities]
+    others = sum(relative) - relative[int(y)]
+    return -(1 + others).ln() if others > D("1e-20") else -(others - others**2 / 2 + others**3 / 3 - others**4 / 4)
+
+
 DENSITIES = {
     "bernoulli": bernoulli,
     "binomial": binomial,
@@ -249,6 +262,8 @@ DENSITIES = {
     "student_t": student_t,
     "beta": beta,
     "cumulative": cumulative,
+    "sratio": sratio,
+    "acat": acat,
     "weibull": weibull,
     "inverse_gaussian": inverse_gaussian,
     "zero_one_inflated_beta": zero_one_inflated_beta,

@@ -136,8 +136,8 @@ FAMILIES = {
         lambda y: (0, 1),
         {
             "phi": {"alpha": 0.4, "beta": 0.3},
-            "zoi": {"lower": 0, "upper": 1},
-            "coi": {"lower": 0, "upper": 1},
+            "zoi": {"alpha": 1, "beta": 1},
+            "coi": {"alpha": 1, "beta": 1},
         },
     ),
     "exgaussian": ("y", {}, lambda y: (y.mean(), y.std()), {"sigma": None, "tau": None}),

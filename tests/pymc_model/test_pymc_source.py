@@ -58,7 +58,9 @@ RESPONSES = {
     "gaussian": "y", "student_t": "y", "lognormal": "positive", "bernoulli": "yes[yes]", "binomial": "p(hits, n)",
     "poisson": "count", "negative_binomial": "count", "gamma": "positive", "exponential": "positive", "beta": "share",
     "cumulative": "grade", "weibull": "positive", "inverse_gaussian": "positive", "exgaussian": "y", "skew_normal": "y",
-    "zero_one_inflated_beta": "closed",
+    "zero_one_inflated_beta": "closed", "zero_inflated_poisson": "count", "zero_inflated_negative_binomial": "count",
+    "hurdle_poisson": "count", "hurdle_negative_binomial": "count", "hurdle_gamma": "positive",
+    "hurdle_lognormal": "positive", "beta_binomial": "p(hits, n)",
 }  # fmt: skip
 FORMULAS = [
     "y ~ 1", "y ~ x", "y ~ 0 + (1 | g)", "y ~ 0 + x + (1 | g)", "y ~ 0 + f + (1 | g)", "y ~ 0 + f + x + (1 | h)",
@@ -172,6 +174,8 @@ def relatives(formula):
 
 def cases():
     for family in FAMILIES.values():
+        if family.has_predictors_of_categories:
+            continue  # refused: see test_what_is_not_written
         for link in family.links:
             formula = f"{RESPONSES[family.name]} ~ x + (1 | g)"
             yield f"{family.name}_{link}", Case(formula, options={"family": family.name, "link": link})

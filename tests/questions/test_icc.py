@@ -155,6 +155,14 @@ RESPONSE = {
     "bernoulli": ("binary", "logit", special.expit, lambda m: m * (1 - m), {}),
     "poisson": ("count", "log", np.exp, lambda m: m, {}),
     "negative_binomial": ("count", "log", np.exp, lambda m: m + m**2 / 1.7, {"alpha": 1.7}),
+    "zero_inflated_poisson": ("count", "log", lambda e: 0.7 * np.exp(e), lambda m: m + m**2 * 3 / 7, {"zi": 0.3}),
+    "hurdle_gamma": (
+        "positive",
+        "log",
+        lambda e: 0.8 * np.exp(e),
+        lambda m: m**2 * (1.4 / 0.8 - 1),
+        {"alpha": 2.5, "hu": 0.2},
+    ),
     "gamma": ("positive", "log", np.exp, lambda m: m**2 / 2.5, {"alpha": 2.5}),
     "beta": ("share", "logit", special.expit, lambda m: m * (1 - m) / 5, {"phi": 4.0}),
 }

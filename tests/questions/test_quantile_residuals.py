@@ -17,7 +17,12 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import tail_probabilities
 
 N, DRAWS = 30, 4
-CASES = [(family.name, link) for family in FAMILIES.values() for link in family.links]
+CASES = [
+    (family.name, link)
+    for family in FAMILIES.values()
+    if not family.has_predictors_of_categories
+    for link in family.links
+]
 TRUE = {
     "gaussian": (lambda rng, eta: rng.normal(eta, 0.7), {"sigma": 0.7}),
     "poisson": (lambda rng, eta: rng.poisson(np.exp(eta)), {}),
@@ -64,6 +69,7 @@ def table(seed=3):
             "positive": rng.gamma(2.0, size=N),
             "proportion": rng.uniform(0.02, 0.98, size=N),
             "closed_proportion": np.clip(np.random.default_rng(seed + 1).uniform(-0.3, 1.2, size=N), 0, 1),
+            "not_negative": rng.gamma(2.0, size=N) * (np.arange(N) % 3 > 0),
             "binary": rng.integers(0, 2, size=N),
             "count": np.where(np.arange(N) == 0, 60, rng.poisson(2.0, size=N)),
             "ordinal": np.arange(N) % 4,
@@ -75,7 +81,7 @@ def table(seed=3):
 
 def fit_of(family, link, data, *, draws_seed=8, **options):
     rng = np.random.default_rng(draws_seed)
-    response = "p(hits, trials)" if family == "binomial" else FAMILIES[family].kind
+    response = "p(hits, trials)" if FAMILIES[family].kind == "successes" else FAMILIES[family].kind
     centre = {"inverse": 1.5, "sqrt": 1.5}.get(link, 0.2)
     values = {
         name: (
@@ -148,7 +154,7 @@ def distribution(family, mean, eta, own, trials):
 
 def by_hand(family, link, data, values):
     """P(new <= y) and P(new < y), averaged over draws, row by row."""
-    response = {"binomial": "hits"}.get(family, FAMILIES[family].kind)
+    response = {"successes": "hits"}.get(FAMILIES[family].kind, FAMILIES[family].kind)
     out = np.zeros((2, N))
     for i, row in data.iterrows():
         for d in range(DRAWS):
@@ -165,6 +171,8 @@ def by_hand(family, link, data, values):
             under = known.under(y) if hasattr(known, "under") else None
             if under is None:
                 under = known.cdf(y) if FAMILIES[family].is_continuous else known.cdf(y - 1)
+            if FAMILIES[family].kind == "not_negative" and y == 0:
+                under = 0.0
             out[:, i] += [known.cdf(y), under]
     return out / DRAWS
 

@@ -36,7 +36,7 @@ def lines_of(formula, data=None, **options):
     return ["".join(line.itertext()).replace(" ", "") for line in root.iter("mtr")]
 
 
-@pytest.mark.parametrize("family", list(FAMILIES))
+@pytest.mark.parametrize("family", [name for name, f in FAMILIES.items() if not f.has_predictors_of_categories])
 def test_every_family_is_written(family):
     kind = FAMILIES[family].kind
     first, *_ = lines_of(f"{RESPONSE.get(kind, 'y')} ~ x + (1 | g)", family=family)

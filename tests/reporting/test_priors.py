@@ -7,7 +7,7 @@ import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Note
 from partialpool.reporting.sections import priors as chapter

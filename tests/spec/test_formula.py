@@ -233,6 +233,8 @@ def test_a_formula_is_text(formula, refuses):
         ("y ~ a & b", ["write a:b"]),
         ("y ~ . + (1 | g)", ["'.'", "write them out"]),
         ("y ~ factor(f)", ["'factor'", "write C(x)"]),
+        ("y ~ C(f, ref='b')", ["C(..., ref=...)", "write T(x, ref='b')"]),
+        ("y ~ C(f, Treatment('b'))", ["'Treatment'", "write T(x, ref='b')"]),
         ("y ~ as.factor(f)", ["'as.factor'", "write C(x)"]),
         ("y ~ relevel(f, 'b')", ["whose first category is the reference"]),
         ("y ~ square(x)", ["write I(x**2)"]),

@@ -44,7 +44,7 @@ def test_an_unknown_keyword_is_refused_in_four_parts(function, refuses):
         ("REML", "maximum_likelihood"),
         ("na_action", "missing="),
         ("ziformula", "write family='zero_inflated_poisson'"),
-        ("dispformula", "models of the dispersion are not available"),
+        ("dispformula", "write predictors of the family's parameter in the formula"),
     ],
 )
 def test_the_error_states_what_to_write_instead(keyword, instead, refuses):

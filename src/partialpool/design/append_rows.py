@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from partialpool.design.censoring import Censoring, read_censoring
 from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.columns import label_text
 from partialpool.design.design import Design
@@ -76,6 +77,7 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
         predictors=value_columns(spec),
         computed=computed_columns(spec),
         blank=blank_where_zero(spec.groups),
+        cens=spec.cens,
     )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
@@ -87,6 +89,9 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
     for factor, group in zip(design.factors, rows.groups, strict=True):
         _check_unrelated(factor, group)
     response = _read_response(design, frame)
+    if spec.cens is not None:
+        censoring = read_censoring(spec.cens, spec.response_term, response.values, frame)
+        response = replace(response, censoring=censoring)
     added = _added(design, table, frame, rows, response)
     whole = _joined(design, added)
     _check_levels_keep_their_category(whole)
@@ -233,6 +238,7 @@ def _joined(design: Design, added: Design) -> Design:
         design.response,
         values=_stacked(design.response.values, added.response.values),
         trials=_both(design.response.trials, added.response.trials),
+        censoring=_joined_censoring(design.response, added.response),
     )
     factors = tuple(_joined_factor(old, new) for old, new in zip(design.factors, added.factors, strict=True))
     frame = _joined_frame(design.frame.set_axis(design.rows), added.frame)
@@ -254,6 +260,12 @@ def _joined(design: Design, added: Design) -> Design:
         left_out=left_out,
         parameters={name: _joined(other, added.parameters[name]) for name, other in design.parameters.items()},
     )
+
+
+def _joined_censoring(old: Response, new: Response) -> Censoring | None:
+    if old.censoring is None or new.censoring is None:
+        return None
+    return old.censoring.with_rows(new.censoring)
 
 
 def _joined_factor(old: FactorEffects, new: FactorEffects) -> FactorEffects:

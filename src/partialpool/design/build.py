@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from partialpool.design.aliasing import find_aliases, find_empty
+from partialpool.design.censoring import check_some_seen, read_censoring
 from partialpool.design.checks import (
     check_common,
     check_digits,
@@ -44,6 +45,7 @@ from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.predictor_spec import predictor_spec
 from partialpool.spec.terms import blank_where_zero, members_of
 from partialpool.workers import single_lapack
 
@@ -97,6 +99,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         predictors=predictors,
         computed=computed,
         blank=blank_where_zero(spec.groups),
+        cens=spec.cens,
     )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
@@ -110,6 +113,10 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
     response = read_response_values(
         spec.response_term, spec.family_record, columns.response, columns.trials, table.unused
     )
+    if spec.cens is not None:
+        censoring = read_censoring(spec.cens, spec.response_term, response.values, frame)
+        check_some_seen(spec.response_term, response.values, censoring)
+        response = replace(response, censoring=censoring)
     se = read_positive("standard errors", frame[spec.se]) if spec.se else None
     precision = read_positive("precisions", frame[spec.precision]) if spec.precision else None
     offset = columns.predictor.offset
@@ -150,14 +157,33 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
-    # 6. Predictors of the family's parameters.
+    # 6. Predictors of the family's parameters, or of categories.
+    if spec.family_record.has_predictors_of_categories:
+        return _predictors_of_categories(design)
     others = {name: _predictor_of(design, name, table.incomplete) for name in spec.parameters}
     return replace(design, parameters=MappingProxyType(others))
 
 
+def _predictors_of_categories(design: Design) -> Design:
+    """Give every category but the first all terms of the model, and the mean none."""
+    categories = [label.replace("/", "_") for label in design.response.categories[1:]]
+    common, rows = design.common, design.n_rows
+    none = CommonEffects(
+        (),
+        np.empty((rows, 0)),
+        np.empty(0),
+        np.empty(0),
+        intercept=False,
+        recipe=common.recipe,
+        basis=make_common_basis(np.empty((rows, 0)), np.empty(0), np.empty(0), intercept=False),
+    )
+    parameters = MappingProxyType(dict.fromkeys(categories, design))
+    return replace(design, common=none, factors=(), offset=None, offset_recipes=(), parameters=parameters)
+
+
 def _predictor_of(design: Design, name: str, left_out: pd.DataFrame) -> Design:
     """Build the arrays of the predictor of a parameter: a design of the same rows, with other terms."""
-    spec, frame = design.spec.of_parameter(name), design.frame
+    spec, frame = predictor_spec(design.spec, name), design.frame
     columns = evaluate_predictor(spec, frame)
     common = _common_effects(spec, *columns.common)
     warn_dropped(f"fixed effects of {name}", (common.recipe,))
@@ -285,4 +311,7 @@ def _factor_effects(
     of_relatives = kinship.own[codes] if kinship else None
     basis = make_effect_basis(names, values, blocks, at_means=at_means, own=of_relatives)
     basis = basis.with_equal_sds(structure.sd_of)
-    return FactorEffects(levels, codes, names, values, basis, tuple(blocks), tuple(recipes), structure, kinship)
+    heavy = any(group.is_heavy for group, *_ in terms)
+    return FactorEffects(
+        levels, codes, names, values, basis, tuple(blocks), tuple(recipes), structure, kinship, is_heavy=heavy
+    )

@@ -18,6 +18,7 @@ from partialpool.design.units import Units
 from partialpool.errors import DataError, nearest
 from partialpool.names import INTERCEPT
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.predictor_spec import predictor_spec
 
 __all__ = ["CommonEffects", "Design"]
 
@@ -115,6 +116,13 @@ class Design:
     units: Mapping[str, str] = MappingProxyType({})
     left_out: LeftOut | None = None
     parameters: Mapping[str, "Design"] = MappingProxyType({})
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The family's own parameters in the order of its kernels; predictors of categories are such."""
+        if self.spec.family_record.has_predictors_of_categories:
+            return tuple(self.parameters)
+        return tuple(name for name, _ in self.spec.family_record.parameters)
 
     @property
     def grouping(self) -> tuple[FactorEffects, ...]:
@@ -278,7 +286,7 @@ class Design:
     def with_units(self, spec: ModelSpec, units: Mapping[str, str]) -> "Design":
         """Return the same design with the model that states these units; other columns keep theirs."""
         changed = replace(self, spec=spec, units=MappingProxyType({**self.units, **units}))
-        return changed.with_parameters(lambda name, other: other.with_units(spec.of_parameter(name), units))
+        return changed.with_parameters(lambda name, other: other.with_units(predictor_spec(spec, name), units))
 
     def with_parameters(self, change: Callable[[str, "Design"], "Design"]) -> "Design":
         """Return the same design with the predictors of parameters changed."""

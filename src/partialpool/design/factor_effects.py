@@ -48,6 +48,8 @@ class FactorEffects:
     curves
         Of a smooth, whose effects are a curve's departures from a straight line: the curve of each effect,
         `departures`, or a category of `by` where each has one; empty for groups.
+    is_heavy
+        Whether a level's effects have a Student t distribution, whose degrees of freedom are `nu_<factor>`.
     """
 
     levels: Levels
@@ -60,6 +62,7 @@ class FactorEffects:
     structure: EffectStructure
     kinship: Kinship | None = None
     curves: tuple[str, ...] = ()
+    is_heavy: bool = False
 
     @property
     def name(self) -> str:
@@ -69,6 +72,10 @@ class FactorEffects:
     def called(self, name: str) -> "FactorEffects":
         """Return the same effects over a factor of another name, that of their variables in posteriors."""
         return replace(self, levels=replace(self.levels, factor=name))
+
+    def repeated(self, times: int) -> "FactorEffects":
+        """Return the same effects of a table whose rows are there several times, one below the other."""
+        return replace(self, codes=np.tile(self.codes, times), values=np.tile(self.values, (times, 1)))
 
     @property
     def n_levels(self) -> int:

@@ -123,7 +123,7 @@ def _residual_name(design: Design) -> str:
         return ""
     if family.is_latent and (trials is None or trials.max() == 1):
         return "the latent scale"
-    return family.parameters[0][0] if family.parameters else ""
+    return next((name for name, prior in family.parameters if prior.support != "unit"), "")  # zi, hu: no variances
 
 
 def _unit_norms(parts: list[Part], plain: np.ndarray, projected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.linalg import block_diag
+
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.families.helmert import differences_of_contrasts
 from partialpool.names import b_name, corr_name, predictor_name, sd_name
 
-__all__ = ["JoinedFactor", "JoinedMember", "joined_factors", "joined_members"]
+__all__ = ["JoinedFactor", "JoinedMember", "joined_factors", "joined_members", "joined_turn"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,17 @@ def joined_members(joined: JoinedFactor, design: Design) -> list[JoinedMember]:
     return found
 
 
+def joined_turn(joined: JoinedFactor, design: Design) -> np.ndarray:
+    """Return T^-1 with b = T^-1 b*: effects at zero, from those in the basis of their priors, (effects, effects).
+
+    It is block-diagonal, T^-1 of each predictor; for categories it also turns contrasts into differences.
+    """
+    members = joined_members(joined, design)
+    if not design.spec.family_record.has_predictors_of_categories:
+        return np.asarray(block_diag(*(one.factor.basis.to_zero for one in members)))
+    return np.kron(differences_of_contrasts(len(members) + 1), members[0].factor.basis.to_zero)
+
+
 def joined_factors(design: Design) -> tuple[JoinedFactor, ...]:
     """Return the factors whose effects are correlated across predictors.
 
@@ -76,13 +91,18 @@ def joined_factors(design: Design) -> tuple[JoinedFactor, ...]:
     [('Intercept', 'Days', 'sigma_Intercept')]
     """
     predictors = {"": design, **design.parameters}
-    tagged = {g.factor: None for one in predictors.values() for g in one.spec.groups if g.tag}
+    if design.spec.family_record.has_predictors_of_categories:
+        # Effects on the categories are differences to one reference, and so always correlated.
+        del predictors[""]
+        tagged = dict.fromkeys(design.spec.factors if predictors else ())
+    else:
+        tagged = {g.factor: None for one in predictors.values() for g in one.spec.groups if g.tag}
     found = []
     for factor in tagged:
         parts = [
             (name, next(f.names for f in one.factors if f.name == factor))
             for name, one in predictors.items()
-            if any(group.factor == factor and group.tag for group in one.spec.groups)
+            if any(group.factor == factor for group in one.spec.groups if group.tag or "" not in predictors)
         ]
         if len(parts) > 1:  # the design of one predictor alone joins nothing
             found.append(JoinedFactor(factor, tuple(parts)))

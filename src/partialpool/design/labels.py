@@ -31,6 +31,7 @@ from partialpool.names import (
     effect_dim,
     names_of_factor,
     names_of_predictor,
+    nu_name,
     sd_name,
     tree_name,
     z_name,
@@ -188,6 +189,8 @@ def _predictor_dims(design: Design) -> dict[str, tuple[str, ...]]:
         dims[sd_name(factor.name)] = (effect,)
         if factor.correlated:
             dims[corr_name(factor.name)] = (effect, effect_bis_dim(factor.name))
+        if factor.is_heavy:
+            dims[nu_name(factor.name)] = ()
     return dims
 
 
@@ -227,7 +230,9 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
     scale = design.spec.link_record.scale_in_words
     attrs = {BETA: {"long_name": f"fixed effects{scale}, at the predictors' original zero"}}
     for factor in design.factors:
-        attrs[sd_name(factor.name)] = {"long_name": f"standard deviations over {factor.name}{scale}"}
+        spread = "scales of the Student t effects" if factor.is_heavy else "standard deviations"
+        attrs[sd_name(factor.name)] = {"long_name": f"{spread} over {factor.name}{scale}"}
+        attrs[nu_name(factor.name)] = {"long_name": f"degrees of freedom of the effects over {factor.name}"}
         attrs[corr_name(factor.name)] = {"long_name": f"correlations of the effects over {factor.name}"}
         attrs[b_name(factor.name)] = {"long_name": f"deviations of each {factor.name} from the fixed effects{scale}"}
     for name, words in FAMILY_PARAMETERS.items():
@@ -236,7 +241,7 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         words = f"correlations of the effects over {joined.factor}, also of different predictors"
         attrs[across_name(joined.factor)] = {"long_name": words}
     for name, other in design.parameters.items():
-        on = f" of {name} on the {design.spec.family_record.link_of(name)} scale"
+        on = f" of {name} on the {design.spec.family_record.link_of(name).name} scale"
         names = names_of_predictor(name, other.spec.factors)
         own = {BETA: f"fixed effects{on}, at the predictors' original zero"}
         for factor in other.factors:

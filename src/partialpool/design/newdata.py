@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from partialpool.design.censoring import Censoring
 from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.design import Design
 from partialpool.design.evaluate import evaluate_trials
@@ -117,6 +118,8 @@ class Rows:
     unobserved
         Whether each row belongs to a cell of categories that no row of the data informs, shape (rows,); None where
         every cell is informed.
+    censoring
+        Which of the model's own responses are bounds only; None where all were seen, and for new rows.
     parameters
         The same rows, with the terms of the predictors of the family's parameters.
     """
@@ -132,6 +135,7 @@ class Rows:
     frame: pd.DataFrame
     new_levels: NewLevels = "error"
     unobserved: np.ndarray | None = None
+    censoring: Censoring | None = None
     parameters: Mapping[str, "Rows"] = MappingProxyType({})
 
     def take(self, index: np.ndarray) -> "Rows":
@@ -148,6 +152,7 @@ class Rows:
             residual=None if self.residual is None else self.residual.take(index),
             trials=None if self.trials is None else self.trials[index],
             unobserved=None if self.unobserved is None else self.unobserved[index],
+            censoring=None if self.censoring is None else self.censoring.take(index),
             parameters={name: other.take(index) for name, other in self.parameters.items()},
         )
 
@@ -177,6 +182,7 @@ def own_rows(design: Design) -> Rows:
         trials=trials,
         index=design.rows,
         frame=design.frame,
+        censoring=design.response.censoring,
         parameters={name: own_rows(other) for name, other in design.parameters.items()},
     )
 
@@ -359,7 +365,7 @@ def rows_of_table(design: Design, table: Table, known: Collection[str], *, new_l
         frame,
         new_levels,
         unobserved,
-        others,
+        parameters=others,
     )
 
 

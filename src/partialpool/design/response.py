@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from partialpool.design.censoring import Censoring
 from partialpool.design.column_types import is_quantity
 from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.design.row_names import such_rows_in_words
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.families.family import Family
-from partialpool.families.support import BINARY, CLOSED_PROPORTION, COUNT, ORDINAL, PROPORTION, SUCCESSES
+from partialpool.families.support import BINARY, CLOSED_PROPORTION, COUNT, NOMINAL, ORDINAL, PROPORTION, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
 
 __all__ = ["Response", "check_trials", "read_positive", "read_response_values"]
@@ -22,6 +23,10 @@ __all__ = ["Response", "check_trials", "read_positive", "read_response_values"]
 
 _PLAIN: Final = frozenset({"0", "1", "False", "True", "0.0", "1.0"})
 """Labels of binary responses for which the success category is evident."""
+
+
+_MOST_CATEGORIES: Final = 30
+"""Most categories without an order: each has coefficients and effects of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +43,25 @@ class Response:
         Shape (rows,) for successes of trials, else None.
     categories
         Labels of binary (failure, success) or ordinal categories, else empty.
+    censoring
+        Which values are bounds only; None where all were seen.
     """
 
     name: str
     values: np.ndarray
     trials: np.ndarray | None = None
     categories: tuple[str, ...] = ()
+    censoring: Censoring | None = None
 
     @property
     def n_trials(self) -> np.ndarray:
         """Number of trials of each row, (rows,): 1 unless the response counts successes of several trials."""
         return np.ones(len(self.values)) if self.trials is None else self.trials
+
+    @property
+    def other_ends(self) -> np.ndarray:
+        """Where the response of each row ends, (rows,): its value unless it is censored (`Censoring.other_end`)."""
+        return self.values if self.censoring is None else self.censoring.other_end
 
     @property
     def is_binary(self) -> bool:
@@ -135,6 +148,8 @@ def read_response_values(
         read = _read_ordinal(term, column)
         _warn_unused(read, unused.get(term.name, ()) if term.is_column else ())
         return read
+    if family.support is NOMINAL:
+        return _read_nominal(term, column)
     _check_numbers(term, column)
     _check_support(term, family, column)
     return Response(term.name, column.to_numpy(copy=True))
@@ -206,6 +221,13 @@ def _read_successes(term: ResponseTerm, family: Family, column: pd.Series, trial
             got="0 trials in every row",
             allowed="at least one row with trials",
             do="check which column is which: p(successes, trials)",
+        )
+    if family.shapes and of.max() < 2:
+        raise DataError(
+            f"{family.name} needs rows of several trials: single ones do not tell {' or '.join(family.shapes)}",
+            got="at most 1 trial in every row",
+            allowed="at least one row with two trials or more",
+            do="write family='binomial', and add up rows with the same predictors where there are such",
         )
     return Response(term.name, successes, trials=of)
 
@@ -329,6 +351,25 @@ def _read_ordinal(term: ResponseTerm, column: pd.Series) -> Response:
             got=f"{len(labels)}",
             allowed="3 or more",
             do="use family 'bernoulli' for two",
+        )
+    return Response(term.name, codes, categories=tuple(labels))
+
+
+def _read_nominal(term: ResponseTerm, column: pd.Series) -> Response:
+    """Read categories in their declared order, or sorted; the first one is the reference."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.cat.remove_unused_categories()
+        codes, labels = column.cat.codes.to_numpy(dtype=float), [str(c) for c in column.cat.categories]
+    else:
+        distinct, inverse = np.unique(column.to_numpy(), return_inverse=True)
+        codes = inverse.astype(float)
+        labels = [f"{v:g}" if isinstance(v, int | float | np.number) else str(v) for v in distinct]
+    if len(labels) < 3 or len(labels) > _MOST_CATEGORIES:
+        raise DataError(
+            f"the response {term.text!r} has too {'few' if len(labels) < 3 else 'many'} categories",
+            got=f"{len(labels)}",
+            allowed=f"3 to {_MOST_CATEGORIES}",
+            do="use family 'bernoulli' for two" if len(labels) < 3 else "join rare categories",
         )
     return Response(term.name, codes, categories=tuple(labels))
 

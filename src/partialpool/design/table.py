@@ -9,6 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from partialpool.design.censoring import interval_rows
 from partialpool.design.columns import read_column, sort_undeclared, unused_categories
 from partialpool.design.memberships import fill_blank_members
 from partialpool.design.row_names import from_file, rows_in_words
@@ -62,6 +63,7 @@ def read_table(
     computed: Collection[str] = (),
     optional: Collection[str] = (),
     blank: Mapping[str, str] = MappingProxyType({}),
+    cens: str | None = None,
 ) -> Table:
     """Select the columns a model reads from any data frame, and drop incomplete rows.
 
@@ -82,6 +84,8 @@ def read_table(
         Columns that are read only if the table has them.
     blank
         Columns of members that may be missing where their weight is 0, by name: the column of weights.
+    cens
+        Columns of censoring (`ModelSpec.cens`): upper ends may be missing in rows that are no intervals.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def read_table(
     if optional:
         there = column_names(data)
         columns = tuple(name for name in columns if name in there or name not in optional)
-    raw = fill_blank_members(select_columns(data, columns), dict(blank))
+    raw = interval_rows(fill_blank_members(select_columns(data, columns), dict(blank)), cens)
     if len(raw) == 0:
         raise DataError(
             "the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered"

@@ -21,10 +21,11 @@ from partialpool.fitting.convergence import judge
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.model.covariance import effects_at_means
-from partialpool.model.default_priors import PriorSet, default_priors, resolve_priors
+from partialpool.model.default_priors import default_priors, resolve_priors
 from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
 from partialpool.model.partition import partition_over_rows
 from partialpool.model.prior import draw_parameters
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import sd_name

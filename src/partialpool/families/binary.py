@@ -79,7 +79,9 @@ class Binomial(_Successes):
     picture = "frequencies"
     advice = MappingProxyType(
         {
-            ("dispersion", True): f"the successes are overdispersed: {EFFECT_OF_EACH_ROW}",
+            ("dispersion", True): (
+                f"the successes are overdispersed: use family 'beta_binomial', or {EFFECT_OF_EACH_ROW}"
+            ),
             (
                 "dispersion",
                 False,
@@ -87,10 +89,13 @@ class Binomial(_Successes):
             (
                 "none_or_all",
                 True,
-            ): f"more rows with no or only successes than independent trials imply: {EFFECT_OF_EACH_ROW}",
+            ): (
+                "more rows with no or only successes than independent trials imply: use family 'beta_binomial', or "
+                f"{EFFECT_OF_EACH_ROW}"
+            ),
         }
     )
-    advice_for_spreads = "an effect for each row, (1 | row), or a slope"
+    advice_for_spreads = "family 'beta_binomial', an effect for each row, (1 | row), or a slope"
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:

@@ -28,6 +28,8 @@ _SMALL: Final = 1e-3
 _STEPS: Final = 12
 """Newton steps from a mean to the linear predictor; the function is nearly a line."""
 _LARGEST: Final = 700.0
+_LEAST: Final = -300.0
+"""Below this g is c / 2, and the square of lambda would underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +138,7 @@ def _rate(eta: np.ndarray, *alpha: np.ndarray) -> np.ndarray:
 
 def _relative(eta: np.ndarray, *alpha: np.ndarray) -> np.ndarray:
     """Evaluate g = (m - 1) / lambda = (lambda - t + exp(-t) - 1 + t) / (lambda (1 - exp(-t)))."""
-    mean = np.maximum(np.exp(np.clip(eta, -_LARGEST, _LARGEST)), np.exp(-_LARGEST))
+    mean = np.exp(np.clip(eta, _LEAST, _LARGEST))
     if not alpha:
         return _excess_of_exp(mean) / (mean * -np.expm1(-mean))
     rate = alpha[0] * np.log1p(mean / alpha[0])
@@ -155,9 +157,11 @@ def _past(eta: np.ndarray, *alpha: np.ndarray) -> np.ndarray:
 
 def _excess_of_exp(t: np.ndarray) -> np.ndarray:
     """Evaluate exp(-t) - 1 + t, t >= 0."""
-    return np.where(t < _SMALL, t * t * (0.5 - t * (1 / 6 - t * (1 / 24 - t / 120))), np.expm1(-t) + t)
+    s = np.minimum(t, _SMALL)
+    return np.where(t < _SMALL, s * s * (0.5 - s * (1 / 6 - s * (1 / 24 - s / 120))), np.expm1(-t) + t)
 
 
 def _excess_of_log(r: np.ndarray) -> np.ndarray:
     """Evaluate r - log(1 + r), r >= 0."""
-    return np.where(r < _SMALL, r * r * (0.5 - r * (1 / 3 - r * (1 / 4 - r / 5))), r - np.log1p(r))
+    s = np.minimum(r, _SMALL)
+    return np.where(r < _SMALL, s * s * (0.5 - s * (1 / 3 - s * (1 / 4 - s / 5))), r - np.log1p(r))

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, override
 
 import numpy as np
 
-from partialpool.distributions.prior import Prior
+from partialpool.families.cutpoints import CUMULATIVE
 from partialpool.families.family import Family, Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
 from partialpool.families.links import PROBABILITY_LINKS
+from partialpool.families.ordered_categories import CUTPOINTS_PRIOR, cutpoints_less_predictor, of_response
 from partialpool.families.support import ORDINAL
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Cumulative(Family):
     row_kernels = "partialpool.families.row_kernels.cumulative"
     support = ORDINAL
     links = PROBABILITY_LINKS
-    parameters = (("cutpoints", Prior("Dirichlet", a=1)),)
+    parameters = (CUTPOINTS_PRIOR,)
+    meaning_of_cutpoints = CUMULATIVE
     is_latent = True
     has_mean = False
     log_concave_links = frozenset(PROBABILITY_LINKS)
@@ -38,18 +40,16 @@ class Cumulative(Family):
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
         p = np.diff(_category_edges(given), axis=2)
-        chosen = np.take_along_axis(p, np.broadcast_to(y.astype(int)[None, :, None], (*given.eta.shape, 1)), axis=2)
-        return np.log(np.clip(chosen[..., 0], 1e-300, None))
+        return np.log(np.clip(of_response(p, y), 1e-300, None))
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         edges = _category_edges(given)
-        code = np.broadcast_to(y.astype(int)[None, :, None], (*given.eta.shape, 1))
-        below = np.take_along_axis(edges, code, axis=2)[..., 0]
+        below = of_response(edges, y)
         # P(new > y) is the probability of a failure beyond y's upper edge; it is 0 for the highest category.
-        beyond = np.exp(given.probability.log_failure(_distances(given)))
+        beyond = np.exp(given.probability.log_failure(cutpoints_less_predictor(given)))
         beyond = np.concatenate([beyond, np.zeros((*given.eta.shape, 1))], axis=2)
-        return below, np.take_along_axis(beyond, code, axis=2)[..., 0]
+        return below, of_response(beyond, y)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
@@ -87,13 +87,8 @@ class Cumulative(Family):
         return given.eta, np.ones_like(given.eta)
 
 
-def _distances(given: Given) -> np.ndarray:
-    """Return the cutpoints minus the linear predictor, (draws, rows, K - 1)."""
-    return given.parameters["cutpoints"][:, None, :] - given.eta[:, :, None]
-
-
 def _category_edges(given: Given) -> np.ndarray:
     """Return P(y <= k) at the edges of the categories, (draws, rows, K + 1)."""
-    below = given.link.inverse(_distances(given))
+    below = given.link.inverse(cutpoints_less_predictor(given))
     zero = np.zeros((*given.eta.shape, 1))
     return np.concatenate([zero, below, zero + 1], axis=2)

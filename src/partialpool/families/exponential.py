@@ -23,6 +23,7 @@ class Exponential(Family):
 
     name = "exponential"
     row_kernels = "partialpool.families.row_kernels.exponential"
+    censored_row_kernels = "partialpool.families.row_kernels.censored_exponential"
     support = POSITIVE
     links = ("log", "inverse")
     log_concave_links = frozenset({"log"})
@@ -46,6 +47,18 @@ class Exponential(Family):
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return -np.expm1(-y / given.mean), np.exp(-y / given.mean)
+
+    @override
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        hazard = y / given.mean
+        return np.log(-np.expm1(-hazard)), -hazard
+
+    @override
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        hazard = y / given.mean
+        return given.pt.log(-given.pt.expm1(-hazard)), -hazard
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

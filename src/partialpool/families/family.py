@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, NoReturn
 import numpy as np
 
 from partialpool.distributions.prior import Prior
+from partialpool.families.cutpoints import Cutpoints
 from partialpool.families.given import Given
 from partialpool.families.link import Link, ProbabilityLink
+from partialpool.families.links import LINKS
 from partialpool.families.support import POSITIVE, Support
 from partialpool.names import SIGMA
 
@@ -75,6 +77,10 @@ class Family(ABC):
     in_response_units: ClassVar[frozenset[str]] = frozenset()
     on_log_scale: ClassVar[bool] = False
     """Whether the location is that of log(y), so that scales are computed from log(y)."""
+    has_predictors_of_categories: ClassVar[bool] = False
+    """Whether every category but the first has a predictor of its own, and the mean has none."""
+    meaning_of_cutpoints: ClassVar[Cutpoints | None] = None
+    """What its cutpoints mean; None for a family without."""
     is_normal: ClassVar[bool] = False
     """Whether the response, or its logarithm, is normal."""
     is_latent: ClassVar[bool] = False
@@ -87,6 +93,8 @@ class Family(ABC):
     """Links under which the log density is concave in the linear predictor."""
     row_kernels: ClassVar[str] = ""
     """Module of its compiled kernels (`families/row_kernels/load.py`), which is imported on first use."""
+    censored_row_kernels: ClassVar[str] = ""
+    """The same for rows that are known within bounds only; empty for a family without `log_tails`."""
     notation: ClassVar[Notation | None] = None
     """How the family is written; None for cutpoints, which have a separate equation."""
     variance_formula: ClassVar[str] = ""
@@ -124,7 +132,20 @@ class Family(ABC):
     @property
     def has_cutpoints(self) -> bool:
         """Whether the model has cutpoints in place of an intercept."""
-        return any(name == "cutpoints" for name, _ in self.parameters)
+        return self.meaning_of_cutpoints is not None
+
+    @property
+    def cutpoints(self) -> Cutpoints:
+        """What the family's cutpoints mean.
+
+        Raises
+        ------
+        TypeError
+            The family has none.
+        """
+        if self.meaning_of_cutpoints is None:
+            raise TypeError(f"{self.name} has no cutpoints")
+        return self.meaning_of_cutpoints
 
     @property
     def has_residuals_of_logs(self) -> bool:
@@ -140,9 +161,9 @@ class Family(ABC):
         """The family's parameters other than the scale and cutpoints."""
         return tuple(name for name, _ in self.parameters if name not in (SIGMA, "cutpoints"))
 
-    def link_of(self, parameter: str) -> str:
-        """Return the link of the predictor of a parameter, where it has one: `log`, `logit` or `identity`."""
-        return self.parameter_links.get(parameter, "log")
+    def link_of(self, parameter: str) -> Link:
+        """Return the link of the predictor of a parameter, where it has one."""
+        return LINKS[self.parameter_links.get(parameter, "log")]
 
     @property
     def is_scored(self) -> bool:
@@ -168,6 +189,21 @@ class Family(ABC):
     @abstractmethod
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate P(new < y) and P(new > y). Both, since 1 - P loses all digits far in the tails."""
+
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate log P(new <= y) and log P(new > y), which keep their digits where a probability underflows."""
+        raise NotImplementedError
+
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        """Return the same in a PyMC model."""
+        raise NotImplementedError
+
+    def probability(self, given: Given, y: np.ndarray) -> np.ndarray:
+        """Evaluate P(new = y): on a continuous scale 0, except for the support's atoms."""
+        p = np.exp(self.log_density(given, y))
+        return np.where(np.isin(y, self.support.atoms), p, 0.0) if self.is_continuous else p
 
     @abstractmethod
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -26,6 +26,7 @@ class Gaussian(LocationScale):
 
     name = "gaussian"
     row_kernels = "partialpool.families.row_kernels.gaussian"
+    censored_row_kernels = "partialpool.families.row_kernels.censored_gaussian"
     support = REAL
     links = ("identity", "log")
     is_normal = True
@@ -63,6 +64,19 @@ class Gaussian(LocationScale):
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         away = (y - given.mean) / given.sigma
         return special.ndtr(away), special.ndtr(-away)
+
+    @override
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        away = (y - given.mean) / given.sigma
+        return special.log_ndtr(away), special.log_ndtr(-away)
+
+    @override
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        away = (y - given.mean) / given.parameters[SIGMA]
+        standard = given.pm.Normal.dist(0.0, 1.0)
+        return given.pm.logcdf(standard, away), given.pm.logcdf(standard, -away)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -34,7 +34,7 @@ class HurdleGamma(Hurdle):
     notation = Notation("HurdleGamma", (("mean", "location"), ("shape", "alpha"), ("zeros", "hu")))
     variance_formula = "mean^2 ((1 + 1 / alpha) / (1 - hu) - 1)"
     checks = ("zeros", "largest", "spread", "fitted")
-    picture = "densities"
+    picture = "distributions"
     advice = MappingProxyType(
         {
             ("largest", True): "larger responses than the family implies: try family 'hurdle_lognormal'",

@@ -40,7 +40,7 @@ class HurdleLogNormal(Hurdle):
     notation = Notation("HurdleLogNormal", (("", "location"), ("", SIGMA), ("zeros", "hu")))
     variance_formula = "mean^2 (exp(sigma^2) / (1 - hu) - 1)"
     checks = ("zeros", "largest", "spread", "fitted")
-    picture = "densities"
+    picture = "distributions"
     advice = MappingProxyType(
         {
             ("largest", True): "check the largest responses: the logarithm of those above 0 is skewed to the right",

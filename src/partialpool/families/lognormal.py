@@ -28,6 +28,7 @@ class LogNormal(LocationScale):
 
     name = "lognormal"
     row_kernels = "partialpool.families.row_kernels.lognormal"
+    censored_row_kernels = "partialpool.families.row_kernels.censored_lognormal"
     support = POSITIVE
     links = ("identity",)
     on_log_scale = True
@@ -58,6 +59,19 @@ class LogNormal(LocationScale):
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         away = (np.log(y) - given.eta) / given.sigma
         return special.ndtr(away), special.ndtr(-away)
+
+    @override
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        away = (np.log(y) - given.eta) / given.sigma
+        return special.log_ndtr(away), special.log_ndtr(-away)
+
+    @override
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        away = (given.pt.log(y) - given.eta) / given.parameters[SIGMA]
+        standard = given.pm.Normal.dist(0.0, 1.0)
+        return given.pm.logcdf(standard, away), given.pm.logcdf(standard, -away)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -5,9 +5,11 @@ from types import MappingProxyType
 from typing import Final
 
 from partialpool.errors import SpecError, nearest
+from partialpool.families.acat import AdjacentCategory
 from partialpool.families.beta import Beta
 from partialpool.families.beta_binomial import BetaBinomial
 from partialpool.families.binary import Bernoulli, Binomial
+from partialpool.families.categorical import Categorical
 from partialpool.families.cumulative import Cumulative
 from partialpool.families.exgaussian import ExGaussian
 from partialpool.families.exponential import Exponential
@@ -23,6 +25,7 @@ from partialpool.families.lognormal import LogNormal
 from partialpool.families.negative_binomial import NegativeBinomial
 from partialpool.families.poisson import Poisson
 from partialpool.families.skew_normal import SkewNormal
+from partialpool.families.sratio import StoppingRatio
 from partialpool.families.student_t import StudentT
 from partialpool.families.weibull import Weibull
 from partialpool.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
@@ -58,6 +61,9 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Beta(),
             ZeroOneInflatedBeta(),
             Cumulative(),
+            StoppingRatio(),
+            AdjacentCategory(),
+            Categorical(),
         )
     }
 )
@@ -88,6 +94,9 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(("hurdlelognormal", "delta_lognormal"), "hurdle_lognormal"),
         **dict.fromkeys(("betabinomial", "bb"), "beta_binomial"),
         **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
+        **dict.fromkeys(("sequential", "stopping_ratio", "stoppingratio"), "sratio"),
+        **dict.fromkeys(("adjacent", "adjacent_category", "adjacent_categories", "adjacentcategory"), "acat"),
+        **dict.fromkeys(("multinomial", "nominal", "softmax", "multinom", "mlogit"), "categorical"),
         "exp": "exponential",
         **dict.fromkeys(("inversegaussian", "invgauss", "inverse_gauss", "wald", "ig"), "inverse_gaussian"),
         **dict.fromkeys(("zoib", "zoi_beta", "zero_one_beta", "beta_inflated", "beinf"), "zero_one_inflated_beta"),
@@ -120,8 +129,12 @@ _TIMES: Final = (
     "events that have not happened yet (censored times) are not available"
 )
 _ENDS: Final = (
-    "write family='zero_one_inflated_beta', for proportions of which some are exactly 0 or 1; where only one of the two "
-    "occurs, coi is near it"
+    "write family='zero_one_inflated_beta', for proportions of which some are exactly 0 or 1; where only one of the "
+    "two occurs, coi is near it"
+)
+_CONTINUATION: Final = (
+    "write family='sratio', P(y = k | y >= k) = F(cutpoint_k - eta): under logit and probit it is the same model, with "
+    "coefficients and cutpoints of the same sign as in brms's cratio; under cloglog it is another"
 )
 _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -132,6 +145,7 @@ _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(("survival", "surv", "cox", "coxph", "cox_ph", "survreg", "event_times"), _TIMES),
         **dict.fromkeys(("zero_inflated_beta", "one_inflated_beta", "zib", "ordbeta", "ordered_beta"), _ENDS),
         **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "quasipoisson"), _PROPORTIONAL),
+        **dict.fromkeys(("cratio", "continuation_ratio", "continuationratio"), _CONTINUATION),
         "quasibinomial": "write family='beta_binomial', whose successes vary more than those of independent trials",
     }
 )

@@ -9,6 +9,7 @@ __all__ = [
     "BINARY",
     "CLOSED_PROPORTION",
     "COUNT",
+    "NOMINAL",
     "NOT_NEGATIVE",
     "ORDINAL",
     "POSITIVE",
@@ -33,7 +34,8 @@ class Support:
     name
         `real`, `positive` (> 0), `not_negative` (0, which has a probability, or above), `proportion` (0 < y < 1),
         `closed_proportion` (0 <= y <= 1), `binary` (0/1, boolean or two categories), `successes` (of trials, from
-        `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal` (ordered categories).
+        `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal` (ordered categories), `nominal` (categories without
+        an order).
     allowed
         The values in words.
     is_continuous
@@ -67,6 +69,11 @@ class Support:
     ratio_of_means: str = "ratio of means"
     exponential_of_intercept: str = "mean"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        return not self.is_continuous and self.name != "not_negative"
+
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Whether each number can be a response, boolean of the same shape."""
         inside = {
@@ -97,7 +104,7 @@ class Support:
             high = replicates > _TIMES * max(float(y.max()), 1.0 if self.name == "count" else 0.0)
             low = replicates < y.min() / _TIMES if self.name == "positive" else np.zeros(replicates.shape, bool)
             return float((high | low).mean()), f"responses {_TIMES:g} times beyond the observed range"
-        if self.name == "ordinal":
+        if self.name in ("ordinal", "nominal"):
             alike = (replicates == replicates[:, :1]).all(axis=1)
             return float(alike.mean()), "tables in which every row is of one category"
         count = np.ones(replicates.shape[1]) if trials is None else trials
@@ -140,4 +147,12 @@ ORDINAL: Final = Support(
     mean_is_probability=True,
     mean_in_words="probability of each category",
     mean_by_name="mean category of {}, numbered from 1",
+)
+NOMINAL: Final = Support(
+    "nominal",
+    "categories, or whole numbers that stand for them",
+    has_range=False,
+    mean_is_probability=True,
+    mean_in_words="probability of each category",
+    mean_by_name="category of {}, numbered from 1",
 )

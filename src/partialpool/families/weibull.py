@@ -27,6 +27,7 @@ class Weibull(Family):
 
     name = "weibull"
     row_kernels = "partialpool.families.row_kernels.weibull"
+    censored_row_kernels = "partialpool.families.row_kernels.censored_weibull"
     support = POSITIVE
     links = ("log",)
     parameters = (("alpha", SHAPE_PRIOR),)
@@ -57,6 +58,21 @@ class Weibull(Family):
         with np.errstate(over="ignore"):
             hazard = np.exp(_log_power(given, y))
         return -np.expm1(-hazard), np.exp(-hazard)
+
+    @override
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with np.errstate(over="ignore"):
+            hazard = np.exp(_log_power(given, y))
+        return np.log(-np.expm1(-hazard)), -hazard
+
+    @override
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        alpha = given.parameters["alpha"]
+        scale = given.mean / given.pt.exp(given.pt.gammaln(1 + alpha**-1.0))
+        hazard = given.pt.exp(alpha * given.pt.log(y / scale))
+        return given.pt.log(-given.pt.expm1(-hazard)), -hazard
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

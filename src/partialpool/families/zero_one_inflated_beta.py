@@ -1,14 +1,13 @@
 """A proportion from 0 to 1, with more zeros and ones than a continuous distribution can have."""
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 import scipy
 from scipy import special
 
-from partialpool.distributions.prior import Prior
-from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
+from partialpool.families.family import SHAPE_PRIOR, SHARE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
 from partialpool.families.links import PROBABILITY_LINKS
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from partialpool.families.twin import TensorGiven
 
 __all__ = ["ZeroOneInflatedBeta"]
-
-_EVERY_SHARE: Final = Prior("Uniform", lower=0, upper=1)
 
 
 class ZeroOneInflatedBeta(Family):
@@ -35,7 +32,7 @@ class ZeroOneInflatedBeta(Family):
     row_kernels = "partialpool.families.row_kernels.zero_one_inflated_beta"
     support = CLOSED_PROPORTION
     links = PROBABILITY_LINKS
-    parameters = (("phi", SHAPE_PRIOR), ("zoi", _EVERY_SHARE), ("coi", _EVERY_SHARE))
+    parameters = (("phi", SHAPE_PRIOR), ("zoi", SHARE_PRIOR), ("coi", SHARE_PRIOR))
     parameter_links = MappingProxyType({"zoi": "logit", "coi": "logit"})
     parameters_of_mean = frozenset({"zoi", "coi"})
     notation = Notation(
@@ -55,18 +52,20 @@ class ZeroOneInflatedBeta(Family):
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
         zoi, coi = given.parameters["zoi"], given.parameters["coi"]
-        inside = np.where((y > 0) & (y < 1), y, 0.5)
+        within, y = np.broadcast_to((y > 0) & (y < 1), given.eta.shape), np.broadcast_to(y, given.eta.shape)
+        found = np.log(zoi) + np.where(y == 1, np.log(coi), np.log1p(-coi))
         a, b = given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi
-        between = np.log1p(-zoi) + scipy.stats.beta.logpdf(inside, a, b)
-        at_end = np.log(zoi) + np.where(y == 1, np.log(coi), np.log1p(-coi))
-        return np.where((y > 0) & (y < 1), between, at_end)
+        rest = np.broadcast_to(np.log1p(-zoi), found.shape)
+        found[within] = rest[within] + scipy.stats.beta.logpdf(y[within], a[within], b[within])
+        return found
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         zoi, coi = given.parameters["zoi"], given.parameters["coi"]
         a, b = given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi
-        below = zoi * (1 - coi) * (y > 0) + (1 - zoi) * special.betainc(a, b, y)
-        return below, zoi * coi * (y < 1) + (1 - zoi) * special.betaincc(a, b, y)
+        below = special.betainc(a, b, y)
+        above = special.betaincc(a, b, y, out=1 - below, where=below > 0.5)
+        return zoi * (1 - coi) * (y > 0) + (1 - zoi) * below, zoi * coi * (y < 1) + (1 - zoi) * above
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
@@ -80,7 +79,7 @@ class ZeroOneInflatedBeta(Family):
         pm, pt = given.pm, given.pt
 
         def log_density(y: Any, mu: Any, phi: Any, zoi: Any, coi: Any) -> Any:
-            inside = pt.clip(y, 1e-300, 1 - 1e-16)
+            inside = pt.switch(pt.eq(y * (1 - y), 0), 0.5, y)
             between = pt.log1p(-zoi) + pm.logp(pm.Beta.dist(alpha=mu * phi, beta=(1 - mu) * phi), inside)
             one, zero = pt.log(zoi) + pt.log(coi), pt.log(zoi) + pt.log1p(-coi)
             return pt.switch(pt.eq(y, 0), zero, pt.switch(pt.eq(y, 1), one, between))

@@ -22,7 +22,8 @@ from partialpool.files import whole_file
 from partialpool.fitting.convergence import alarm
 from partialpool.fitting.summary import Digest
 from partialpool.marginal.gaussian.accumulated import Accumulated
-from partialpool.model.default_priors import PriorSet, resolve_priors
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior_set import PriorSet
 from partialpool.sampling.choose import choose_engine, weigh_engines
 from partialpool.sampling.pack import pack, unit_attrs
 from partialpool.sampling.run_record import RunRecord

@@ -19,7 +19,8 @@ from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.fitting.convergence import alarm
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.summary import Digest
-from partialpool.model.default_priors import PriorSet, resolve_priors
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior_set import PriorSet
 from partialpool.progress import progress_line
 from partialpool.sampling.choose import choose_engine, weigh_engines
 from partialpool.sampling.engine import Engine, RawDraws, check_room_for_effects

@@ -16,7 +16,8 @@ from partialpool.design.left_out import LeftOut
 from partialpool.errors import DataWarning, FileError, warn
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.imputed import TABLES, ImputedFit
-from partialpool.model.default_priors import PriorSet, resolve_priors
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import COEF, OBS
 from partialpool.sampling.pack import COVARIANCES, FORMAT, prior_texts
 from partialpool.sampling.run_record import RunRecord

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.sampling.choose import load_engine
 from partialpool.sampling.pack import pack
 from partialpool.sampling.settings import Settings

@@ -21,7 +21,7 @@ from partialpool.design.units import UNITS, Units
 from partialpool.fitting.convergence import Finding
 from partialpool.labels.labels import Labels
 from partialpool.labels.parameters_in_words import parameters_in_words
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import (
     BETA,
     COEF,

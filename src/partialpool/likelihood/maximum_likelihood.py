@@ -22,6 +22,7 @@ from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
 from partialpool.model.response import replicate
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
+from partialpool.spec.effect_distribution import why_not_normal
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
@@ -258,6 +259,8 @@ def why_no_likelihood(spec: ModelSpec) -> str:
         return f"predictors of {' and '.join(spec.parameters)}: their likelihood is not available"
     if spec.is_normal:
         return normal.why_not(spec)
+    if heavy := why_not_normal(spec):
+        return heavy
     if spec.smooths:
         return "a smooth of a response that is not normal: its effects share an sd, which no integral here allows"
     if any(group.members for group in spec.groups):
@@ -278,8 +281,8 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="a predictor of the mean alone; independent levels, or one effect of levels with a known "
-            "covariance; smooths of normal responses",
+            allowed="a predictor of the mean alone; normal effects; independent levels, or one effect of levels with a "
+            "known covariance; smooths of normal responses",
             do="use pp.fit for its posterior",
         )
     if reml and not spec.is_normal:

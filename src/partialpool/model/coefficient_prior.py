@@ -18,7 +18,7 @@ from scipy.linalg import solve_triangular
 from partialpool.design.common_basis import triangular_root
 from partialpool.design.design import Design
 from partialpool.distributions.prior import Prior
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, INTERCEPT
 
 __all__ = ["CoefficientPrior", "coefficient_prior"]

@@ -8,6 +8,7 @@ y is replaced by y minus the offset, on the link scale:
     sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column; also divided
                                           by sqrt(k), k the mean diagonal entry, over the rows, of a known covariance
     corr                                  LKJ(2)
+    nu of Student t effects               Gamma(2, 0.1) above 1, as brms's
     sigma                                 HalfStudentT(3, sd(y))
 
 Predictors of a family's parameters have scales of their own (`prior_scales.py`).
@@ -34,7 +35,7 @@ Where the user states a prior for `icc`, `total_sd` or a `share_<f>`, the sds an
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +46,9 @@ from partialpool.design.joined_factors import joined_factors
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.effect_correlation import check_stated_structure, default_effect_correlation
+from partialpool.model.heavy_effects import NU_PRIOR, NU_REASON
 from partialpool.model.prior_scales import WIDTH, Scales, predictor_scales, scales_of
+from partialpool.model.prior_set import CoefficientShare, PriorSet, ResolvedPrior
 from partialpool.model.residual_prior import check_stated_correlation, default_correlation
 from partialpool.model.variance_prior import decompose
 from partialpool.names import (
@@ -58,125 +61,18 @@ from partialpool.names import (
     across_name,
     corr_name,
     names_of_predictor,
+    nu_name,
     renamed,
     sd_name,
 )
-from partialpool.tabulate import TextTable
 
-__all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "resolve_priors"]
-
-
-@dataclass(frozen=True)
-class CoefficientShare:
-    """Marginal of one coefficient under a joint prior: Normal(mu location, sigma spread).
-
-    Attributes
-    ----------
-    coef
-        The coefficient.
-    location, spread
-        Per unit of the joint prior's mu and sigma, in units of 1 / column.
-    """
-
-    coef: str
-    location: float
-    spread: float
+__all__ = ["default_priors", "resolve_priors"]
 
 
-@dataclass(frozen=True)
-class ResolvedPrior:
-    """The prior of one parameter, and the reason for it."""
-
-    parameter: str
-    prior: Prior
-    reason: str
-    is_default: bool
-    shares: tuple[CoefficientShare, ...] = ()
-    """Marginals of the coefficients under a joint prior; empty for a prior of one parameter."""
-
-    @property
-    def marginals(self) -> dict[str, Prior]:
-        """The marginal prior of each coefficient under a joint one, by parameter."""
-        stated = self.prior.arguments
-        return {
-            f"{self.parameter}[{s.coef}]": Prior(
-                "Normal", mu=stated["mu"] * s.location, sigma=stated["sigma"] * s.spread
-            )
-            for s in self.shares
-        }
-
-
-@dataclass(frozen=True, repr=False)
-class PriorSet(Mapping[str, Prior]):
-    """All priors of a model on a table, by parameter; prints as a table with reasons."""
-
-    entries: tuple[ResolvedPrior, ...]
-    notes: tuple[str, ...] = ()
-    scale: str = ""
-    """Scale of coefficients and of sds of group effects, in words; empty where it is that of the data."""
-
-    def __getitem__(self, parameter: str) -> Prior:
-        for entry in self.entries:
-            if entry.parameter == parameter:
-                return entry.prior
-        raise KeyError(parameter)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(entry.parameter for entry in self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    @property
-    def together(self) -> tuple[str, ...]:
-        """Coefficients that have one prior together, under `beta`."""
-        return tuple(share.coef for entry in self.entries if entry.parameter == BETA for share in entry.shares)
-
-    def of_predictor(self, names: Mapping[str, str]) -> "PriorSet":
-        """Return the priors of a parameter's predictor, under the names that they would have as the mean's.
-
-        Parameters
-        ----------
-        names
-            From `names_of_predictor`.
-        """
-        inner = {outer: name for name, outer in names.items()}
-        own = ((renamed(entry.parameter, inner), entry) for entry in self.entries)
-        return PriorSet(tuple(replace(entry, parameter=name) for name, entry in own if name is not None))
-
-    def marginal(self, parameter: str) -> Prior:
-        """Return a parameter's marginal prior; for a coefficient under a joint prior, its marginal."""
-        for entry in self.entries:
-            if parameter in entry.marginals:
-                return entry.marginals[parameter]
-        return self[parameter]
-
-    @property
-    def table(self) -> TextTable:
-        """Parameter, prior and its source; below a joint prior the marginals of the coefficients."""
-        rows: list[tuple[str, ...]] = []
-        for e in self.entries:
-            rows.append((e.parameter, str(e.prior), "default" if e.is_default else "yours", e.reason))
-            rows += [(f"  {name}", str(own), "", "by itself") for name, own in e.marginals.items()]
-        scale = (
-            f"of coefficients and of sds are on {self.scale}" if self.scale else "are on the original scale of the data"
-        )
-        intercept = f"{BETA}[{INTERCEPT}]"
-        where = f"; {intercept} is at the predictors' means" if intercept in self else ""
-        notes = [f"Priors {scale}{where}."]
-        if self.together:
-            notes.append(
-                "beta is one prior of the coefficients below it, whatever their predictors' zero, unit or reference "
-                "category: sigma is the prior sd of the effect of one sd of any combination of these predictors."
-            )
-        notes += self.notes
-        return TextTable(("parameter", "prior", "from", "reason"), tuple(rows), title="Priors", notes=tuple(notes))
-
-    def __repr__(self) -> str:
-        return str(self.table)
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+_OF_CONTRASTS = (
+    "They are of orthonormal contrasts between the categories, and so do not depend on the reference: a difference of "
+    "two categories has sqrt(2) times their spread."
+)
 
 
 def resolve_priors(design: Design) -> PriorSet:
@@ -201,6 +97,8 @@ def resolve_priors(design: Design) -> PriorSet:
         check_stated_structure(factor, user, decomposed=design.spec.states_shares)
     if design.residual is not None and design.residual.series is not None:
         check_stated_correlation(design.residual.series, user)
+    if design.spec.family_record.has_predictors_of_categories:
+        return _category_priors(design)
     names = {name: names_of_predictor(name, other.spec.factors) for name, other in design.parameters.items()}
     outer = {one for own in names.values() for one in own.values()}
     own = {name: prior for name, prior in user.items() if name.partition("[")[0] not in outer}
@@ -210,6 +108,14 @@ def resolve_priors(design: Design) -> PriorSet:
         entries = _resolved(other, scales, _effect_defaults(other, scales), other.spec.priors, of=name)
         whole += tuple(replace(e, parameter=renamed(e.parameter, names[name]) or e.parameter) for e in entries)
     return PriorSet(whole, _notes(design), _scale(design))
+
+
+def _category_priors(design: Design) -> PriorSet:
+    """Return the priors of the contrasts between categories, which are alike."""
+    name, one = next(iter(design.parameters.items()))
+    scales = predictor_scales(design, name)
+    defaults = (*_effect_defaults(one, scales, joined=True), *_across_defaults(design))
+    return PriorSet(_resolved(one, scales, defaults, design.spec.priors), (*_notes(one), _OF_CONTRASTS), _scale(design))
 
 
 def _resolved(
@@ -259,9 +165,7 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
         yield from (_correlation_default(factor) for factor in design.factors if factor.correlated)
     else:
         yield from _effect_defaults(design, scales)
-    for joined in joined_factors(design):
-        reason = "regularising, unit-free; effects of several predictors"
-        yield ResolvedPrior(across_name(joined.factor), Prior("LKJ", eta=2), reason, True)
+    yield from _across_defaults(design)
     family = design.spec.family_record
     for name, prior in family.parameters:
         if name in design.parameters or (name == SIGMA and (decomposed or design.se is not None)):
@@ -275,14 +179,29 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
             yield ResolvedPrior(name, prior, reason, True)
 
 
-def _effect_defaults(design: Design, scales: Scales) -> Iterator[ResolvedPrior]:
-    """Yield default priors of the coefficients and of the effects' sds and correlations."""
+def _across_defaults(design: Design) -> Iterator[ResolvedPrior]:
+    """Yield default priors of correlations across predictors."""
+    reason = "regularising, unit-free; effects of several predictors"
+    for joined in joined_factors(design):
+        yield ResolvedPrior(across_name(joined.factor), Prior("LKJ", eta=2), reason, True)
+
+
+def _effect_defaults(design: Design, scales: Scales, *, joined: bool = False) -> Iterator[ResolvedPrior]:
+    """Yield default priors of the coefficients and of the effects' sds and correlations.
+
+    Parameters
+    ----------
+    joined
+        Whether all effects are correlated across predictors, so that a single one has no correlations of its own.
+    """
     yield from _coefficient_priors(design.common, scales, {})
     tagged = {group.factor for group in design.spec.groups if group.tag}
     for factor in design.factors:
         yield from _sd_defaults(factor, scales)
-        if factor.correlated and factor.name not in tagged:
+        if factor.correlated and not joined and factor.name not in tagged:
             yield _correlation_default(factor)
+        if factor.is_heavy:
+            yield ResolvedPrior(nu_name(factor.name), NU_PRIOR, NU_REASON, True)
 
 
 def _correlation_default(factor: FactorEffects) -> ResolvedPrior:

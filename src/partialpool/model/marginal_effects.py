@@ -1,19 +1,25 @@
 """Group effects integrated out of several predictors: of the mean, and of the family's parameters."""
 
 from collections.abc import Collection
+from typing import Final
 
 import numpy as np
+from scipy import special, stats
 
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors, joined_members
 from partialpool.design.newdata import Rows
 from partialpool.errors import DataError
-from partialpool.families.links import LINKS
+from partialpool.families.link import ProbabilityLink
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
-from partialpool.model.predictor import Draws, linear_predictor, of_predictor, sample_joined
+from partialpool.model.parameter_values import family_parameters
+from partialpool.model.predictor import Draws, joined_root, linear_predictor, of_predictor, sample_joined
 
 __all__ = ["check_marginal_mean", "draw_marginal_effects", "marginal_parameters", "population_mean"]
+
+_POINTS: Final = 256
+"""Quasi-random points over which the probabilities of categories are averaged."""
 
 
 def marginal_parameters(design: Design, rows: Rows, draws: Draws, factors: Collection[str]) -> dict[str, np.ndarray]:
@@ -36,7 +42,7 @@ def marginal_parameters(design: Design, rows: Rows, draws: Draws, factors: Colle
         own = of_predictor(design, name, draws)
         eta = linear_predictor(other, rows.parameters[name], own)
         spread = spread_of_rows(other, rows.parameters[name], own, factors)
-        link = LINKS[design.spec.family_record.link_of(name)]
+        link = design.spec.family_record.link_of(name)
         found[name] = link.inverse(eta) if spread is None else link.mean_over_normal(eta, spread)
     return found
 
@@ -63,9 +69,40 @@ def population_mean(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, f
     DataError
         The mean has no closed form: see `check_marginal_mean`.
     """
+    if design.spec.family_record.has_predictors_of_categories:
+        return _category_probabilities(design, rows, eta, draws, factors)
     check_marginal_mean(design, factors)
     spread, parameters = spread_of_rows(design, rows, draws, factors), marginal_parameters(design, rows, draws, factors)
     return expectation(design, rows, eta, spread, draws, parameters=parameters)
+
+
+def _category_probabilities(
+    design: Design, rows: Rows, eta: np.ndarray, draws: Draws, factors: Collection[str]
+) -> np.ndarray:
+    """Evaluate the mean probability of each category over levels, (draws, rows, categories).
+
+    The effects of a level are integrated over quasi-random points, the same for every draw (Sobol' 1967), to about
+    0.001.
+    """
+    joined = [one for one in joined_factors(design) if one.factor in factors]
+    if not joined:
+        return expectation(design, rows, eta, None, draws)
+    own = family_parameters(design, rows, draws)
+    size = sum(len(one.effects) for one in joined)
+    points = special.ndtri(stats.qmc.Sobol(size, rng=np.random.default_rng(0)).random(_POINTS))
+    family, link = design.spec.family_record, design.spec.link_record
+    total = np.zeros((*eta.shape, len(own) + 1))
+    halves = [joined_root(one, design, draws) for one in joined]
+    for point in points:
+        at, added = 0, dict.fromkeys(own, 0.0)
+        for one, half in zip(joined, halves, strict=True):
+            effects = half @ point[at : at + len(one.effects)]
+            at += len(one.effects)
+            for (name, _), member in zip(one.parts, joined_members(one, design), strict=True):
+                group = next(g for g in rows.parameters[name].groups if g.factor == one.factor)
+                added[name] = added[name] + effects[:, member.place] @ group.values.T
+        total += family.mean(link, eta, None, {name: own[name] + added[name] for name in own})
+    return np.asarray(total / _POINTS)
 
 
 def check_marginal_mean(design: Design, factors: Collection[str]) -> None:
@@ -81,7 +118,7 @@ def check_marginal_mean(design: Design, factors: Collection[str]) -> None:
     family, joined = design.spec.family_record, {one.factor for one in joined_factors(design)}
     for name in family.parameters_of_mean & set(design.parameters):
         varying = [f.name for f in design.parameters[name].grouping if f.name in factors]
-        if varying and (family.link_of(name) != "logit" or joined.intersection(varying)):
+        if varying and (not isinstance(family.link_of(name), ProbabilityLink) or joined.intersection(varying)):
             raise DataError(
                 f"the mean over levels of {varying[0]} is not available: it depends on {name}, which varies with them",
                 got=f"{name} ~ {design.spec.parameters[name]}, family {family.name!r}",

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
-from scipy.special import expit
 
 from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.model.predictor import Draws, linear_predictor, of_predictor
 
 __all__ = ["HasParameters", "family_parameters", "parameter_of"]
-
-_INVERSE: Final = {"log": np.exp, "logit": expit, "identity": np.asarray}
 
 
 class HasParameters(Protocol):
@@ -26,7 +23,7 @@ class HasParameters(Protocol):
 
 def parameter_of(design: Design, name: str, eta: np.ndarray) -> np.ndarray:
     """Return a parameter of its linear predictor, elementwise."""
-    return np.asarray(_INVERSE[design.spec.family_record.link_of(name)](eta))
+    return np.asarray(design.spec.family_record.link_of(name).inverse(eta))
 
 
 def family_parameters(
@@ -49,7 +46,7 @@ def family_parameters(
         (draws, 1); cutpoints (draws, K - 1); (draws, rows) where a parameter has a predictor.
     """
     found: dict[str, np.ndarray] = {}
-    for name, _ in design.spec.family_record.parameters:
+    for name in design.parameter_names:
         if name in design.parameters:
             other = design.parameters[name]
             eta = linear_predictor(other, rows.parameters[name], of_predictor(design, name, draws))

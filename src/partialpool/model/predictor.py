@@ -9,11 +9,13 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
 from partialpool.design.newdata import GroupRows, Rows
+from partialpool.model.heavy_effects import heavy_noise
 from partialpool.names import BETA, across_name, b_name, corr_name, names_of_predictor, sd_name
 
 __all__ = [
     "Draws",
     "Seed",
+    "joined_root",
     "linear_predictor",
     "of_predictor",
     "sample_all_levels",
@@ -122,10 +124,16 @@ def sample_joined(
     joined: JoinedFactor, design: Design, draws: Draws, levels: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw effects of unrelated levels of several predictors, (draws, levels, effects)."""
+    half = joined_root(joined, design, draws)
+    noise = rng.standard_normal((len(half), levels, half.shape[1]))
+    return np.asarray(np.einsum("dij,dlj->dli", half, noise))
+
+
+def joined_root(joined: JoinedFactor, design: Design, draws: Draws) -> np.ndarray:
+    """Return a root of the covariance of one level's effects of several predictors, (draws, effects, effects)."""
     sd = np.concatenate([draws[one.sd] for one in joined_members(joined, design)], axis=1)
     half = np.linalg.cholesky(draws[across_name(joined.factor)] + _LITTLE * np.eye(sd.shape[1]))
-    noise = rng.standard_normal((len(sd), levels, sd.shape[1]))
-    return np.asarray(np.einsum("dij,dlj->dli", half, noise) * sd[:, None, :])
+    return np.asarray(sd[:, :, None] * half)
 
 
 def _all_levels(
@@ -163,9 +171,12 @@ def sample_all_levels(factor: FactorEffects, draws: Draws, rng: np.random.Genera
 
 
 def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw effects of unrelated levels from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects)."""
+    """Draw effects of unrelated levels from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects).
+
+    Effects with a Student t distribution have that scale.
+    """
     sd = draws[sd_name(factor.name)]
-    noise = rng.standard_normal((len(sd), levels, sd.shape[1]))
+    noise = heavy_noise(factor, draws, rng.standard_normal((len(sd), levels, sd.shape[1])), rng)
     if not factor.correlated:
         return noise * sd[:, None, :]
     # At the predictors' means correlations are moderate; far from them they round to +-1.

@@ -1,21 +1,23 @@
 """Priors on arrays: log densities of draws, and draws from the priors."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import special
-from scipy.linalg import block_diag
 
 from partialpool.design.design import Design
 from partialpool.design.effect_basis import covariance_parts
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
+from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members, joined_turn
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
+from partialpool.families.helmert import differences_of_contrasts
 from partialpool.model.coefficient_prior import coefficient_prior
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.effect_correlation import correlation_log_density, structured_correlation
 from partialpool.model.lkj import lkj_log_density, sample_lkj
 from partialpool.model.predictor import Draws, Seed, of_predictor, sample_all_levels, sample_joined_levels
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
 from partialpool.names import (
@@ -26,10 +28,11 @@ from partialpool.names import (
     b_name,
     corr_name,
     names_of_predictor,
+    nu_name,
     sd_name,
 )
 
-__all__ = ["draw_parameters", "draw_prior", "log_prior_density"]
+__all__ = ["draw_parameters", "draw_prior", "log_prior_density", "mean_shift"]
 
 
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
@@ -48,19 +51,20 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
     """
     whole = is_decomposed(priors)
     at_means = {**draws, **_at_means(design, draws)}
-    out = _predictor_density(design, priors, at_means, whole=whole)
+    alone = not design.spec.family_record.has_predictors_of_categories
+    out = _predictor_density(design, priors, at_means, whole=whole) if alone else {}
     if whole:
         out |= decomposed_density(design, priors, at_means)
+    based = _in_prior_basis(design, draws)
     for name, other in design.parameters.items():
         names = names_of_predictor(name, other.spec.factors)
-        own = of_predictor(design, name, draws)
+        own = of_predictor(design, name, based)
         own = {**own, **_at_means(other, own)}
-        density = _predictor_density(other, priors.of_predictor(names), own, whole=False)
+        density = _predictor_density(other, _of_parameter(design, priors, names), own, whole=False)
         out |= {names[inner]: values for inner, values in density.items()}
     for joined in joined_factors(design):
         name = across_name(joined.factor)
-        _, corr = covariance_parts(_joined_at_means(joined, design, draws))
-        out[name] = lkj_log_density(corr, priors[name].arguments["eta"])
+        out[name] = lkj_log_density(based[name], priors[name].arguments["eta"])
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             out[name] = _cutpoints_density(design, priors[name], draws)
@@ -69,6 +73,42 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         elif name in priors:
             out[name] = frozen(priors[name]).logpdf(draws[name])
     return out
+
+
+def _of_parameter(design: Design, priors: PriorSet, names: Mapping[str, str]) -> PriorSet:
+    """Return the priors of a parameter's predictor under the names of the mean's; those of categories are all alike."""
+    return priors if design.spec.family_record.has_predictors_of_categories else priors.of_predictor(names)
+
+
+def _in_prior_basis(design: Design, draws: Draws) -> Draws:
+    """Return the draws with what several predictors share in the basis of its priors.
+
+    These are the sds and correlations of joined effects, and for categories the contrasts in place of differences to
+    the reference. The correlations of a single predictor of a joined factor are left out.
+    """
+    found = dict(draws)
+    for joined in joined_factors(design):
+        sd, found[across_name(joined.factor)] = covariance_parts(_joined_at_means(joined, design, draws))
+        for one in joined_members(joined, design):
+            found[one.sd] = sd[:, one.place]
+            found.pop(one.corr, None)
+    if design.spec.family_record.has_predictors_of_categories:
+        found |= mixed_coefficients(design, draws, np.linalg.inv(category_differences(design)))
+    return found
+
+
+def category_differences(design: Design) -> np.ndarray:
+    """Return M: differences of the categories to the first, from contrasts."""
+    return differences_of_contrasts(len(design.response.categories))
+
+
+def mixed_coefficients(design: Design, draws: Draws, by: np.ndarray) -> dict[str, np.ndarray]:
+    """Return linear combinations of the categories' coefficients, under their names: `by` (categories, categories)."""
+    names = [names_of_predictor(name, ())[BETA] for name in design.parameters]
+    if not names or names[0] not in draws:
+        return {}
+    mixed = np.einsum("kj,jdc->kdc", by, np.stack([draws[name] for name in names]))
+    return dict(zip(names, mixed, strict=True))
 
 
 def _predictor_density(design: Design, priors: PriorSet, draws: Draws, *, whole: bool) -> dict[str, np.ndarray]:
@@ -95,6 +135,9 @@ def _predictor_density(design: Design, priors: PriorSet, draws: Draws, *, whole:
         if factor.correlated and corr_name(factor.name) in priors:
             prior, corr = priors[corr_name(factor.name)], draws[corr_name(factor.name)]
             out[corr_name(factor.name)] = correlation_log_density(factor, prior, corr)
+        if factor.is_heavy:
+            nu = nu_name(factor.name)
+            out[nu] = frozen(priors[nu]).logpdf(draws[nu])
     return out
 
 
@@ -127,16 +170,13 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     The effects of smooths are among them: typical rows have their curves.
     """
     rng = np.random.default_rng(seed)
-    out = _draw_coefficients(design, priors, size, rng)
+    out = _draw_coefficients(design, priors, size, rng) if design.common.coefs else {}
     if is_decomposed(priors):
         out |= draw_decomposed(design, priors, size, rng)
     out |= _draw_covariances(design, priors, out, size, rng)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
-            concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
-            below = np.cumsum(rng.dirichlet(concentration, size), axis=1)[:, :-1]
-            centred = design.spec.probability_link.forward(np.clip(below, 1e-15, 1 - 1e-15))
-            out[name] = centred + mean_shift(design, out)[:, None]
+            out[name] = _draw_cutpoints(design, priors[name], size, rng) + mean_shift(design, out)[:, None]
         elif name == SIGMA and design.residual is not None:
             out |= _draw_residual(design.residual, priors, size, rng)
         elif name in priors:
@@ -144,10 +184,12 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     out |= {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors if f.is_smooth}
     for name, other in design.parameters.items():
         names = names_of_predictor(name, other.spec.factors)
-        own = priors.of_predictor(names)
+        own = _of_parameter(design, priors, names)
         drawn = _draw_coefficients(other, own, size, rng)
         drawn |= _draw_covariances(other, own, drawn, size, rng)
         out |= {names[inner]: values for inner, values in drawn.items()}
+    if design.spec.family_record.has_predictors_of_categories:
+        out |= mixed_coefficients(design, out, category_differences(design))
     return out | _draw_joined(design, priors, out, size, rng)
 
 
@@ -170,6 +212,8 @@ def _draw_covariances(
     out: dict[str, np.ndarray] = {}
     for factor in design.factors:
         name = sd_name(factor.name)
+        if factor.is_heavy:
+            out[nu_name(factor.name)] = _rvs(priors[nu_name(factor.name)], size, rng)
         if name not in drawn:
             own = {
                 at: _rvs(priors[f"{name}[{factor.sd_parameters[at]}]"], size, rng) for at in factor.structure.own_sds
@@ -187,14 +231,14 @@ def _draw_joined(
 ) -> dict[str, np.ndarray]:
     """Draw correlations across predictors; return sds and correlations at zero, by variable.
 
-    With T the block-diagonal basis of the predictors' effects, Sigma = T^-1 D C D T^-T.
+    With T the basis of the effects of all predictors, Sigma = T^-1 D C D T^-T.
     """
     out: dict[str, np.ndarray] = {}
     for joined in joined_factors(design):
         half = sample_lkj(len(joined.effects), priors[across_name(joined.factor)].arguments["eta"], size, rng)
         members = joined_members(joined, design)
         sd = np.concatenate([drawn[one.sd] for one in members], axis=1)
-        root = block_diag(*(one.factor.basis.to_zero for one in members)) @ (sd[..., None] * half)
+        root = joined_turn(joined, design) @ (sd[..., None] * half)
         sds, corr = covariance_parts(root @ root.transpose(0, 2, 1))
         out[across_name(joined.factor)] = corr
         for one in members:
@@ -208,7 +252,7 @@ def _joined_at_means(joined: JoinedFactor, design: Design, draws: Draws) -> np.n
     """Return the covariance of effects of several predictors at the predictors' means, (draws, effects, effects)."""
     members = joined_members(joined, design)
     sd = np.concatenate([draws[one.sd] for one in members], axis=1)
-    turn = block_diag(*(one.factor.basis.to_means for one in members))
+    turn = np.linalg.inv(joined_turn(joined, design))
     covariance = sd[:, :, None] * draws[across_name(joined.factor)] * sd[:, None, :]
     return np.asarray(turn @ covariance @ turn.T)
 
@@ -284,11 +328,17 @@ def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: n
     return np.stack(columns, axis=1)
 
 
+def _draw_cutpoints(design: Design, prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw cutpoints at the predictors' means, (size, cutpoints)."""
+    concentration = np.full(len(design.response.categories), prior.arguments["a"])
+    return design.spec.family_record.cutpoints.at_shares(
+        design.spec.probability_link, rng.dirichlet(concentration, size)
+    )
+
+
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
-    """Return the log density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
+    """Return the log density of the category probabilities at the predictors' means."""
     centred = draws["cutpoints"] - mean_shift(design, draws)[:, None]
-    cdf = design.spec.probability_link.inverse
-    edges = np.concatenate([np.zeros((len(centred), 1)), cdf(centred), np.ones((len(centred), 1))], axis=1)
-    p = np.clip(np.diff(edges, axis=1), 1e-300, None)
+    p = np.clip(design.spec.family_record.cutpoints.shares(design.spec.probability_link, centred), 1e-300, None)
     a, n = prior.arguments["a"], p.shape[1]
     return (a - 1) * np.log(p).sum(axis=1) + special.gammaln(n * a) - n * special.gammaln(a)

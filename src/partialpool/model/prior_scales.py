@@ -17,19 +17,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.special import logit
 
 from partialpool.design.design import Design
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
+from partialpool.families.link import Link, ProbabilityLink
 
 __all__ = ["WIDTH", "Scales", "parameter_scales", "predictor_scales", "predictor_unit", "scales_of"]
 
 WIDTH: Final = 2.5
 """Sds of default priors of coefficients, in units of the linear predictor."""
 _CENTRAL: Final = (0.16, 0.5, 0.84)
-_UNITS: Final = {"log": 1 / WIDTH, "logit": 1.0}
-"""Units of predictors of parameters, by link."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def predictor_unit(design: Design) -> float:
     return scales_of(design).unit
 
 
-def parameter_scales(prior: Prior, link: str) -> Scales:
+def parameter_scales(prior: Prior, link: Link) -> Scales:
     """Return location and scales of the predictor of a parameter.
 
     Parameters
@@ -72,18 +70,19 @@ def parameter_scales(prior: Prior, link: str) -> Scales:
     prior
         The parameter's default prior, in the units of the data.
     link
-        `log`, `logit` or `identity`.
+        Of its predictor.
 
     Examples
     --------
-    >>> scales = parameter_scales(Prior("HalfStudentT", nu=3, sigma=1), "log")
+    >>> from partialpool.families.links import LINKS
+    >>> scales = parameter_scales(Prior("HalfStudentT", nu=3, sigma=1), LINKS["log"])
     >>> round(scales.location, 2), round(scales.intercept, 2), scales.unit
     (-0.27, 1.06, 0.4)
     """
-    low, middle, high = {"log": np.log, "logit": logit}.get(link, np.asarray)(frozen(prior).ppf(_CENTRAL))
+    low, middle, high = link.forward(frozen(prior).ppf(_CENTRAL))
     spread = float(high - low) / 2
-    unit = _UNITS.get(link, spread / WIDTH)
-    scale = f"the {link} scale" if link != "identity" else "its own scale"
+    unit = spread / WIDTH if link.is_identity else 1.0 if isinstance(link, ProbabilityLink) else 1 / WIDTH
+    scale = "its own scale" if link.is_identity else f"the {link.name} scale"
     return Scales(
         location=float(middle),
         location_reason=f"median and central 68 % of {prior} on {scale}: {float(middle):.4g}",
@@ -100,6 +99,9 @@ def parameter_scales(prior: Prior, link: str) -> Scales:
 def predictor_scales(design: Design, name: str) -> Scales:
     """Return location and scales of the predictor of a parameter of a design."""
     family = design.spec.family_record
+    if family.has_predictors_of_categories:
+        unit = 1 / np.sqrt(2)
+        return Scales.of_data(0.0, "even odds", unit, "on the logit scale / sqrt(2), a contrast", 1.0, "")
     prior = dict(family.parameters)[name]
     if name in family.in_response_units:
         prior = prior.in_units_of(1 / scales_of(design).residual)

@@ -7,6 +7,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
+from partialpool.families.censored import log_density_of_censored, tails_of_censored
 from partialpool.families.given import Given
 from partialpool.model.parameter_values import family_parameters
 from partialpool.model.predictor import Draws, Seed
@@ -66,7 +67,10 @@ def log_density_of(y: np.ndarray, design: Design, rows: Rows, eta: np.ndarray, d
         mean, own = given_the_others(series, draws, (y - eta) / sd)
         away = ((y - eta) / sd - mean) / own
         return np.asarray(-0.5 * (away**2 + np.log(2 * np.pi)) - np.log(own * sd))
-    return design.spec.family_record.log_density(given_of(design, rows, eta, draws), y)
+    family, given = design.spec.family_record, given_of(design, rows, eta, draws)
+    if rows.censoring is not None:
+        return log_density_of_censored(family, given, y, rows.censoring.other_end)
+    return family.log_density(given, y)
 
 
 def tail_probabilities(
@@ -77,13 +81,14 @@ def tail_probabilities(
     Returns
     -------
     tuple of numpy.ndarray
-        Each (draws, rows); on a continuous scale the middle one is 0, except for values that have a probability.
+        Each (draws, rows); on a continuous scale the middle one is 0, except for values that have a probability. Where
+        a row is censored, the middle one is the probability of what is known of it.
     """
     given, y, family = given_of(design, rows, eta, draws), design.response.values, design.spec.family_record
+    if rows.censoring is not None:
+        return tails_of_censored(family, given, y, rows.censoring.other_end)
     below, above = family.tails(given, y)
-    if family.is_continuous:
-        return below, np.where(np.isin(y, family.support.atoms), np.exp(family.log_density(given, y)), 0.0), above
-    return below, np.exp(family.log_density(given, y)), above
+    return below, family.probability(given, y), above
 
 
 def draw_each(

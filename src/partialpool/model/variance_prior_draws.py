@@ -8,8 +8,8 @@ from scipy import special
 
 from partialpool.design.design import Design
 from partialpool.distributions.frozen import frozen
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import Draws
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import Decomposition, decompose
 from partialpool.names import ICC, SHARES, TOTAL_SD
 

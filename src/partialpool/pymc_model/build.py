@@ -10,10 +10,11 @@ import pytensor.tensor as pt
 from partialpool.design.design import Design
 from partialpool.design.labels import coordinates
 from partialpool.errors import SpecError, nearest
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior_scales import predictor_unit
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import CUTPOINT, OBS, SIGMA, sd_name
+from partialpool.pymc_model.categories import category_predictors
 from partialpool.pymc_model.common import common_predictor
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
@@ -59,6 +60,9 @@ def build_pymc_model(
     _check_parametrization(design, parametrization)
     unit = predictor_unit(design)
     with pm.Model(coords=coordinates(design)) as model:
+        if design.spec.family_record.has_predictors_of_categories:
+            likelihood(design, *category_predictors(design, priors))
+            return model
         if design.parameters:
             likelihood(design, *all_predictors(design, priors, parametrization))
             return model
@@ -91,7 +95,7 @@ def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt
     """Return cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
     concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
     probability = pm.Dirichlet("cutpoints_probability", a=concentration)
-    centred = design.spec.probability_link.tensor_forward(pt.cumsum(probability)[:-1], pt)
+    centred = design.spec.family_record.cutpoints.tensor_at_shares(design.spec.probability_link, probability, pt)
     pm.Deterministic("cutpoints", centred + shift, dims=CUTPOINT)
     return centred
 

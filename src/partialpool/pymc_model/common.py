@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 
 from partialpool.design.design import Design
 from partialpool.model.coefficient_prior import coefficient_prior
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, COEF, OBS
 from partialpool.pymc_model.random import random_vector
 

@@ -9,7 +9,7 @@ from pytensor.tensor.linalg import solve_triangular
 
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.member_effects import MemberEffects
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import (
     OBS,
     at_means_name,

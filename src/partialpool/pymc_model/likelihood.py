@@ -1,6 +1,7 @@
 """The observed response of a design in its PyMC model: its family, given the linear predictor."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pymc as pm
@@ -8,6 +9,7 @@ import pytensor.tensor as pt
 
 from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
+from partialpool.families.censored import register_censored
 from partialpool.families.twin import TensorGiven
 from partialpool.names import OBS, SIGMA
 from partialpool.pymc_model.residual import given_earlier
@@ -32,7 +34,9 @@ def likelihood(
         eta, parameters = located.mean, {**parameters, SIGMA: located.sd}
     if response.trials is not None:
         trials = pm.Data("trials_values", np.asarray(response.trials, dtype="int64"), dims=OBS)
-    given = TensorGiven(
-        observed_name(design), OBS, response.values, design.spec.link_record, eta, parameters, pm, pt, trials
-    )
-    return design.spec.family_record.register(given)
+    family, values = design.spec.family_record, response.values
+    given = TensorGiven(observed_name(design), OBS, values, design.spec.link_record, eta, parameters, pm, pt, trials)
+    if response.censoring is not None:
+        ends = response.censoring.other_end
+        return register_censored(family, replace(given, other_end=pt.as_tensor_variable(ends)), ends)
+    return family.register(given)

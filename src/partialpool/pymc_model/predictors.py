@@ -9,8 +9,8 @@ from scipy.linalg import block_diag
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior_scales import predictor_scales, predictor_unit
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import (
     OBS,
     across_bis_dim,
@@ -64,8 +64,8 @@ def all_predictors(
     parameters = {}
     for name, _ in design.spec.family_record.parameters:
         if name in etas:
-            inverse = {"log": pt.exp, "logit": pt.sigmoid}.get(design.spec.family_record.link_of(name), lambda x: x)
-            parameters[name] = inverse(etas[name])
+            link = design.spec.family_record.link_of(name)
+            parameters[name] = etas[name] if link.is_identity else link.tensor_inverse(etas[name], pt)
         elif name in priors:
             parameters[name] = scalar_random(name, priors[name])
     return etas[""], parameters

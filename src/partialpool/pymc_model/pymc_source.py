@@ -10,7 +10,8 @@ from partialpool.design.design import Design
 from partialpool.design.table import Missing
 from partialpool.errors import SpecError
 from partialpool.files import check_place, whole_file
-from partialpool.model.default_priors import PriorSet, resolve_priors
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior_set import PriorSet
 from partialpool.pymc_model.source.script import write_script
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec

@@ -17,7 +17,7 @@ import pytensor.tensor as pt
 
 from partialpool.design.design import Design
 from partialpool.design.residual_rows import ResidualRows, Series
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA, STRATUM, VISIT, VISIT_BIS
 from partialpool.pymc_model.covariance import lkj_cholesky
 from partialpool.pymc_model.random import random_vector, scalar_random

@@ -5,7 +5,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.design import Design
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import decompose
 from partialpool.names import ICC, SHARES, SIGMA, TOTAL_SD, effect_dim, sd_name
 from partialpool.pymc_model.effects import sds_name

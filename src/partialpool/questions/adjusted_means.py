@@ -98,7 +98,7 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     posterior = fit.posterior
     dims = ("chain", "draw", *_dims(predictors))
     lead = (posterior.sizes["chain"], posterior.sizes["draw"])
-    categories = design.response.categories if design.spec.family_record.has_cutpoints else ()
+    categories = () if design.spec.family_record.has_mean else design.response.categories
     variables = {}
     for view, factors in views.items():
         means = population_mean(design, rows, eta, draws, factors)

@@ -185,6 +185,7 @@ def _check_same_data(named: Mapping[str, Fit]) -> None:
             and np.array_equal(a.rows, b.rows)
             and np.array_equal(a.response.values, b.response.values)
             and np.array_equal(a.response.n_trials, b.response.n_trials)
+            and np.array_equal(a.response.other_ends, b.response.other_ends)
         )
         if not same:
             raise DataError(

@@ -8,7 +8,8 @@ from typing import Final
 from partialpool.design.design import Design
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
-from partialpool.model.default_priors import PriorSet, resolve_priors
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior_set import PriorSet
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.priortable import as_prior
 

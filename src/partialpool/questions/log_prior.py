@@ -7,8 +7,8 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior import log_prior_density
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, effect_dim, names_of_predictor, sd_name
 from partialpool.spec.keywords import explains_keywords
 

@@ -180,13 +180,13 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
 
         Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
 
-        - poisson, negative_binomial, with extra zeros or a hurdle too: `dispersion`, mean of e^2 (1 where the family holds); `zeros`, their share;
-          `largest`; `fitted`;
+        - poisson, negative_binomial, zero-inflated or with a hurdle too: `dispersion`, mean of e^2 (1 where the
+          family holds); `zeros`, their share; `largest`; `fitted`;
         - hurdle_gamma, hurdle_lognormal: `zeros`, `largest`, `spread`, `fitted`;
-        - binomial, beta_binomial: `dispersion`, `none_or_all` (share of rows without a failure or without a success) where any row
-          has several trials; `fitted`; bernoulli: `fitted`;
-        - gaussian, skew_normal, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean of e^2
-          times the standardised mean; `fitted`;
+        - binomial, beta_binomial: `dispersion`, `none_or_all` (share of rows without a failure or without a success)
+          where any row has several trials; `fitted`; bernoulli: `fitted`;
+        - gaussian, skew_normal, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean
+          of e^2 times the standardised mean; `fitted`;
         - student_t, gamma, weibull, inverse_gaussian: `smallest`, `largest`, `spread`, and `fitted` of all but the
           first; exgaussian: these and `skewness`; beta: `ends`, the share below 0.02 or above 0.98, `spread`, `fitted`;
           zero_one_inflated_beta: `zeros`, `ones`, `spread`, `fitted`;
@@ -272,7 +272,7 @@ def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> di
     chains = posterior.sizes["chain"]
     of_chain = kept.reshape(chains, -1)[0]
     # ArviZ distinguishes counts and categories from measurements by their type.
-    discrete = not design.spec.family_record.is_continuous and responses.max() < _LARGEST_WHOLE
+    discrete = design.spec.family_record.support.is_whole and responses.max() < _LARGEST_WHOLE
     kind = int if discrete else float
     predicted = label_responses(design, responses.astype(kind).reshape(chains, of_chain.sum(), -1), design.rows)
     predicted = predicted.assign_coords(chain=posterior["chain"], draw=posterior["draw"][of_chain])

@@ -17,9 +17,9 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
 from partialpool.fitting.refit import repeat_fit
 from partialpool.model.chunks import pieces_of
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.prior import draw_parameters, log_prior_density
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.response import log_density
 from partialpool.names import BETA, SHARES, corr_name, sd_name
 from partialpool.questions.asked_quantities import check_asked

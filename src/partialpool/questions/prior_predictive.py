@@ -17,12 +17,13 @@ from partialpool.errors import DataError, DataWarning, SpecError, warn
 from partialpool.fitting.answer import AnswerTree, table_of_draws
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
-from partialpool.model.default_priors import PriorSet, resolve_priors
+from partialpool.model.default_priors import resolve_priors
 from partialpool.model.distribution import check_finite_variance
 from partialpool.model.partition import partition_over_rows
 from partialpool.model.path_predictions import outlook_along
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.model.prior import draw_prior
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.response import replicate
 from partialpool.sampling.pack import label_draws, label_observed, label_responses
 from partialpool.seeds import seed_sequence

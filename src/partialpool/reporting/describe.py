@@ -7,7 +7,7 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors
 from partialpool.design.residual_rows import Series
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.reporting.describe_effects import covariance_line, predictor_terms, words_of
 from partialpool.reporting.describe_parameters import parameter_covariances, parameter_predictors, parameter_words
@@ -34,6 +34,8 @@ def describe_words(design: Design) -> str:
     spec = design.spec
     coefs = ", ".join(design.common.coefs) or ("its cutpoints only" if spec.family_record.has_cutpoints else "")
     depends = f"depends on {coefs} in the population" if coefs else "has no fixed effects"
+    if spec.family_record.has_predictors_of_categories:
+        depends = f"has the reference {design.response.categories[0]}, and a predictor for each other category"
     lines = [f"{spec.response} (family {spec.family}, link {spec.link}) {depends}."]
     if design.response.success:
         lines.append(f"What is modelled is the {design.response.success}.")
@@ -79,6 +81,9 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     terms += [f"{offset}[i]" for offset in spec.offsets]
     terms += [term for factor in design.grouping for term in predictor_terms(factor)] + smooth_terms(design)
     lines = [f"{left:<{width}} ~ {distribution}", f"{'eta[i]':<{width}} = {' + '.join(terms) or '0'}"]
+    if spec.family_record.has_predictors_of_categories:
+        utilities = ", ".join(["0", *(f"{name}[i]" for name in design.parameters)])
+        lines = [f"{left} ~ {distribution.removesuffix('()')}(softmax({utilities}))"]
     lines += parameter_predictors(design)
     if design.residual is not None and design.residual.series is not None:
         lines.append(_correlation_line(design.response.name, design.residual.series))
@@ -120,7 +125,7 @@ def _correlation_line(response: str, series: Series) -> str:
 def _distribution(spec: ModelSpec, predicted: Iterable[str]) -> str:
     notation = spec.family_record.notation
     if notation is None:
-        return f"Ordered(P(y <= k) = F(cutpoint[k] - eta[i]), F = inverse {spec.link})"
+        return f"Ordered(P({spec.family_record.cutpoints.event}) = F(cutpoint[k] - eta[i]), F = inverse {spec.link})"
     known = {
         "location": "eta[i]" if spec.link_record.is_identity else f"inverse_{spec.link}(eta[i])",
         "trials": "trials[i]",

@@ -2,22 +2,23 @@
 
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors, joined_members
+from partialpool.families.link import Link
 from partialpool.names import INTERCEPT, across_name, predictor_name
 from partialpool.reporting.describe_effects import covariance_line, predictor_terms, words_of
 
 __all__ = ["parameter_covariances", "parameter_predictors", "parameter_words", "transformed"]
 
 
-def transformed(link: str, parameter: str) -> str:
+def transformed(link: Link, parameter: str) -> str:
     """Write a parameter on the scale of its link: `log(sigma[i])`."""
-    return parameter if link == "identity" else f"{link}({parameter})"
+    return parameter if link.is_identity else f"{link.name}({parameter})"
 
 
 def parameter_words(design: Design) -> list[str]:
     """Say what each parameter that has a predictor depends on."""
     lines = []
     for name, other in design.parameters.items():
-        link = design.spec.family_record.link_of(name)
+        link = design.spec.family_record.link_of(name).name
         coefs = ", ".join(other.common.coefs)
         depends = f"depends on {coefs} in the population" if coefs else "has no fixed effects"
         lines.append(f"{name} (link {link}) {depends}.")

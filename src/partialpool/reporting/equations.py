@@ -10,7 +10,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors
 from partialpool.design.residual_rows import Series
 from partialpool.families.link import Link
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.mathml import (
@@ -55,11 +55,13 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     True
     """
     text = describe_mathematics(design, priors)
-    lines = [_response(design), *_predictor(design, _eta())]
+    lines = [_response(design)]
+    if not design.spec.family_record.has_predictors_of_categories:
+        lines += _predictor(design, _eta())
     for name, other in design.parameters.items():
         symbol = _of_row(identifier(_LETTERS.get(name, name)))
         link = design.spec.family_record.link_of(name)
-        lines += _predictor(other, symbol if link == "identity" else applied(word(link), symbol), of=name)
+        lines += _predictor(other, symbol if link.is_identity else applied(word(link.name), symbol), of=name)
     if design.residual is not None and design.residual.series is not None:
         lines += _correlation(design.response.name, design.residual.series)
     joined = joined_factors(design)
@@ -79,12 +81,26 @@ def _response(design: Design) -> _Line:
     observed = _of_row(word(design.response.name))
     link, notation = spec.link_record, spec.family_record.notation
     if notation is None:
-        below = row(observed, operator("≤"), identifier("k"))
+        event = row(
+            *(_part_of_event(part, design.response.name) for part in spec.family_record.cutpoints.event.split())
+        )
         cutpoint = subscript(identifier("c"), identifier("k"))
         inner = row(cutpoint, operator("−"), _eta())
-        return applied(identifier("P"), below), operator("="), applied(_inverse(link), inner)
-    arguments = (_argument(spec, label, what, design.parameters) for label, what in notation.arguments)
+        return applied(identifier("P"), event), operator("="), applied(_inverse(link), inner)
+    arguments = [_argument(spec, label, what, design.parameters) for label, what in notation.arguments]
+    if spec.family_record.has_predictors_of_categories:
+        utilities = [word("0"), *(_of_row(identifier(name)) for name in design.parameters)]
+        arguments = [applied(word("softmax"), *utilities)]
     return observed, operator("∼"), applied(word(notation.distribution), *arguments)
+
+
+def _part_of_event(part: str, response: str) -> Element:
+    """Write one symbol of an event of ordered categories, such as `y <= k`."""
+    if part == "y":
+        return _of_row(word(response))
+    if part == "k" or part.isdigit():
+        return identifier(part)
+    return operator({"<=": "≤", ">=": "≥"}.get(part, part))
 
 
 def _argument(spec: ModelSpec, label: str, what: str, predicted: Container[str]) -> Element:

@@ -15,7 +15,7 @@ from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
 from partialpool.marginal.gaussian.precision import check_digits
 from partialpool.marginal.gaussian.recover import Recovered, posterior_variables, recover
 from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.chains import Candidates, Chains, propose, run_chains
 from partialpool.sampling.dense_levels import warn_if_dense

@@ -9,7 +9,7 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.memory import check_fits
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 

@@ -18,8 +18,8 @@ from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.marginal.glmm.predictors import lay_out
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior import mean_shift
+from partialpool.model.prior_set import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.bridge import bridge
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
@@ -108,7 +108,7 @@ def _own_variables(drawn: "_Drawn", named: dict[str, np.ndarray]) -> dict[str, n
     own = {name: v.reshape(*drawn.shape, *v.shape[1:]) for name, v in posterior.own.named(drawn.own).items()}
     if posterior.own.priors.cutpoints.number:
         own = {name: v + mean_shift(posterior.stand_in.design, named)[..., None] for name, v in own.items()}
-    return own
+    return own | {name: v.reshape(drawn.shape) for name, v in posterior.own.named_nu(drawn.own).items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,12 @@ class _Drawn:
 
     @property
     def has_heavy_tails(self) -> bool:
-        """Whether the excess kurtosis of some noise is large, or cannot be computed; it is 0 of a normal variable."""
+        """Whether the excess kurtosis of some noise is large, or cannot be computed; it is 0 of a normal variable.
+
+        Never of effects with a Student t distribution, of which it may be so in any coordinates.
+        """
+        if self.posterior.own.nu:
+            return False
         noise = self.noise
         block = max(1, _BLOCK // max(1, len(noise)))
         heaviest = _HEAVIEST + _SURE * np.sqrt(24.0 / len(noise))

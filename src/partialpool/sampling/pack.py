@@ -11,7 +11,7 @@ import xarray as xr
 from partialpool.design.archive import covariances_to_dataset, frame_to_dataset
 from partialpool.design.design import Design
 from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import OBS
 from partialpool.sampling.engine import RawDraws
 from partialpool.sampling.settings import Settings

@@ -13,7 +13,7 @@ from nutpie.compile_pymc import CompiledPyMCModel
 
 from partialpool.design.design import Design
 from partialpool.design.labels import offset_dims, variable_dims
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.sampling.engine import RawDraws

@@ -25,7 +25,7 @@ from partialpool.marginal.glmm.own_parameters import Own, own_priors
 from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
 from partialpool.marginal.glmm.predictors import Predictors
 from partialpool.marginal.glmm.weighted_rows import stand_in
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.sampling.dense_levels import warn_if_dense
 from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.starts import starts

@@ -1,4 +1,4 @@
-"""What a formula says of its response after the bar: `y | se(s)`, `y | precision(w) + frequency(n)`."""
+"""What a formula says of its response after the bar: `y | se(s)`, `y | precision(w) + frequency(n)`, `y | cens(c)`."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -7,6 +7,7 @@ from typing import Any, Final
 from formulae.expr import Call, Literal, QuotedName, Variable
 
 from partialpool.errors import FormulaError, SpecError
+from partialpool.spec.censored import CENS, cens_text
 from partialpool.spec.expression import syntax_tree, variables_of
 from partialpool.spec.tokenize import split_sum
 from partialpool.spec.whitelist import WEIGHTS, quote_name
@@ -18,7 +19,8 @@ COLUMNS_OF_ROWS: Final = ("se", "precision", "frequency")
 
 
 def read_additions(text: str) -> Mapping[str, str]:
-    """Read a sum of calls: by name, the column (for `trials` the text of a column or a positive integer).
+    """Read a sum of calls: by name, the column; for `trials` the text of a column or a positive integer, for `cens` the
+    text of one or two columns.
 
     Raises
     ------
@@ -38,14 +40,14 @@ def read_additions(text: str) -> Mapping[str, str]:
                 "cannot read what follows | in the response",
                 got=repr(text.strip()),
                 allowed="'y | se(standard_error)', 'successes | trials(n)', 'y | precision(w)', 'y | frequency(n)', "
-                "or several of them, each once, joined by +",
+                "'y | cens(status)', 'y | cens(status, y2)', or several of them, each once, joined by +",
                 do=WEIGHTS if piece.startswith("weights") else "name one column inside each of them",
             )
         found |= said
     return MappingProxyType(found)
 
 
-def said_once(in_formula: Mapping[str, str], beside: Mapping[str, str | None]) -> dict[str, Any]:
+def said_once(in_formula: Mapping[str, str], beside: Mapping[str, Any]) -> dict[str, Any]:
     """Join what a formula and the keywords beside it say; both may say the same.
 
     Raises
@@ -79,6 +81,9 @@ def trials_text(tree: Any) -> str | None:
 def _read(tree: Any) -> Iterator[tuple[str, str]]:
     """Yield the name of a call and its column; nothing where it cannot be read."""
     match tree:
+        case Call(callee=Variable(name=token)) if token.lexeme == CENS:
+            if (columns := cens_text(tree)) is not None:
+                yield CENS, columns
         case Call(callee=Variable(name=token), args=[argument]):
             if token.lexeme == "trials" and (n := trials_text(argument)) is not None:
                 yield "trials", n

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
+from partialpool.names import names_of_predictor, renamed
+from partialpool.spec.effect_distribution import check_distributions, heavy_factors
 from partialpool.spec.expression import read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import read_response
@@ -46,7 +48,7 @@ def canonical_model(
     Parameters
     ----------
     rows
-        What is stated of each row: se, precision, frequency, residual, sigma.
+        What is stated of each row: se, precision, frequency, residual, sigma, cens.
     response, common, groups, intercept, family, link, priors, smooths, parameters, cov, units
         As for `ModelSpec`.
     """
@@ -91,14 +93,20 @@ def check_model(spec: "ModelSpec") -> None:
     check_names_apart((*spec.parts_with_sds, *(f"{name}_{factor}" for name, factor in others)), spec.columns)
     family, one = spec.family_record, tuple(group.factor for group in spec.groups if group.covariance)
     _check_parameters(spec)
-    check_stated_priors(spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one)
-    for name in spec.parameters:
-        own = spec.of_parameter(name)
-        check_stated_priors(own.priors, own.factors, family, link=spec.link, se=None)
+    check_distributions(spec)
+    heavy = heavy_factors(spec.groups)
+    check_stated_priors(
+        spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one, heavy=heavy
+    )
+    for name, predictor in spec.parameters.items():
+        own = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
+        stated = {inner: prior for outer, prior in spec.priors.items() if (inner := renamed(outer, own))}
+        check_stated_priors(stated, predictor.factors, family, link=spec.link, se=None)
 
 
 def _check_parameters(spec: "ModelSpec") -> None:
     """Refuse predictors of parameters where the model states the same otherwise, and tags without a partner."""
+    _check_categories(spec)
     _check_tags(spec)
     if not spec.parameters:
         return
@@ -134,6 +142,25 @@ def _check_parameters(spec: "ModelSpec") -> None:
             got=f"{name} ~ {spec.parameters[name]}, and a prior of {name}",
             allowed=f"priors of beta_{name}[Intercept], beta_{name} and sd_{name}_<factor>, on the link's scale",
             do="state such a prior, or leave it out",
+        )
+
+
+def _check_categories(spec: "ModelSpec") -> None:
+    """Refuse terms that predictors of categories cannot have."""
+    if not spec.family_record.has_predictors_of_categories:
+        return
+    refused = [*map(str, spec.smooths)]
+    refused += [str(g) for g in spec.groups if g.cov is not None or g.members or g.covariance or g.hom or g.by or g.tag]
+    refused += [str(g) for g in spec.groups if not g.correlated and len(g.terms) > 1]
+    counts = Counter(group.factor for group in spec.groups)
+    refused += [str(g) for g in spec.groups if counts[g.factor] > 1]
+    if refused:
+        raise SpecError(
+            f"family {spec.family!r} does not take this term",
+            got=refused[0],
+            allowed="fixed terms, and one grouping term (effects | factor) for each factor: its effects on the "
+            "categories are correlated with each other",
+            do="leave it out, or write one bar",
         )
 
 

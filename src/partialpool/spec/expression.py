@@ -32,6 +32,7 @@ from partialpool.spec.whitelist import (
     CODING,
     FUNCTIONS,
     advice_on_stop,
+    check_reference,
     check_text,
     quote_name,
     refuse_call,
@@ -204,6 +205,7 @@ def check_names(tree: Any, *, in_call: bool, context: str = "terms") -> None:
         case Call(callee=Variable(name=token), args=args):
             if token.lexeme not in FUNCTIONS or (token.lexeme == "offset" and in_call):
                 raise refuse_call(token.lexeme, context)
+            check_reference(token.lexeme, [a.name.name.lexeme for a in args if isinstance(a, Assign)])
             for argument in args:
                 check_names(argument, in_call=True, context=context)
         case Call():

@@ -7,6 +7,7 @@ from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
+from partialpool.spec.censored import CENS, checked_cens
 from partialpool.spec.residual import Residual
 
 __all__ = ["checked_link", "checked_rows"]
@@ -41,6 +42,7 @@ def checked_rows(
     frequency: str | None,
     residual: Residual | None,
     sigma: Iterable[str] | str,
+    cens: object,
 ) -> dict[str, Any]:
     """Return what is stated of each row's response and its residual, by option.
 
@@ -49,13 +51,16 @@ def checked_rows(
     SpecError
         Not a name, not a `Residual`, or an option that does not suit the family, or another option.
     """
-    return {
+    checked = {
         "se": _checked_se(family, se),
         "precision": _checked_precision(family, precision, link=link, se=se),
         "frequency": _checked_frequency(frequency, residual),
         "residual": _checked_residual(family, residual, link=link, se=se),
         "sigma": _checked_strata(family, sigma, link=link, se=se),
     }
+    stated = {name: value for name, value in checked.items() if value and name != "frequency"}
+    beside = (str(value) if name == "residual" else f"{name}={value!r}" for name, value in stated.items())
+    return {**checked, CENS: checked_cens(family, cens, beside)}
 
 
 def _checked_se(family: Family, se: str | None) -> str | None:

@@ -17,7 +17,7 @@ from partialpool.spec.expression import CommonTerms, check_names, columns_of, re
 from partialpool.spec.members import is_membership, read_members
 from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.smooth import Smooth, read_smooth
-from partialpool.spec.structured_group import read_by, read_structured
+from partialpool.spec.structured_group import read_grouped, read_structured
 from partialpool.spec.terms import Group, expand_nesting
 from partialpool.spec.tokenize import outer_split, split_group, split_sum, split_tag
 from partialpool.spec.whitelist import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
@@ -285,7 +285,7 @@ def _read_group(
     *,
     tag: str | None,
 ) -> Iterator[Group]:
-    factor, by = read_by(factor)
+    factor, by, dist = read_grouped(factor)
     members = read_members(factor) if is_membership(factor) else None
     if members is None and not _FACTOR.fullmatch(factor):
         raise FormulaError(
@@ -318,5 +318,6 @@ def _read_group(
             covariance=covariance,
             hom=hom,
             by=by,
+            dist=dist,
             tag=tag,
         )

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from partialpool.errors import SpecError, nearest
-from partialpool.spec.terms import ORIGINS, Group
+from partialpool.spec.group_options import ORIGINS
+from partialpool.spec.terms import Group
 
 __all__ = ["with_origins"]
 

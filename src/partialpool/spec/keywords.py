@@ -19,13 +19,11 @@ _SCALE: Final = (
 _INTERVALS: Final = "leave it out, and pass the answer on: pp.summary(answer, prob=0.9)"
 _ZEROS: Final = (
     "write family='zero_inflated_poisson' or 'zero_inflated_negative_binomial', whose parameter zi is the probability "
-    "of an extra zero"
+    "of an extra zero, or a hurdle family with hu; predictors of it follow in the formula: 'y ~ x, zi ~ z'"
 )
 _DISPERSION: Final = (
-    "for a normal response, a residual sd for each category is written in the formula: 'y ~ x, sigma ~ 0 + arm'; other "
-    "models of the dispersion are not available, and alpha or phi is one number for all rows; "
-    "pp.plot_quantile_residuals(pp.quantile_residuals(fit), 'x') shows whether the spread changes with x; if so, fit "
-    "the parts of the table separately, or take a family whose variance grows with its mean"
+    "write predictors of the family's parameter in the formula, on the scale of its link: 'y ~ x, sigma ~ arm', or "
+    "'count ~ x, alpha ~ arm' for negative_binomial; an sd for each category of a normal response is sigma ~ 0 + arm"
 )
 _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("tune", "iter n_samples samples ndraws num_samples", "write draws=1000, the kept draws per chain"),
@@ -40,7 +38,8 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("new_rows", "priors draws tune chains engine model", "leave it out: an update keeps the fit's model and settings"),
     ("family", "weights", WEIGHTS),
     ("family", "precision frequency", "write it in the formula: y | precision(w) ~ x, or y | frequency(n) ~ x"),
-    ("family", "sigma", "write it in the formula: 'y ~ x, sigma ~ 0 + arm'"),
+    ("family", "cens censoring censored event status", "write it in the formula: y | cens(status) ~ x"),
+    ("family", "sigma alpha phi nu", _DISPERSION),
     (
         "family",
         "residual correlation correlations autocor",

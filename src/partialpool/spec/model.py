@@ -12,9 +12,10 @@ from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
-from partialpool.names import names_of_predictor, renamed
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.canonical_model import canonical_model, check_model
+from partialpool.spec.censored import CENS, cens_columns
+from partialpool.spec.changed_model import changed_model
 from partialpool.spec.columns_read import expression_columns, predictor_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
@@ -65,6 +66,9 @@ class ModelSpec:
         Column of weights w of a normal response: the residual variance of a row is sigma^2 / w, as with lme4's weights.
     frequency
         Column of positive integers n: a row stands for n equal rows.
+    cens
+        Columns of responses known within bounds only, `"status"` or `"status, y2"`: the status of each row, and the
+        upper ends of intervals (`docs/censored_and_truncated.md`).
     smooths
         `Smooth` objects: penalised curves. Their straight lines become fixed terms.
     residual
@@ -72,8 +76,7 @@ class ModelSpec:
     sigma
         Columns whose combinations of categories have residual standard deviations of their own, for a normal response.
     parameters
-        Predictors of the family's own parameters, as formulas: `{"sigma": "~ arm + (1 | g)"}`, on the log scale for
-        scales and shapes, on the logit scale for probabilities.
+        Predictors of the family's own parameters, `{"sigma": "~ arm + (1 | g)"}`: logs of scales, logits of shares.
     cov
         Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
         tables or paths of CSV files, as for `Group`.
@@ -108,6 +111,7 @@ class ModelSpec:
     se: str | None
     precision: str | None
     frequency: str | None
+    cens: str | None
     smooths: tuple[Smooth, ...]
     residual: Residual | None
     sigma: tuple[str, ...]
@@ -129,6 +133,7 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        cens: str | Iterable[str] | None = None,
         smooths: Iterable[Smooth] | Smooth = (),
         residual: Residual | None = None,
         sigma: Iterable[str] | str = (),
@@ -144,7 +149,10 @@ class ModelSpec:
             family=family_named(family),
             link=link,
             priors=priors,
-            rows={"se": se, "precision": precision, "frequency": frequency, "residual": residual, "sigma": sigma},
+            rows={
+                **{"se": se, "precision": precision, "frequency": frequency, "cens": cens},
+                **{"residual": residual, "sigma": sigma},
+            },
             smooths=smooths,
             parameters=parameters,
             cov=cov,
@@ -166,6 +174,7 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        cens: str | Iterable[str] | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         origin: Mapping[str, object] = MappingProxyType({}),
         parameters: Mapping[str, object] = MappingProxyType({}),
@@ -176,9 +185,8 @@ class ModelSpec:
         Parameters
         ----------
         formula
-            For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar. Predictors of the family's
-            parameters follow after commas: `"y ~ x, sigma ~ arm + (1 | g)"`, unless they are in `parameters`.
-        family, link, priors, se, precision, frequency, cov, units
+            For instance `"y ~ x + (x | g)"` or `"y ~ x, sigma ~ arm + (1 | g)"`; `docs/formula.md` has the grammar.
+        family, link, priors, se, precision, frequency, cens, cov, units
             As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
@@ -190,9 +198,8 @@ class ModelSpec:
         'batch:cask'
         """
         parsed = parse_formula(formula)
-        of_rows: dict[str, Any] = said_once(
-            parsed.additions, {"se": se, "precision": precision, "frequency": frequency}
-        )
+        beside = {"se": se, "precision": precision, "frequency": frequency, CENS: cens}
+        of_rows = said_once(parsed.additions, beside)
         common = parsed.common
         return cls(
             parsed.response.text,
@@ -243,7 +250,7 @@ class ModelSpec:
             intercept=self.intercept,
             family=self.family,
             link=self.link,
-            of_rows=self.columns_of_rows,
+            of_rows=self.of_rows,
             smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
@@ -267,7 +274,7 @@ class ModelSpec:
         >>> ModelSpec.from_formula("y ~ x + (x | g)").with_terms(groups=[Group("g")]).to_formula()
         'y ~ x + (1 | g)'
         """
-        return self._changed(self.common if common is None else common, self.groups if groups is None else groups, {})
+        return changed_model(self, self.common if common is None else common, groups=groups)
 
     def with_priors(self, priors: Mapping[str, object]) -> "ModelSpec":
         """Return the same model with some priors replaced or added; its other stated priors are kept.
@@ -283,24 +290,7 @@ class ModelSpec:
         """
         parts, own = self.parts_with_sds, self.priors.items()
         kept = {name: prior for name, prior in own if not replaced_by(name, priors, parts)}
-        return self._changed(self.common, self.groups, {**kept, **priors})
-
-    def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
-        """Return a model of the same response, offsets and family."""
-        return ModelSpec(
-            self.response,
-            [*common, *(f"offset({o})" for o in self.offsets)],
-            groups,
-            intercept=self.intercept,
-            family=self.family,
-            link=self.link,
-            priors=priors,
-            **self.columns_of_rows,
-            smooths=self.smooths,
-            residual=self.residual,
-            sigma=self.sigma,
-            parameters=self.parameters,
-        ).with_units(self.units)
+        return changed_model(self, self.common, priors={**kept, **priors})
 
     def with_units(self, units: Mapping[str, str]) -> "ModelSpec":
         """Return the same model with other units, of the columns that it uses; those of other columns are dropped."""
@@ -311,8 +301,8 @@ class ModelSpec:
 
     @property
     def is_normal(self) -> bool:
-        """Whether the response, or its logarithm, is normal with a mean that is linear in the effects."""
-        return self.family_record.is_normal and self.link_record.is_identity
+        """Whether the response, or its log, is observed, and normal with a mean that is linear in the effects."""
+        return self.family_record.is_normal and self.link_record.is_identity and not self.cens
 
     @property
     def fixed_parameters(self) -> dict[str, Prior]:
@@ -333,6 +323,11 @@ class ModelSpec:
     def columns_of_rows(self) -> dict[str, Any]:
         """The columns of what is said of each row's response, by what they say: se, precision, frequency."""
         return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
+
+    @property
+    def of_rows(self) -> dict[str, Any]:
+        """All that is said of each row's response after the bar, by its name."""
+        return self.columns_of_rows | ({CENS: self.cens} if self.cens else {})
 
     @property
     def residual_in_words(self) -> tuple[str, ...]:
@@ -373,17 +368,6 @@ class ModelSpec:
         others = (factor for predictor in self.parameters.values() for factor in predictor.factors)
         return tuple(dict.fromkeys([*self.factors, *others]))
 
-    def of_parameter(self, name: str) -> "ModelSpec":
-        """Return the model whose predictor is that of a parameter, for building its columns; it has no parameters."""
-        predictor, changed = self.parameters[name], copy(self)
-        names = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
-        own = {inner: prior for stated, prior in self.priors.items() if (inner := renamed(stated, names))}
-        values = {name: getattr(predictor, name) for name in ("common", "groups", "intercept", "offsets")}
-        empty = {"smooths": (), "residual": None, "sigma": (), "se": None, "precision": None, "frequency": None}
-        for key, value in (values | empty | {"parameters": ParameterTable({}), "priors": PriorTable(own)}).items():
-            object.__setattr__(changed, key, value)
-        return changed
-
     @property
     def parts_with_sds(self) -> tuple[str, ...]:
         """The grouping factors and the smooths, whose effects have sds."""
@@ -397,7 +381,7 @@ class ModelSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the table that the model reads, each once."""
-        counted = [self.frequency] if self.frequency else []
+        counted = [*([self.frequency] if self.frequency else []), *cens_columns(self.cens)]
         return tuple(dict.fromkeys([*columns_of(self.response_term.expression), *counted, *self.predictor_columns]))
 
     @property

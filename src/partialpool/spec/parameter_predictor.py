@@ -154,10 +154,17 @@ def _right(name: str, value: object) -> str:
 def _check_plain(name: str, groups: Iterable[Group]) -> None:
     """Refuse group effects of a parameter with a structure that only the mean's may have."""
     for group in groups:
-        if group.cov is not None or group.members is not None or group.covariance or group.hom or group.by:
+        if (
+            group.cov is not None
+            or group.members is not None
+            or group.covariance
+            or group.hom
+            or group.by
+            or group.is_heavy
+        ):
             raise SpecError(
                 f"group effects of {name} have a structure that only those of the mean may have",
                 got=str(group),
                 allowed="(effects | factor) and (effects || factor)",
-                do="leave out cov, by, cs, ar1 and mm there",
+                do="leave out cov, by, dist, cs, ar1 and mm there",
             )

@@ -9,7 +9,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
-from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, sd_name, share_name
+from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, nu_name, sd_name, share_name
 
 __all__ = ["check_stated_priors", "replaced_by", "share_parameters"]
 
@@ -53,6 +53,7 @@ def check_stated_priors(
     link: str,
     se: str | None,
     structured: tuple[str, ...] = (),
+    heavy: tuple[str, ...] = (),
 ) -> None:
     """Refuse priors whose distribution does not suit their parameter, and two priors for one quantity.
 
@@ -61,10 +62,11 @@ def check_stated_priors(
     PriorError
         The message names the prior.
     """
+    shapes = (*family.shapes, *map(nu_name, heavy))
     rhos = {corr_name(factor) for factor in structured}
     _check_one_correlation({name: prior for name, prior in priors.items() if name in rhos})
-    _check_supports({name: prior for name, prior in priors.items() if name not in rhos}, factors, family)
-    _check_truncated(priors, family)
+    _check_supports({name: prior for name, prior in priors.items() if name not in rhos}, factors, family, shapes)
+    _check_truncated(priors, family, shapes)
     whole = [name for name in priors if name.partition("[")[0] in share_parameters(factors)]
     if family.is_latent and TOTAL_SD in priors:
         raise PriorError(
@@ -78,8 +80,12 @@ def check_stated_priors(
         _check_once(whole[0], priors, factors)
 
 
-def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], family: Family) -> None:
+def _check_supports(
+    priors: Mapping[str, Prior], factors: tuple[str, ...], family: Family, shapes: tuple[str, ...]
+) -> None:
     needed: dict[str, Support] = {ICC: "unit", TOTAL_SD: "positive"}
+    for shape in shapes:
+        needed[shape] = "positive"
     for factor in factors:
         needed |= {corr_name(factor): "correlation", sd_name(factor): "positive", share_name(factor): "simplex"}
     needed |= {name: default.support for name, default in family.parameters}
@@ -87,7 +93,7 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
         base = name.partition("[")[0]
         support = needed.get(base)
         together = name == "beta" and prior.support == "coefficients"
-        if prior.support == "fixed" and base in family.shapes:
+        if prior.support == "fixed" and base in shapes:
             continue
         if support == "unit" and base in family.shapes and _is_within_a_share(prior):
             continue
@@ -124,9 +130,8 @@ def _check_one_correlation(priors: Mapping[str, Prior]) -> None:
             )
 
 
-def _check_truncated(priors: Mapping[str, Prior], family: Family) -> None:
-    """Allow truncation only for the family's shapes: priors of sds must reach 0, where pooling is complete."""
-    shapes = family.shapes
+def _check_truncated(priors: Mapping[str, Prior], family: Family, shapes: tuple[str, ...]) -> None:
+    """Allow truncation only for shapes: priors of sds must reach 0, where pooling is complete."""
     for name, prior in priors.items():
         if prior.lower is not None and name not in shapes:
             raise PriorError(

@@ -6,12 +6,13 @@ from typing import Any, Final
 from partialpool.errors import FormulaError
 from partialpool.spec.tokenize import outer_split, split_group
 
-__all__ = ["read_by", "read_structured"]
+__all__ = ["read_grouped", "read_structured"]
 
 _STRUCTURED: Final = re.compile(r"(cs|ar1|diag|us|homcs|homdiag|hetar1)\s*\((.*)\)", re.DOTALL)
 _GLMMTMB: Final = {"us": (None, None), "homcs": ("cs", True), "homdiag": ("diag", True), "hetar1": ("ar1", False)}
 """Names of glmmTMB that are read too."""
 _GROUPED: Final = re.compile(r"gr\s*\((.*)\)", re.DOTALL)
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NAME: Final = re.compile(r"[^\W\d_]\w*|`[^`:/]+`")
 
 
@@ -44,25 +45,32 @@ def read_structured(piece: str) -> tuple[str, str, bool, str | None, bool | None
     return (*grouping[:2], True, covariance, said[0] == "hom=True" if said else hom)
 
 
-def read_by(factor: str) -> tuple[str, str | None]:
-    """Split `gr(g, by=arm)` into the factor and the column of `by`; another factor is returned as it is.
+def read_grouped(factor: str) -> tuple[str, str | None, str]:
+    """Split `gr(g, by=arm)` into factor, the column of `by`, and the distribution; others are factors as they are.
 
     Examples
     --------
-    >>> read_by("gr(patient, by=arm)"), read_by("site")
-    (('patient', 'arm'), ('site', None))
+    >>> read_grouped("gr(patient, by=arm)"), read_grouped("site")
+    (('patient', 'arm', 'gaussian'), ('site', None, 'gaussian'))
+    >>> read_grouped("gr(site, dist='student_t')")
+    ('site', None, 'student_t')
     """
     found = _GROUPED.fullmatch(factor.strip())
     if found is None:
-        return factor, None
+        return factor, None, "gaussian"
     name, *options = (part.strip() for part in outer_split(found[1], ","))
     sides: list[Any] = [[side.strip() for side in outer_split(option, "=")] for option in options]
-    if len(sides) > 1 or any(len(s) != 2 or s[0] != "by" or not _NAME.fullmatch(s[1]) for s in sides):
+    said = {side[0]: side[1] for side in sides if len(side) == 2}
+    wrong = len(said) < len(sides) or not set(said) <= {"by", "dist"}
+    wrong = wrong or not _NAME.fullmatch(said.get("by", "x")) or not _QUOTED.fullmatch(said.get("dist", "'x'"))
+    if wrong:
         raise FormulaError(
             "cannot read gr(...)",
             got=repr(factor.strip()),
-            allowed="gr(factor, by=column)",
-            do="name one column by by=, and compute combinations as a column of the table; known covariances of levels "
-            "are stated by cov= of pp.fit or pp.Group; other options are not available",
+            allowed="gr(factor, by=column), gr(factor, dist='student_t')",
+            do="name one column by by=, put the distribution in quotes, and compute combinations as a column of the "
+            "table; known covariances of levels are stated by cov= of pp.fit or pp.Group; other options are not "
+            "available",
         )
-    return name, sides[0][1].strip("`") if sides else None
+    by = said["by"].strip("`") if "by" in said else None
+    return name, by, said.get("dist", "'gaussian'")[1:-1]

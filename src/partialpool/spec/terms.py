@@ -6,14 +6,18 @@ from typing import Final
 
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, OBS, RESERVED
+from partialpool.spec.group_options import (
+    check_covariance,
+    checked_by,
+    checked_distribution,
+    checked_origin,
+)
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.members import Members, is_membership, member_columns
 from partialpool.spec.relationship import Relationship, as_relationship
 from partialpool.spec.whitelist import quote_name
 
 __all__ = [
-    "COVARIANCES",
-    "ORIGINS",
     "Group",
     "blank_where_zero",
     "expand_nesting",
@@ -21,10 +25,6 @@ __all__ = [
     "members_of",
 ]
 
-ORIGINS: Final = ("means", "zero")
-"""Origins at which the priors of a correlated group may be stated."""
-COVARIANCES: Final = ("diag", "cs", "ar1")
-"""Structures of the covariance of a group's effects, under their names in glmmTMB."""
 _LEVEL_PER_ROW: Final = (
     "for an effect of each row add a column that numbers the rows, table['row'] = range(len(table)), and write "
     "(1 | row); another column needs another name"
@@ -62,6 +62,9 @@ class Group:
         Whether the effects share one sd. Left out: True for `ar1`, False for others, as in glmmTMB.
     by
         A column with categories that does not vary within levels: each category has sds and correlations of its own.
+    dist
+        Distribution of a level's effects: `"gaussian"`, or `"student_t"` (brms's `"student"`), under which levels far
+        from the others are pulled in less. The sds are then scales, and `nu_<factor>` are the degrees of freedom.
     tag
         A name that groups of several predictors share, written `(1 |p| g)`: their effects are correlated with each
         other, those of the mean with those of sigma, for instance (brms's ID).
@@ -92,6 +95,7 @@ class Group:
     hom: bool
     by: str | None
     members: Members | None
+    dist: str
     tag: str | None
 
     @explains_keywords
@@ -108,6 +112,7 @@ class Group:
         hom: bool | None = None,
         by: str | None = None,
         members: Members | None = None,
+        dist: str = "gaussian",
         tag: str | None = None,
     ) -> None:
         if isinstance(factor, Members):
@@ -134,16 +139,18 @@ class Group:
         object.__setattr__(self, "factor", factor)
         object.__setattr__(self, "slopes", slopes)
         object.__setattr__(self, "intercept", intercept)
-        _check_covariance(covariance, correlated=correlated, hom=hom)
+        check_covariance(covariance, correlated=correlated, hom=hom)
         independent = covariance == "diag" or not correlated
         object.__setattr__(self, "correlated", not independent or (not slopes and not hom))
         object.__setattr__(self, "covariance", None if covariance == "diag" else covariance)
         object.__setattr__(self, "hom", covariance == "ar1" if hom is None else hom)
-        object.__setattr__(self, "by", _checked_by(by))
+        object.__setattr__(self, "by", checked_by(by))
         object.__setattr__(self, "cov", None if cov is None else as_relationship(cov))
-        object.__setattr__(self, "origin", _checked_origin(origin))
+        object.__setattr__(self, "origin", checked_origin(origin))
         object.__setattr__(self, "members", members)
+        object.__setattr__(self, "dist", checked_distribution(dist))
         object.__setattr__(self, "tag", tag)
+        _check_heavy(self)
         _check_tag(self)
         if members is not None and (self.covariance or self.hom or self.by):
             raise SpecError(
@@ -174,11 +181,17 @@ class Group:
         known += f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
         known += "" if self.by is None else f", by={self.by!r}"
         known += "" if self.members is None else f", members={self.members!r}"
+        known += f", dist={self.dist!r}" if self.is_heavy else ""
         known += "" if self.tag is None else f", tag={self.tag!r}"
         return (
             f"Group(factor={self.factor!r}, slopes={self.slopes!r}, intercept={self.intercept}, "
             f"correlated={self.correlated}{known})"
         )
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether a level's effects have a Student t distribution."""
+        return self.dist != "gaussian"
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -205,9 +218,26 @@ class Group:
         function = self.covariance or ("diag" if independent and self.hom else "")
         bar = "||" if independent and not function else "|" if self.tag is None else f"|{self.tag}|"
         factor = str(self.members or _quoted(self.factor))
-        factor = factor if self.by is None else f"gr({factor}, by={quote_name(self.by)})"
+        options = ([f"by={quote_name(self.by)}"] if self.by else []) + (
+            [f"dist={self.dist!r}"] if self.is_heavy else []
+        )
+        factor = f"gr({', '.join([factor, *options])})" if options else factor
         hom = f", hom={self.hom}" if self.hom != (self.covariance == "ar1") else ""
         return f"{function}({'' if self.intercept else '0 + '}{head} {bar} {factor}{hom})"
+
+
+def _check_heavy(group: Group) -> None:
+    """Refuse Student t effects with a structure: one set of degrees of freedom, and independent levels."""
+    if not group.is_heavy:
+        return
+    structured = group.covariance or group.hom or group.by or group.tag
+    if structured or group.members or group.cov is not None:
+        raise SpecError(
+            "effects with a Student t distribution have independent levels and no structure",
+            got=str(group) + (" with cov" if group.cov is not None else ""),
+            allowed="(effects | gr(factor, dist='student_t')) and (effects || gr(factor, dist='student_t'))",
+            do="leave out cov, by, cs, ar1, mm and the tag; or leave out dist",
+        )
 
 
 def _check_tag(group: Group) -> None:
@@ -237,52 +267,6 @@ def _check_members(members: object) -> None:
             allowed="pp.Group(pp.Members('school1', 'school2'))",
             do="write pp.Members(...) in place of the factor, or mm(school1, school2) in a formula",
         )
-
-
-def _check_covariance(covariance: object, *, correlated: bool, hom: bool | None) -> None:
-    if covariance not in (None, *COVARIANCES):
-        raise SpecError(
-            "unknown covariance of a group's effects",
-            got=repr(covariance),
-            allowed=f"{', '.join(map(repr, COVARIANCES))}, or None for unstructured",
-            do="write cs(0 + visit | g), ar1(0 + visit | g) or diag(0 + visit | g) in a formula",
-        )
-    if not correlated and covariance in ("cs", "ar1"):
-        raise SpecError(
-            f"effects with the covariance {covariance!r} are correlated",
-            got="correlated=False",
-            allowed="correlated=False for independent effects",
-            do="leave out correlated, or the covariance",
-        )
-    if hom and covariance is None and correlated:
-        raise SpecError(
-            "equal sds with unstructured correlations are not available",
-            got="hom=True",
-            allowed="hom=True with the covariances 'cs', 'ar1' and 'diag'",
-            do="write cs(0 + visit | g, hom=True), or leave out hom",
-        )
-
-
-def _checked_by(by: object) -> str | None:
-    if by is None or (isinstance(by, str) and by.strip() and "`" not in by):
-        return by
-    raise SpecError(
-        "by of a group must be the name of a column",
-        got=repr(by),
-        allowed="a column with categories that does not vary within levels",
-        do="write gr(patient, by=arm) in a formula, or Group('patient', by='arm')",
-    )
-
-
-def _checked_origin(origin: object) -> str:
-    if origin not in ORIGINS:
-        raise SpecError(
-            "unknown origin of a group's priors",
-            got=repr(origin),
-            allowed=" or ".join(map(repr, ORIGINS)),
-            do="leave it out for 'means', the predictors' means over the rows",
-        )
-    return str(origin)
 
 
 def factor_columns(factor: str) -> tuple[str, ...]:

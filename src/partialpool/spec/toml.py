@@ -12,6 +12,7 @@ import tomli_w
 from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
 from partialpool.spec.additions import COLUMNS_OF_ROWS
+from partialpool.spec.censored import CENS
 from partialpool.spec.members import Members
 from partialpool.spec.parameter_predictor import ParameterPredictor
 from partialpool.spec.residual import Residual, read_residual
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 _PARTS: Final = ("response", "common", "intercept", "smooths", "residual", "sigma")
-MODEL_KEYS: Final = ("formula", "family", "link", *COLUMNS_OF_ROWS, *_PARTS)
+MODEL_KEYS: Final = ("formula", "family", "link", *COLUMNS_OF_ROWS, CENS, *_PARTS)
 SECTIONS: Final = (
     "title",
     "source",
@@ -48,7 +49,7 @@ SECTIONS: Final = (
 )
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _GROUP_KEYS: Final = (
-    *("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by", "tag"),
+    *("factor", "slopes", "intercept", "correlated", "cov", "origin", "covariance", "hom", "by", "dist", "tag"),
     *("members", "weights", "scale"),
 )
 
@@ -110,7 +111,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
-    options: dict[str, Any] = {key: model[key] for key in ("family", "link", *COLUMNS_OF_ROWS) if key in model}
+    options: dict[str, Any] = {key: model[key] for key in ("family", "link", *COLUMNS_OF_ROWS, CENS) if key in model}
     options["priors"] = section(document, "priors")
     options["units"] = section(document, "units")
     options["parameters"] = section(document, "parameters")
@@ -199,6 +200,7 @@ def write_spec_tables(
         | ({} if g.covariance is None else {"covariance": g.covariance})
         | ({"hom": g.hom} if g.hom != (g.covariance == "ar1") else {})
         | ({} if g.by is None else {"by": g.by})
+        | ({"dist": g.dist} if g.is_heavy else {})
         | ({} if g.tag is None else {"tag": g.tag})
         | ({} if g.members is None else _member_keys(g.members))
         for g in groups
@@ -371,5 +373,6 @@ def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
         covariance=table.get("covariance"),
         hom=table.get("hom"),
         by=table.get("by"),
+        dist=table.get("dist", "gaussian"),
         tag=table.get("tag"),
     )

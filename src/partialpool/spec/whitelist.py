@@ -4,7 +4,7 @@ A specification is data, never code. This module checks text only; it runs befor
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,6 +18,7 @@ __all__ = [
     "REPLACED",
     "RESPONSE_FUNCTIONS",
     "advice_on_stop",
+    "check_reference",
     "check_text",
     "quote_name",
     "refuse_call",
@@ -64,6 +65,7 @@ _EFFECTS: Final = (
 _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(CATEGORY_FUNCTIONS, _CATEGORY),
+        **dict.fromkeys(("Treatment", "contr.treatment"), "write T(x, ref='b') for a term whose reference is b"),
         "relevel": "make the column a pandas categorical whose first category is the reference",
         "interaction": "write a:b",
         "cbind": "write p(successes, trials) ~ ...: the second is the number of trials, not of failures",
@@ -94,6 +96,17 @@ _STRAY: Final = re.compile(r"[^\w\s~+\-*/:|()\[\]{},.=<>!'\"`]|:=|//|;")
 _ATTRIBUTE: Final = re.compile(r"[)\]}'\"`]\s*\.\s*\w+")
 MAX_LENGTH: Final = 10_000
 MAX_NESTING: Final = 50
+
+
+def check_reference(function: str, keywords: Iterable[str]) -> None:
+    """Refuse a reference category in C(...), which T(...) takes."""
+    if function == "C" and {"ref", "reference", "base"}.intersection(keywords):
+        raise FormulaError(
+            "C(...) takes no reference category",
+            got=f"C(..., {', '.join(f'{name}=...' for name in keywords)})",
+            allowed="C(x), whose reference is the first category",
+            do="write T(x, ref='b') for the reference b",
+        )
 
 
 def check_text(text: str) -> None:

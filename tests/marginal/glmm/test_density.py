@@ -35,7 +35,7 @@ from partialpool.model.variance_prior import decompose
 from partialpool.names import BETA, ICC, b_name, corr_name, sd_name
 from partialpool.spec.model import ModelSpec
 
-CASES = [(name, link) for name, f in FAMILIES.items() for link in f.links]
+CASES = [(name, link) for name, f in FAMILIES.items() if not f.has_predictors_of_categories for link in f.links]
 RESPONSES = {
     "bernoulli": lambda rng, n: (rng.random(n) < 0.4).astype(int),
     "binomial": lambda rng, n: rng.binomial(7, 0.4, n),
@@ -48,6 +48,11 @@ RESPONSES = {
     "lognormal": lambda rng, n: np.exp(rng.normal(1, 1, n)),
     "cumulative": lambda rng, n: rng.integers(0, 4, n),
     "student_t": lambda rng, n: rng.standard_t(4, n) + 9,
+    "weibull": lambda rng, n: rng.weibull(1.5, n),
+    "inverse_gaussian": lambda rng, n: rng.wald(1, 2, n),
+    "zero_one_inflated_beta": lambda rng, n: np.clip(rng.normal(0.5, 0.4, n), 0, 1),
+    "exgaussian": lambda rng, n: rng.normal(4, 0.5, n) + rng.exponential(1, n),
+    "skew_normal": lambda rng, n: 5 - rng.gamma(4, 0.5, n),
 }
 
 

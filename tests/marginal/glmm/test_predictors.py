@@ -9,6 +9,7 @@ from marginal.glmm.test_density import check_gradient, theta_prior
 from partialpool.design.build import build_design
 from partialpool.design.joined_factors import joined_factors, joined_members
 from partialpool.design.newdata import own_rows
+from partialpool.families.helmert import differences_of_contrasts
 from partialpool.marginal.gaussian.recover import posterior_variables
 from partialpool.marginal.glmm.information_scale import constant_information
 from partialpool.marginal.glmm.own_parameters import own_priors
@@ -106,14 +107,21 @@ def explicit_density(design, priors, predictors, posterior, x):
     total = log_density(design, rows, linear_predictor(design, rows, draws), draws).sum()
     total += effects_density(design, draws)
     densities = log_prior_density(design, priors, draws)
+    of_categories = design.spec.family_record.has_predictors_of_categories
     for one, names in predictors_of(design):
-        own = coefficient_prior(one, priors.of_predictor(names) if names else priors)
+        if not one.common.coefs:
+            continue
+        own = coefficient_prior(one, priors.of_predictor(names) if names and not of_categories else priors)
         # Coefficients with other priors than normal ones are elements of theta.
         kept = np.array(
             [p.distribution != "Normal" for p, alone in zip(own.priors, own.own, strict=True) if alone], bool
         )
         values = densities[names.get(BETA, BETA)][0]
         total += values.sum() - values[: len(kept)][kept].sum()
+    if of_categories:  # prior densities are of contrasts, and effects here are differences
+        coefs = len(next(iter(design.parameters.values())).common.coefs)
+        mix = differences_of_contrasts(len(design.response.categories))
+        total -= coefs * np.linalg.slogdet(mix)[1]
     h = 1e-5
     steps = h * np.eye(len(x))[posterior.size :]
     moved = effects(design, variables(predictors, posterior, np.concatenate([x + steps, x - steps])))
@@ -129,6 +137,28 @@ def test_density_and_gradient_are_those_of_the_model(case):
     formula, options = MODELS[case]
     rng = np.random.default_rng(3)
     design, priors, predictors, posterior = problem(formula, table("unbalanced"), **options)
+    x = np.concatenate([rng.normal(-0.7, 0.3, posterior.size), rng.normal(0, 1, posterior.noise_size)])
+    value = posterior.evaluator()(x)[0]
+    expected = explicit_density(design, priors, predictors, posterior, x)
+    expected += theta_prior(predictors.design, predictors.priors, posterior, x)
+    assert value == pytest.approx(expected, abs=2e-6)
+    check_gradient(posterior, x)
+
+
+CATEGORIES = {
+    "coefficients alone": "k ~ x",
+    "one effect": "k ~ x + (1 | a)",
+    "a slope and a crossed factor": "k ~ x + (x | a) + (1 | c)",
+}
+
+
+@pytest.mark.parametrize("case", CATEGORIES)
+@pytest.mark.filterwarnings("ignore::partialpool.errors.DataWarning")
+def test_density_of_categories_is_that_of_the_model(case):
+    rng = np.random.default_rng(5)
+    frame = table("unbalanced")
+    frame["k"] = np.array(["bus", "car", "walk", "train"])[rng.integers(0, 4, len(frame))]
+    design, priors, predictors, posterior = problem(CATEGORIES[case], frame, family="categorical")
     x = np.concatenate([rng.normal(-0.7, 0.3, posterior.size), rng.normal(0, 1, posterior.noise_size)])
     value = posterior.evaluator()(x)[0]
     expected = explicit_density(design, priors, predictors, posterior, x)

@@ -8,7 +8,7 @@ import numpy as np
 
 from partialpool.families.family import Family
 
-__all__ = ["RowKernels", "load_row_kernels"]
+__all__ = ["RowKernels", "load_censored_row_kernels", "load_row_kernels"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class RowKernels:
     `own_slope` (k,); `values`, `slopes` and `informations` (1 + k, rows).
 
     - `y`: the response; categories as codes from 0.
-    - `known`: (rows,): trials of the binomial family; known standard errors in place of sigma; else empty.
+    - `known`: (rows,): trials of the binomial family; known standard errors in place of sigma; the other ends of
+      censored rows (`design/censoring.py`); else empty.
     - `eta`: the linear predictor with its offset.
     - `own`: the family's parameters on their natural scale, in the order of `Family.parameters`; without sigma where
       standard errors are known; cutpoints, ascending, one after the other.
@@ -69,7 +70,22 @@ def load_row_kernels(family: Family, link: str) -> RowKernels:
     >>> float(log_p + kernels.constant(y, none)).__round__(6)
     -1.709748
     """
-    module = import_module(family.row_kernels) if family.row_kernels else None
+    return _load(family, family.row_kernels, link)
+
+
+def load_censored_row_kernels(family: Family, link: str) -> RowKernels:
+    """Load the kernels of rows that are known within bounds only, whose other ends are `known`.
+
+    Raises
+    ------
+    NotImplementedError
+        The family, or its module, has no such kernel of the link.
+    """
+    return _load(family, family.censored_row_kernels, link)
+
+
+def _load(family: Family, path: str, link: str) -> RowKernels:
+    module = import_module(path) if path else None
     rows, each = getattr(module, f"rows_{link}", None), getattr(module, f"each_{link}", None)
     if module is None or rows is None:
         raise NotImplementedError(

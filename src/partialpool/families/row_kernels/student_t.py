@@ -6,8 +6,8 @@ With z = (y - mean) / sigma and w = z^2 / nu,
 
 Left out: log(2 pi) / 2 of each row, and the log of known standard errors. The information about the mean is the
 expected one, (nu + 1) / ((nu + 3) sigma^2), that about sigma 2 nu / ((nu + 3) sigma^2) (Lange, Little & Taylor 1989,
-JASA 84:881). That about nu is within a twentieth of the expected one, which is 1 / nu^2 for small and 7 / (2 nu^4) for large
-nu.
+JASA 84:881). That about nu is within a twentieth of the expected one, which is 1 / nu^2 for small nu and
+7 / (2 nu^4) for large nu.
 """
 
 from typing import Final

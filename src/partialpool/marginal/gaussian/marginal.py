@@ -27,7 +27,7 @@ from partialpool.marginal.gaussian.tail_kernel import TAIL_ARGUMENTS, tail_addre
 from partialpool.marginal.gaussian.theta_layout import lay_out_theta
 from partialpool.marginal.gaussian.unpacked import NO_THETAS, unpack_many
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import SIGMA
 from partialpool.workers import map_pieces, piece_size
 

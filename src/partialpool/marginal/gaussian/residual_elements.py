@@ -7,7 +7,7 @@ import numpy as np
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.distributions.density_kernel import encode, encode_partial
 from partialpool.marginal.gaussian.standardise import Units
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import RESIDUAL_CORRELATION
 
 __all__ = ["residual_elements"]

@@ -22,8 +22,8 @@ from partialpool.marginal.gaussian.crossproducts import Moments
 from partialpool.marginal.gaussian.marginal import SLOPES_FROM, Marginal, build_marginal
 from partialpool.marginal.gaussian.ordering import arrange
 from partialpool.marginal.gaussian.residual_sets import Parameters, ResidualSets, collect_sets, find_sets
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.partial_correlations import cholesky_of_partials
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 
 __all__ = ["ResidualMarginal", "build_residual_marginal", "with_sets"]

@@ -127,10 +127,13 @@ def choose_units(design: Design) -> Units:
 
 
 def working_response(design: Design) -> np.ndarray:
-    """Return the response that is normal given the effects: y or log y, less the offset, shape (rows,)."""
-    y = design.response.values
-    if design.spec.family_record.on_log_scale:
-        y = np.log(y)
+    """Return the response that is normal given the effects: y or log y, less the offset, shape (rows,).
+
+    Zeros of a family that has them on the log scale are at the mean of the other logarithms.
+    """
+    y, family = design.response.values, design.spec.family_record
+    if family.on_log_scale:
+        y = np.log(family.starting_mean(design.spec.link_record, y, design.response.n_trials))
     return y if design.offset is None else y - design.offset
 
 

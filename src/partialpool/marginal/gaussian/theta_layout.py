@@ -15,7 +15,7 @@ from partialpool.marginal.gaussian.partial_correlation import AUTOREGRESSIVE, CO
 from partialpool.marginal.gaussian.residual_elements import residual_elements
 from partialpool.marginal.gaussian.standardise import Units
 from partialpool.marginal.gaussian.variance_prior import joint_of, no_joint
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import BETA, SIGMA, corr_name, sd_name
 

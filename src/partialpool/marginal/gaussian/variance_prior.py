@@ -27,7 +27,7 @@ from partialpool.distributions.density_kernel import encode, log_density
 from partialpool.distributions.prior import Prior
 from partialpool.kernels import part
 from partialpool.marginal.gaussian.standardise import Units
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import decompose
 from partialpool.names import ICC, TOTAL_SD
 

@@ -6,8 +6,10 @@ noise e for everything else. Given theta the stand-in's conditional draw maps e 
     log p(theta, own, e | y) = sum_i log p(y_i | eta_i, own) + log p(theta) + log p(own)
                              - |u - mu|^2 / 2 - log |U(theta)| - N / 2 log(2 pi),
 
-A(theta) = U'U. It is exact whatever the working response is. Where the rows are nearly normal given theta, e is nearly
-N(0, I) for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
+A(theta) = U'U. Effects with a Student t distribution have its density in place of the normal one (`heavy_effects.py`),
+and their degrees of freedom follow the family's own parameters, out of sight of the rows. The density is exact whatever
+the working response is. Where the rows are nearly normal given theta, e is nearly N(0, I) for every theta: neither the
+funnel of small sds nor the trade-off of crossed or nested factors is left.
 """
 
 from typing import Any, Final
@@ -15,18 +17,19 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from partialpool.distributions.density_kernel import log_density, place
+from partialpool.distributions.density_kernel import place
 from partialpool.families.row_kernels.by_row import BY_ROW_ARGUMENTS
 from partialpool.kernel_address import as_pointer, borrower, by_address, pointer_to
 from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.cholesky import Common
 from partialpool.marginal.gaussian.conditional_draw import put_back
 from partialpool.marginal.gaussian.density import log_prior
+from partialpool.marginal.gaussian.elimination_gradient import PulledScales
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
 from partialpool.marginal.gaussian.parameters import Layout, Parameters, common_of, scaled_factors, scales_of, unpack
 from partialpool.marginal.glmm.axes import Axes, place_along, pull_along
-from partialpool.marginal.glmm.cutpoints import place_cutpoints, pull_cutpoints
 from partialpool.marginal.glmm.given_theta import call_backward, call_forward
+from partialpool.marginal.glmm.heavy_effects import add_heavy_slopes, exchange_densities, take_heavy_products
 from partialpool.marginal.glmm.information_scale import (
     add_slopes_along_root,
     divide_by_root,
@@ -35,7 +38,7 @@ from partialpool.marginal.glmm.information_scale import (
     with_root,
 )
 from partialpool.marginal.glmm.kinship_turn import turn_effects, turn_slopes
-from partialpool.marginal.glmm.problem import OwnPriors
+from partialpool.marginal.glmm.own_priors import place_own, pull_own
 from partialpool.marginal.glmm.weighted_rows import Rows
 
 __all__ = ["EVALUATE_ARGUMENTS", "ROWS_ARGUMENTS", "VECTOR", "WRITE_ARGUMENTS", "evaluate", "write_effects"]
@@ -53,8 +56,9 @@ _layout, _normals, _known = borrower("layout"), borrower("normals"), borrower("k
 _own, _rows, _turns = borrower("own"), borrower("rows"), borrower("turns")
 _information, _constant, _axes = borrower("information"), borrower("constant"), borrower("axes")
 _address, _forward, _backward = borrower("address"), borrower("forward"), borrower("backward")
-_by_row = borrower("by_row")
-_estimated, _widths, _levels = borrower("own", "estimated"), borrower("rows", "widths"), borrower("rows", "levels")
+_by_row, _heavy = borrower("by_row"), borrower("heavy")
+_estimated, _nus = borrower("own", "estimated"), borrower("heavy", "priors", "estimated")
+_widths, _levels = borrower("rows", "widths"), borrower("rows", "levels")
 
 
 @part
@@ -96,40 +100,6 @@ def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int,
                     at, s = places[f, i], 0.0
                 s += values[f, a, i] * slope[i]
             effects[at + a] += s
-
-
-@part
-def _own_parameters(own: OwnPriors, x: np.ndarray, first: int, values: np.ndarray) -> float:
-    """Write the family's own parameters into values; return their log prior density on the real line."""
-    if own.cutpoints.number > 0:
-        return place_cutpoints(own.cutpoints, x, first, values)
-    kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
-    total, at = 0.0, first
-    for k in range(len(kinds)):
-        values[k] = fixed[k]
-        if np.isnan(fixed[k]):
-            v, _, log_slope, _ = place(coordinates[k], arguments, k, x[at])
-            values[k] = v
-            total += log_slope + log_density(kinds[k], arguments, k, v)[0]
-            at += 1
-    return total
-
-
-@part
-def _own_gradient(
-    own: OwnPriors, x: np.ndarray, first: int, values: np.ndarray, slope: np.ndarray, out: np.ndarray
-) -> None:
-    """Write the derivatives along the own parameters' places, given those of the rows in the parameters."""
-    if own.cutpoints.number > 0:
-        pull_cutpoints(own.cutpoints, x, first, values, slope, out)
-        return
-    kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
-    at = first
-    for k in range(len(kinds)):
-        if np.isnan(fixed[k]):
-            v, by, _, by_log = place(coordinates[k], arguments, k, x[at])
-            out[at] = by_log + by * (slope[k] + log_density(kinds[k], arguments, k, v)[1])
-            at += 1
 
 
 @part
@@ -197,6 +167,19 @@ def _sum_rows(
     )
 
 
+@part
+def _add_kept_slopes(
+    layout: Layout, at: np.ndarray, coefficients: np.ndarray, root: float, pulled: PulledScales, slopes: np.ndarray
+) -> None:
+    """Add the derivatives along the kept coefficients, which are the last among the derivatives in coefficients."""
+    rhs = len(layout.kept_shift)
+    before = len(coefficients) - rhs
+    for k in range(rhs):
+        place_of = layout.kept + k
+        by = place(layout.coordinates[place_of], layout.arguments, place_of, at[place_of])[1]
+        slopes[place_of] += by * (coefficients[before + k] - root * pulled.combine[k])
+
+
 @kernel
 def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> float:
     """Evaluate the log density at x = (z, noise), and its gradient into out, same shape.
@@ -211,18 +194,19 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     """
     layout, normals, own, rows = _layout(problem), _normals(problem), _own(problem), _rows(problem)
     axes, growth, turns = _axes(problem), _information(problem), _turns(problem)
-    here = as_pointer(pointer_to(problem))
-    rhs = len(layout.kept_shift)
-    elements = layout.kept + rhs
-    first = elements + own.estimated
+    here, rhs = as_pointer(pointer_to(problem)), len(layout.kept_shift)
+    elements, of_family = layout.kept + rhs, len(own.kinds) + own.cutpoints.number
+    heavy, behind = _heavy(problem), elements + own.estimated
+    first = behind + heavy.priors.estimated
     size, integrated = len(x) - first, len(normals.sd)
-    of_family = len(own.kinds) + own.cutpoints.number
     theta, values, own_slope = np.empty((1, elements)), np.empty(of_family), np.zeros(of_family)
-    at, slopes, noise = np.empty(first), np.zeros(first), np.empty(size)
+    at, slopes, noise, nu = np.empty(first), np.zeros(first), np.empty(size), np.empty(len(heavy.first))
     total = _constant(problem) + _place_all(axes, x, at, theta, noise)
     for i in range(len(x)):
         out[i] = 0.0
-    total += log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
+    total += (
+        log_prior(layout, theta, 0) + place_own(own, at, elements, values) + place_own(heavy.priors, at, behind, nu)
+    )
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
@@ -241,9 +225,11 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     turn_effects(turns, bar)
     known = _known(problem)
     total += _coefficients(offsets, size - integrated, stated_common, known, parameters, layout, coefficients)
+    total += exchange_densities(heavy, offsets, nu) - 0.5 * (
+        forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi)
+    )
     _predict(rows, coefficients, bar, eta)
     total += _sum_rows(problem, rows, eta, values, slope, information, own_slope)
-    total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf
     _add_slopes(rows, slope, bar, size - integrated, coefficients)
@@ -252,14 +238,14 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
         bar[size - integrated + c] = coefficients[c]
         effects[size - integrated + c] = offsets[size - integrated + c] * stated_common.scale[c]
     along_root = divide_by_root(bar, effects, root)
+    added = add_heavy_slopes(heavy, parameters, root, offsets, nu, bar)
     pulled = call_backward(_backward(problem), (here, scales, common, factorised, offsets, noise, bar))
+    take_heavy_products(heavy, added, pulled.products)
     add_prior_gradient(layout, theta, slopes)
     add_scales_gradient(layout, parameters, pulled.products, theta, slopes)
-    for k in range(rhs):
-        place_of = layout.kept + k
-        by = place(layout.coordinates[place_of], layout.arguments, place_of, at[place_of])[1]
-        slopes[place_of] += by * (coefficients[integrated + k] - root * pulled.combine[k])
-    _own_gradient(own, at, elements, values, own_slope, slopes)
+    _add_kept_slopes(layout, at, coefficients, root, pulled, slopes)
+    pull_own(own, at, elements, values, own_slope, slopes)
+    pull_own(heavy.priors, at, behind, nu, added.nu, slopes)
     along_root += slope_along_root(scales, pulled)
     add_slopes_along_root(growth, along_root, at, elements, slopes)
     pull_along(axes, x, slopes, out)
@@ -279,7 +265,8 @@ def write_effects(problem: Any, x: np.ndarray, offsets: np.ndarray, effects: np.
     here = as_pointer(pointer_to(problem))
     elements = layout.kept + len(layout.kept_shift)
     size = effects.shape[1]
-    at, theta, noise = np.empty(elements + _estimated(problem)), np.empty((1, elements)), np.empty((1, size))
+    before = elements + _estimated(problem) + _nus(problem)
+    at, theta, noise = np.empty(before), np.empty((1, elements)), np.empty((1, size))
     for i in range(len(x)):
         _place_all(axes, x[i], at, theta, noise[0])
         parameters = unpack(layout, theta, 0)

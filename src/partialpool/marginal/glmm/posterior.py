@@ -17,7 +17,7 @@ from partialpool.families.row_kernels.by_row import (
     SAME_IN_ALL_ROWS,
     rows_by_row,
 )
-from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
+from partialpool.families.row_kernels.load import RowKernels, load_censored_row_kernels, load_row_kernels
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
@@ -32,6 +32,7 @@ from partialpool.marginal.glmm.density import (
     write_effects,
 )
 from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_given_theta
+from partialpool.marginal.glmm.heavy_effects import collect_heavy
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
@@ -107,6 +108,8 @@ def read_response(design: Design) -> Response:
         known = np.array(response.trials, float)
     elif design.se is not None:
         known = np.array(design.se, float)
+    elif response.censoring is not None:
+        known = np.array(response.other_ends, float)
     y = np.array(response.values, dtype=float, order="C")  # kernels take arrays that can be written to
     if family.has_cutpoints:
         start = np.zeros(y.shape)
@@ -118,11 +121,12 @@ def read_response(design: Design) -> Response:
         others = [_starting_parameter(design, name) for name in design.parameters]
         start = np.concatenate([start, *others])
         codes = [
-            LINK_CODES[family.link_of(name)] if name in design.parameters else SAME_IN_ALL_ROWS
-            for name, _ in family.parameters
+            LINK_CODES[family.link_of(name).name] if name in design.parameters else SAME_IN_ALL_ROWS
+            for name in design.parameter_names
         ]
         links = np.array(codes, np.int64)
-    return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name), links)
+    load = load_row_kernels if response.censoring is None else load_censored_row_kernels
+    return Response(y, known, np.ascontiguousarray(start, dtype=float), load(family, link.name), links)
 
 
 def _starting_parameter(design: Design, name: str) -> np.ndarray:
@@ -163,7 +167,7 @@ class Posterior:
     @classmethod
     def of(cls, stand_in: Marginal, information: InformationScale, response: Response, own: Own) -> "Posterior":
         """Put a stand-in and a response together; z is (theta, own) itself."""
-        size = stand_in.size + own.priors.estimated
+        size = stand_in.size + own.estimated
         rows = collect_rows(stand_in, response.y, response.known)
         return cls(stand_in, response, own, information, rows, axes_about(np.zeros(size), np.eye(size)))
 
@@ -191,7 +195,7 @@ class Posterior:
     @property
     def size(self) -> int:
         """Elements of theta and of the family's own parameters together."""
-        return self.stand_in.size + self.own.priors.estimated
+        return self.stand_in.size + self.own.estimated
 
     @property
     def noise_size(self) -> int:
@@ -239,6 +243,7 @@ class Posterior:
             self.own.priors,
             self.rows,
             collect_turns(self.stand_in),
+            collect_heavy(self.stand_in, self.own.nu_priors),
             self.information,
             self.response.constant,
             self.response.by_row,

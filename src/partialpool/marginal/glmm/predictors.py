@@ -21,16 +21,17 @@ from scipy.linalg import block_diag
 
 from partialpool.design.common_basis import CommonBasis
 from partialpool.design.design import CommonEffects, Design
-from partialpool.design.effect_basis import EffectBasis, FreedColumns
+from partialpool.design.effect_basis import EffectBasis, FreedColumns, covariance_parts
 from partialpool.design.effect_structure import EffectStructure
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors
 from partialpool.distributions.prior import Prior
+from partialpool.families.helmert import differences_of_contrasts
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, choose_units
 from partialpool.marginal.glmm.weighted_rows import link_units
 from partialpool.model.coefficient_prior import coefficient_prior
-from partialpool.model.default_priors import PriorSet, ResolvedPrior
 from partialpool.model.prior_scales import predictor_scales
+from partialpool.model.prior_set import PriorSet, ResolvedPrior
 from partialpool.names import (
     BETA,
     across_name,
@@ -95,6 +96,9 @@ class Predictors:
         The predictors, the mean first; empty where it is alone.
     joined
         Factors whose effects are correlated across predictors.
+    mix
+        Differences of categories to the first, from the contrasts that are the predictors here; None where the
+        predictors are those of parameters.
     """
 
     design: Design
@@ -102,6 +106,7 @@ class Predictors:
     priors: PriorSet
     parts: tuple[_Part, ...] = ()
     joined: tuple[JoinedFactor, ...] = ()
+    mix: np.ndarray | None = None
 
     def split(self, named: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Name draws of the whole, (chains, draws, ...), as those of each predictor."""
@@ -112,7 +117,8 @@ class Predictors:
             own = _split_part(part, named)
             names = names_of_predictor(part.name, part.factors) if part.name else {name: name for name in own}
             found |= {renamed(name, names) or name: values for name, values in own.items()}
-        return found | {across_name(one.factor): named[corr_name(one.factor)] for one in self.joined}
+        found |= {across_name(one.factor): named[corr_name(one.factor)] for one in self.joined}
+        return found if self.mix is None else _as_differences(self, found)
 
 
 def _split_part(part: _Part, named: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -129,6 +135,31 @@ def _split_part(part: _Part, named: Mapping[str, np.ndarray]) -> dict[str, np.nd
                 found[variable] = named[variable][..., own]
         if factor.correlated:
             found[corr_name(name)] = named[corr_name(name)][..., own, own]
+    return found
+
+
+def _as_differences(predictors: Predictors, contrasts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Turn draws of contrasts between categories into those of differences to the first category."""
+    found, mix = dict(contrasts), np.asarray(predictors.mix)
+    parts = [part for part in predictors.parts if part.name]
+    own = [names_of_predictor(part.name, part.factors) for part in parts]
+    for variable in (BETA, *(b_name(factor) for factor in parts[0].factors)):
+        names = [one[variable] for one in own]
+        if names[0] in contrasts:
+            mixed = np.tensordot(mix, np.stack([contrasts[name] for name in names]), axes=1)
+            found |= dict(zip(names, mixed, strict=True))
+    for joined in predictors.joined:
+        sd = np.concatenate([contrasts[one[sd_name(joined.factor)]] for one in own], axis=-1)
+        effects = sd.shape[-1] // len(parts)
+        turn = np.kron(mix, np.eye(effects))
+        covariance = sd[..., :, None] * contrasts[across_name(joined.factor)] * sd[..., None, :]
+        sd, corr = covariance_parts(turn @ covariance @ turn.T)
+        found[across_name(joined.factor)] = corr
+        for k, one in enumerate(own):
+            place = slice(k * effects, (k + 1) * effects)
+            found[one[sd_name(joined.factor)]] = sd[..., place]
+            if one[corr_name(joined.factor)] in found:
+                found[one[corr_name(joined.factor)]] = corr[..., place, place]
     return found
 
 
@@ -149,14 +180,17 @@ def lay_out(design: Design, priors: PriorSet) -> Predictors:
         parameters={},
     )
     units = Units(0.0, 1.0, 1.0, common, tuple(unit for _, unit in stacked))
-    return Predictors(whole, units, _stacked_priors(priors, parts, joined), tuple(parts), joined)
+    mix = None
+    if design.spec.family_record.has_predictors_of_categories:
+        mix = differences_of_contrasts(len(design.response.categories))
+    return Predictors(whole, units, _stacked_priors(priors, parts, joined), tuple(parts), joined, mix)
 
 
 def _parts(design: Design, priors: PriorSet) -> list[_Part]:
     columns, places = 0, dict.fromkeys(design.spec.all_factors, 0)
     parts = []
     for name, one in {"": design, **design.parameters}.items():
-        own = priors if not name else priors.of_predictor(names_of_predictor(name, one.spec.factors))
+        own = _priors_of(design, priors, name)
         units = link_units(one) if not name else _predictor_units(one, predictor_scales(design, name).unit)
         prior = coefficient_prior(one, own)
         off = np.linalg.solve(prior.turn, units.taken_off)
@@ -173,6 +207,13 @@ def _parts(design: Design, priors: PriorSet) -> list[_Part]:
         columns += len(shifted)
         parts.append(_Part(name, one, own, units, prior.turn, shifted, here, effects))
     return parts
+
+
+def _priors_of(design: Design, priors: PriorSet, name: str) -> PriorSet:
+    """Return the priors of a predictor under the names of the mean's; the contrasts of categories have the same."""
+    if design.spec.family_record.has_predictors_of_categories:
+        return priors if name else PriorSet(())
+    return priors.of_predictor(names_of_predictor(name, design.parameters[name].spec.factors)) if name else priors
 
 
 def _predictor_units(one: Design, unit: float) -> Units:
@@ -220,13 +261,14 @@ def _stacked_factor(
     own = {part.name: (*part.factors[name], part.units.unit) for part in parts if name in part.effects}
     first = next(factor for factor, _, _ in own.values())
     size = sum(len(factor.names) for factor, _, _ in own.values())
-    values, at = np.zeros((len(parts) * len(first.codes), size)), 0
+    rows_of_each = len(first.values)
+    values, at = np.zeros((len(parts) * rows_of_each, size)), 0
     blocks: list[tuple[int, ...]] = []
     for p, part in enumerate(parts):
         if part.name not in own:
             continue
         factor, unit, scale = own[part.name]
-        rows = slice(p * len(first.codes), (p + 1) * len(first.codes))
+        rows = slice(p * rows_of_each, (p + 1) * rows_of_each)
         values[rows, at : at + len(factor.names)] = unit.of(factor.values) * scale
         blocks += [tuple(at + i for i in block) for block in factor.blocks]
         at += len(factor.names)
@@ -242,8 +284,7 @@ def _stacked_factor(
         to_data=block_diag(*(unit.to_data * scale for _, unit, scale in own.values())),
     )
     factor = replace(
-        first,
-        codes=np.tile(first.codes, len(parts)),
+        first.repeated(len(parts)),
         names=names,
         values=values,
         basis=EffectBasis(plain, np.ones(size), np.ones(size)),

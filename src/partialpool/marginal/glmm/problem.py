@@ -12,27 +12,13 @@ from partialpool.marginal.gaussian.nest import Nest
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals
 from partialpool.marginal.glmm.axes import Axes
-from partialpool.marginal.glmm.cutpoints import CutpointsPrior
+from partialpool.marginal.glmm.heavy_effects import HeavyEffects
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import Turns
+from partialpool.marginal.glmm.own_priors import OwnPriors
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["ByRow", "Given", "OwnPriors", "Problem", "make_problem", "type_of_given", "type_of_problem"]
-
-
-class OwnPriors(NamedTuple):
-    """Priors of the family's own parameters: distribution, coordinate and arguments of each; its value if it is fixed.
-
-    `fixed` is NaN for a parameter that is estimated. `estimated` counts those. A family has either such scalars, or
-    cutpoints.
-    """
-
-    kinds: np.ndarray
-    coordinates: np.ndarray
-    arguments: np.ndarray
-    fixed: np.ndarray
-    estimated: int
-    cutpoints: CutpointsPrior
+__all__ = ["ByRow", "Given", "Problem", "make_problem", "type_of_given", "type_of_problem"]
 
 
 class ByRow(NamedTuple):
@@ -64,8 +50,9 @@ class Given(NamedTuple):
         The stand-in's.
     known
         What is taken off the response for each integrated column, (integrated,).
-    own, rows, turns
-        The family's own parameters, the rows, and the rotations of levels with a known covariance.
+    own, rows, turns, heavy
+        The family's own parameters, the rows, the rotations of levels with a known covariance, and the factors whose
+        effects have a Student t distribution.
     information
         How the rows' information grows with the own parameters.
     constant
@@ -86,6 +73,7 @@ class Given(NamedTuple):
     own: OwnPriors
     rows: Rows
     turns: Turns
+    heavy: HeavyEffects
     information: InformationScale
     constant: float
     by_row: ByRow

@@ -14,7 +14,7 @@ from partialpool.design.design import Design
 from partialpool.marginal.gaussian.crossproducts import Moments, weighted_moments
 from partialpool.marginal.gaussian.marginal import Marginal, build_weighted
 from partialpool.marginal.gaussian.standardise import Units, choose_units
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 
 __all__ = ["Rows", "collect_rows", "link_units", "stand_in", "working_moments"]
 

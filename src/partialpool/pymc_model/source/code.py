@@ -209,6 +209,7 @@ def _merged(*codes: Code) -> tuple[tuple[str, Node], ...]:
 def _key(key: Any) -> Code:
     if isinstance(key, slice):
         ends = ["" if end is None else written(end).text for end in (key.start, key.stop)]
+        ends += [] if key.step is None else [written(key.step).text]
         return Code(":".join(ends))
     return written(key)
 

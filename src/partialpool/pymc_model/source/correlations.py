@@ -6,7 +6,7 @@ They are those of `pymc_model/covariance.py` and `pymc_model/residual.py`, as te
 from typing import Final
 
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import corr_name
 from partialpool.pymc_model.source.code import Code, listed, number
 from partialpool.pymc_model.source.layout import commented

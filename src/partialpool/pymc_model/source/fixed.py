@@ -12,8 +12,8 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.recipe import Recipe
 from partialpool.model.coefficient_prior import coefficient_prior
-from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior_scales import predictor_unit
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, COEF, INTERCEPT
 from partialpool.pymc_model.source.code import Code, listed, number
 from partialpool.pymc_model.source.columns import Column, chosen, product_of, stored_column

@@ -9,7 +9,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import INTERCEPT, at_means_name, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
 from partialpool.pymc_model.source.columns import Column, stored_column

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.pymc_model.source.code import Code, written
 from partialpool.pymc_model.source.columns import Column
 from partialpool.pymc_model.source.layout import Bracket, assigned, commented, laid_out, prefixed

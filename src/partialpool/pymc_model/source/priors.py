@@ -7,7 +7,7 @@ from typing import Final
 from partialpool.distributions.distribution import Role
 from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.pymc_model.source.code import Code, listed, number
 from partialpool.pymc_model.variable import variable
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.residual_rows import DIGITS, ResidualRows, Series
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA, STRATUM, VISIT, VISIT_BIS
 from partialpool.pymc_model.source.code import Code, number
 from partialpool.pymc_model.source.columns import table_column

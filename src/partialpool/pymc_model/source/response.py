@@ -15,11 +15,11 @@ from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
 from partialpool.design.response import Response
 from partialpool.families.twin import TensorGiven
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.names import CUTPOINT, OBS, SIGMA
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
 from partialpool.pymc_model.source.columns import Column, as_expression, chosen, stored_column, table_column
-from partialpool.pymc_model.source.layout import commented
+from partialpool.pymc_model.source.layout import commented, prefixed
 from partialpool.pymc_model.source.piece import Piece, let, prior_reasons, read_by, statement
 from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated
 from partialpool.pymc_model.source.residual import given_earlier
@@ -42,8 +42,8 @@ class WrittenGiven(TensorGiven):
         """Write both functions as lambdas."""
         names = ", ".join(arguments)
         inner = {name: Code(name) for name in arguments}
-        of_value = Code(f"lambda value, {names}: {log_density(Code('value'), **inner)}")
-        of_new = Code(f"lambda {names}, size: {new(**inner, size=Code('size'))}")
+        of_value = Code(prefixed(f"lambda value, {names}: ", log_density(Code("value"), **inner).node))
+        of_new = Code(prefixed(f"lambda {names}, size: ", new(**inner, size=Code("size")).node))
         return PM.CustomDist(self.name, *arguments.values(), dist=of_new, logp=of_value, **self.observed())
 
     @override
@@ -84,7 +84,7 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
     """
     family = design.spec.family_record
     columns = {"y": _response(design)}
-    before = _array("y", columns["y"], "float" if family.is_continuous else "int", "The response.")
+    before = _array("y", columns["y"], "int" if family.support.is_whole else "float", "The response.")
     trials = None
     if design.response.trials is not None:
         trials = Code("trials")
@@ -179,7 +179,8 @@ def _cutpoints(design: Design, priors: PriorSet, shift: Code | None) -> list[str
     )
     concentration = Code("np").full(count, number(prior.arguments["a"], exact=True))
     lines += let("probability", PM.Dirichlet("cutpoints_probability", a=concentration), 2)
-    below = named("below", PT.cumsum(Code("probability"))[:-1])
-    lines += let("cutpoints_at_means", link.tensor_forward(below, PT), 2)
+    meaning: Any = design.spec.family_record.cutpoints
+    chances = named(meaning.chance_name, meaning.tensor_event_chances(Code("probability"), PT))
+    lines += let("cutpoints_at_means", link.tensor_forward(chances, PT), 2)
     whole = Code("cutpoints_at_means") if shift is None else Code("cutpoints_at_means") + shift
     return lines + statement(PM.Deterministic(_CUTPOINTS, whole, dims=CUTPOINT), 2)

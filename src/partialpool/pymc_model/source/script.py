@@ -8,7 +8,7 @@ from partialpool import __version__
 from partialpool.design.design import Design
 from partialpool.design.labels import variable_dims
 from partialpool.errors import EngineError
-from partialpool.model.default_priors import PriorSet
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import COEF, CUTPOINT, OBS, SIGMA, b_name
 from partialpool.pymc_model.source.code import Code, listed, written

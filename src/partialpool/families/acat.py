@@ -1,0 +1,77 @@
+"""Ordered categories, of which neighbours are compared."""
+
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+from scipy import special
+
+from partialpool.families.cutpoints import ADJACENT
+from partialpool.families.family import Own
+from partialpool.families.given import Given
+from partialpool.families.link import Link
+from partialpool.families.normal_integral import mean_over_normal
+from partialpool.families.ordered_categories import OrderedCategories
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["AdjacentCategory"]
+
+
+class AdjacentCategory(OrderedCategories):
+    """P(y = k) is proportional to exp(sum_(j < k) (eta - cutpoint_j)): the adjacent-category model, brms's `acat`.
+
+    The odds of a category to the one below are exp(eta - cutpoint), whatever the other categories are. The response
+    has no latent variable.
+    """
+
+    name = "acat"
+    row_kernels = "partialpool.families.row_kernels.acat"
+    links = ("logit",)
+    meaning_of_cutpoints = ADJACENT
+    log_concave_links = frozenset(links)
+
+    @override
+    def log_shares(self, given: Given) -> np.ndarray:
+        utilities = _utilities(given.eta, given.parameters["cutpoints"])
+        return np.asarray(special.log_softmax(utilities, axis=2))
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        """Register the observed categories; the cutpoints are those at the predictors' means."""
+        pt = given.pt
+        steps = given.named("steps", given.eta[:, None] - given.parameters["cutpoints"][None, :])
+        lowest = given.named("lowest", pt.zeros((steps.shape[0], 1)))
+        utilities = given.named("utilities", pt.concatenate([lowest, pt.cumsum(steps, axis=1)], axis=1))
+        return given.pm.Categorical(given.name, logit_p=utilities, **given.counted)
+
+    @override
+    def mean(self, link: Link, eta: np.ndarray, spread: np.ndarray | None, own: Own) -> np.ndarray:
+        """Evaluate the probability of each category, (draws, rows, categories).
+
+        Over a normal predictor by the trapezoidal rule; to 1e-7 for sds up to 5, with up to ten categories. Each
+        probability is a ratio of polynomials in exp(eta) with positive coefficients, which has no pole within
+        pi / (K - 1) of the real line.
+        """
+        if spread is None:
+            return np.asarray(special.softmax(_utilities(eta, own["cutpoints"]), axis=2))
+        passed = np.cumsum(own["cutpoints"], axis=1)
+        columns = [np.broadcast_to(passed[:, k, None], eta.shape) for k in range(passed.shape[1])]
+
+        def share_of(k: int) -> np.ndarray:
+            def share(x: np.ndarray, *sums: np.ndarray) -> np.ndarray:
+                utilities = np.stack([np.zeros(x.shape), *((j + 1) * x - total for j, total in enumerate(sums))])
+                relative = np.exp(utilities - utilities.max(axis=0))
+                return np.asarray(relative[k] / relative.sum(axis=0))
+
+            return mean_over_normal(share, eta, spread, *columns, strip=np.pi / len(columns))
+
+        return np.stack([share_of(k) for k in range(len(columns) + 1)], axis=2)
+
+
+def _utilities(eta: np.ndarray, cutpoints: np.ndarray) -> np.ndarray:
+    """Return the log odds of each category to the lowest, (draws, rows, K)."""
+    steps = np.cumsum(eta[:, :, None] - cutpoints[:, None, :], axis=2)
+    return np.concatenate([np.zeros((*eta.shape, 1)), steps], axis=2)

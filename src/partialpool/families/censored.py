@@ -1,0 +1,142 @@
+"""Responses that are known within bounds only: a family's density, tails and PyMC variable for such rows.
+
+The other end of a row is its response y where that was seen, infinity where the response is above y (right censored),
+-infinity where it is y or below (left censored), and otherwise the upper end of (y, other end]. These are the
+conventions of brms (and of Stan's `lccdf` and `lcdf`): a row counts with the probability of what is known of it.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from partialpool.families.family import Family
+from partialpool.families.given import Given
+from partialpool.families.links import LINKS
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["log_density_of_censored", "register_censored", "tails_of_censored"]
+
+
+def log_density_of_censored(family: Family, given: Given, y: np.ndarray, other_end: np.ndarray) -> np.ndarray:
+    """Evaluate log p(y) of rows that were seen, and the log probability of what is known of the others.
+
+    Parameters
+    ----------
+    family, given
+        The distribution of each row.
+    y, other_end
+        Responses and their other ends, (rows,).
+
+    Returns
+    -------
+    numpy.ndarray
+        (draws, rows).
+
+    Examples
+    --------
+    >>> from partialpool.families.links import LINKS
+    >>> from partialpool.families.registry import FAMILIES
+    >>> given = Given(LINKS["log"], np.zeros((1, 3)), {})  # rate 1
+    >>> ends = np.array([2.0, np.inf, 3.0])  # seen; above 2; between 2 and 3
+    >>> log_density_of_censored(FAMILIES["exponential"], given, np.full(3, 2.0), ends).round(4).tolist()
+    [[-2.0, -2.0, -2.4587]]
+    """
+    seen = other_end == y
+    out = family.log_density(given, y)
+    log_below, log_above = family.log_tails(given, y)
+    out = np.where(seen, out, np.where(other_end > 0, log_above, log_below))
+    interval = ~seen & np.isfinite(other_end)
+    if interval.any():
+        upper = np.where(interval, other_end, y)
+        log_below_upper, log_above_upper = family.log_tails(given, upper)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # From the smaller tail, in which the difference keeps its digits.
+            low = log_below_upper + _log1mexp(log_below - log_below_upper)
+            high = log_above + _log1mexp(log_above_upper - log_above)
+        out = np.where(interval, np.where(log_below_upper < log_above, low, high), out)
+    return out
+
+
+def tails_of_censored(
+    family: Family, given: Given, y: np.ndarray, other_end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Evaluate the probabilities below what is known of each row, of that itself, and above it, (draws, rows).
+
+    Of rows that were seen the middle one is 0.
+    """
+    seen, right, left = other_end == y, other_end == np.inf, other_end == -np.inf
+    below, above = family.tails(given, y)
+    upper = np.where(seen | right | left, y, other_end)
+    at = np.where(seen, 0.0, np.exp(log_density_of_censored(family, given, y, other_end)))
+    return np.where(left, 0.0, below), at, np.where(right, 0.0, np.where(left, above, family.tails(given, upper)[1]))
+
+
+def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarray) -> "pt.TensorVariable":
+    """Register the observed variable of a model with censored rows; its new values are not censored.
+
+    Parameters
+    ----------
+    family, given
+        The distribution of each row, and `given.other_end` with the other ends as a tensor.
+    other_end
+        The other ends, (rows,).
+    """
+    pm, pt, ends = given.pm, given.pt, given.other_end
+    has_intervals = bool((np.isfinite(other_end) & (other_end != given.values)).any())
+    names = tuple(given.parameters)
+
+    def inner(location: Any, own: tuple[Any, ...], named: dict[str, Any], size: Any = None) -> "TensorGiven":
+        parameters = {**dict(zip(names, own, strict=False)), **named}
+        unnamed = _Unnamed(pm, size)
+        return replace(given, link=LINKS["identity"], eta=location, parameters=parameters, pm=unnamed)
+
+    def log_density(value: Any, location: Any, *own: Any, **named: Any) -> Any:
+        of = inner(location, own, named)
+        below, above = family.tensor_log_tails(of, value)
+        beyond = pt.switch(pt.gt(ends, 0), above, below)
+        if has_intervals:
+            interval = pt.and_(pt.lt(abs(ends), np.inf), pt.neq(ends, value))
+            upper = pt.switch(interval, ends, 2 * abs(value) + 1)  # above the response in every row
+            below_upper, above_upper = family.tensor_log_tails(of, upper)
+            low = below_upper + pt.log1mexp(below - below_upper)
+            high = above + pt.log1mexp(above_upper - above)
+            beyond = pt.switch(interval, pt.switch(pt.lt(below_upper, above), low, high), beyond)
+        return pt.switch(pt.eq(ends, value), pm.logp(family.register(of), value), beyond)
+
+    def new(location: Any, *own: Any, **named: Any) -> Any:
+        *parameters, size = (*own, named.pop("size")) if "size" in named else own
+        return family.register(inner(location, tuple(parameters), named, size))
+
+    return given.custom({"location": given.mean, **given.parameters}, log_density, new)
+
+
+def _log1mexp(x: np.ndarray) -> np.ndarray:
+    """Return log(1 - exp(x)), x < 0 (Maechler 2012, Accurately computing log(1 - exp(-|a|)))."""
+    return np.where(x > -np.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+class _Unnamed:
+    """PyMC, whose distributions have no name and are not observed."""
+
+    def __init__(self, pm: Any, size: Any) -> None:
+        self._pm, self._size = pm, size
+
+    def __getattr__(self, name: str) -> Any:
+        made = getattr(self._pm, name)
+        return _NoName(made, self._size) if name[0].isupper() else made
+
+
+class _NoName:
+    """A distribution of PyMC whose call leaves name, observed values and dims out."""
+
+    def __init__(self, made: Any, size: Any) -> None:
+        self.dist, self._size = made.dist, size
+
+    def __call__(self, name: str, *arguments: Any, observed: Any = None, dims: Any = None, **named: Any) -> Any:
+        sized = {} if self._size is None else {"size": self._size}
+        return self.dist(*arguments, **named, **sized)

@@ -1,0 +1,103 @@
+"""Row kernels of the gaussian family for rows that are known within bounds only (`normal_interval.py`).
+
+`known` has the other end of each row. Own parameter: sigma. Left out: log(2 pi) / 2 of each row that was seen.
+"""
+
+import numpy as np
+
+from partialpool.families.row_kernels.normal_interval import LARGEST_FINITE, censored_normal
+from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
+from partialpool.families.row_kernels.same_in_all_rows import gather, spread
+from partialpool.families.row_kernels.vector_math import exp, log
+from partialpool.kernels import FUSED, kernel, part
+
+__all__ = ["constant", "each_identity", "each_log", "rows_identity", "rows_log"]
+
+
+def constant(y: np.ndarray, known: np.ndarray) -> float:
+    """Return the sum of -log(2 pi) / 2 over the rows that were seen."""
+    seen = y[y == known]
+    return -float(0.5 * len(seen) * np.log(2 * np.pi))
+
+
+@part(fastmath=FUSED)
+def _row(y: float, end: float, location: float, sigma: float) -> tuple[float, float, float, float, float]:
+    """Return log p, its slopes in the location and in sigma, and the informations about both."""
+    inverse = 1.0 / sigma
+    is_finite = abs(end) <= LARGEST_FINITE
+    z, z_end = (y - location) * inverse, (end - location) * inverse if is_finite else 0.0
+    log_p, slope, information, turned = censored_normal(y, end, z, z_end)
+    seen = 1.0 if end == y else 0.0
+    return (
+        log_p - seen * log(sigma),
+        slope * inverse,
+        -(turned + seen) * inverse,
+        information * inverse * inverse,
+        bounded(2.0 * inverse * inverse),
+    )
+
+
+@kernel
+def each_identity(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the identity link, sigma in `values[1]`; write its slopes and informations."""
+    total, usable = 0.0, True
+    for i in range(len(y)):
+        usable &= is_positive(values[1, i])
+        log_p, slopes[0, i], slopes[1, i], information, informations[1, i] = _row(
+            y[i], known[i], values[0, i], values[1, i]
+        )
+        informations[0, i] = bounded(information)
+        total += log_p
+    return finite_or_impossible(total) if usable else -np.inf
+
+
+@kernel
+def each_log(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the log link; the information about eta is that about the mean, times its slope squared."""
+    total, usable = 0.0, True
+    for i in range(len(y)):
+        mean = exp(values[0, i])
+        usable &= is_positive(values[1, i])
+        log_p, slope, slopes[1, i], information, informations[1, i] = _row(y[i], known[i], mean, values[1, i])
+        slopes[0, i] = slope * mean
+        informations[0, i] = bounded(information * mean * mean)
+        total += log_p
+    return finite_or_impossible(total) if usable else -np.inf
+
+
+@kernel
+def rows_identity(
+    y: np.ndarray,
+    known: np.ndarray,
+    eta: np.ndarray,
+    own: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
+) -> float:
+    """Sum log p under the identity link; write its slopes and the observed information."""
+    values, slopes, informations = spread(eta, own)
+    log_p = each_identity(y, known, values, slopes, informations)
+    gather(slopes, informations, slope, information, own_slope)
+    return log_p
+
+
+@kernel
+def rows_log(
+    y: np.ndarray,
+    known: np.ndarray,
+    eta: np.ndarray,
+    own: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
+) -> float:
+    """Sum log p under the log link; write its slopes and the information of each mean."""
+    values, slopes, informations = spread(eta, own)
+    log_p = each_log(y, known, values, slopes, informations)
+    gather(slopes, informations, slope, information, own_slope)
+    return log_p

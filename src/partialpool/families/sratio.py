@@ -1,0 +1,91 @@
+"""Ordered categories that are reached one after the other."""
+
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+
+from partialpool.families.cutpoints import SEQUENTIAL
+from partialpool.families.family import Own
+from partialpool.families.given import Given
+from partialpool.families.link import IntegratedLink, Link, ProbabilityLink
+from partialpool.families.links import PROBABILITY_LINKS
+from partialpool.families.normal_integral import mean_over_normal
+from partialpool.families.ordered_categories import OrderedCategories, cutpoints_less_predictor
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["StoppingRatio"]
+
+
+class StoppingRatio(OrderedCategories):
+    """P(y = k | y >= k) = F(cutpoint_k - eta), F the inverse link: the sequential model (Tutz 1991).
+
+    Who has reached category k stays there, or goes on, as in brms's `sratio`. Each step has a latent variable of its
+    own, and the response none.
+    """
+
+    name = "sratio"
+    row_kernels = "partialpool.families.row_kernels.sratio"
+    links = PROBABILITY_LINKS
+    meaning_of_cutpoints = SEQUENTIAL
+    log_concave_links = frozenset(PROBABILITY_LINKS)
+
+    @override
+    def log_shares(self, given: Given) -> np.ndarray:
+        distances, zero = cutpoints_less_predictor(given), np.zeros((*given.eta.shape, 1))
+        reached = np.cumsum(given.probability.log_failure(distances), axis=2)
+        stopped = given.probability.log_success(distances)
+        return np.concatenate([zero, reached], axis=2) + np.concatenate([stopped, zero], axis=2)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        """Register the observed categories; the cutpoints are those at the predictors' means."""
+        pt = given.pt
+        distance = given.named("distance", given.parameters["cutpoints"][None, :] - given.eta[:, None])
+        stop = given.named("stop", pt.clip(given.link.tensor_inverse(distance, pt), 1e-15, 1 - 1e-15))
+        end = given.named("end", pt.ones((stop.shape[0], 1)))
+        reached = given.named("reached", pt.concatenate([end, pt.cumprod(1 - stop, axis=1)], axis=1))
+        p = given.named("p", reached * pt.concatenate([stop, end], axis=1))
+        return given.pm.Categorical(given.name, p=p / p.sum(axis=1, keepdims=True), **given.counted)
+
+    @override
+    def mean(self, link: Link, eta: np.ndarray, spread: np.ndarray | None, own: Own) -> np.ndarray:
+        """Evaluate the probability of each category, (draws, rows, categories).
+
+        Over a normal predictor, P(y > k) is the mean of a product of k + 1 probabilities, by the trapezoidal rule; to
+        1e-7 for sds up to 5, with up to ten categories.
+        """
+        cutpoints = own["cutpoints"]
+        columns = [np.broadcast_to(cutpoints[:, k, None], eta.shape) for k in range(cutpoints.shape[1])]
+
+        def beyond(x: np.ndarray, *passed: np.ndarray) -> np.ndarray:
+            product = np.ones(x.shape)
+            for cutpoint in passed:
+                product = product * _failure(link, cutpoint - x)
+            return product
+
+        above = [np.ones(eta.shape)]
+        for k in range(len(columns)):
+            passed = columns[: k + 1]
+            above.append(
+                beyond(eta, *passed)
+                if spread is None
+                else mean_over_normal(beyond, eta, spread, *passed, strip=_strip(link, len(columns)))
+            )
+        return -np.diff(np.stack([*above, np.zeros(eta.shape)], axis=2), axis=2)
+
+
+def _failure(link: Link, x: np.ndarray) -> np.ndarray:
+    assert isinstance(link, ProbabilityLink)
+    return np.exp(link.log_failure(x))
+
+
+def _strip(link: Link, factors: int) -> float:
+    """Return the strip about the real line in which a product of failures is bounded.
+
+    That of a single one under logit and cloglog. Under probit one of them grows as exp(s^2 / 2) at a distance of s.
+    """
+    return link.strip if isinstance(link, IntegratedLink) else 2.0 / np.sqrt(factors)
