@@ -117,6 +117,32 @@ def species(fit: pp.Fit) -> Figure:
     return figure
 
 
+def epilepsy(fit: pp.Fit) -> Figure:
+    """Draw the counts beside new ones of the model."""
+    return pp.plot_posterior_checks(pp.posterior_checks(fit, seed=1))
+
+
+def steadiness(fit: pp.Fit) -> Figure:
+    """Draw the sd of each subject, in order, at the middle of the study."""
+    subjects = pd.unique(fit.design.frame["Subject"])
+    rows = pd.DataFrame({"Subject": subjects, "Days": 4.5})
+    sigma = pp.predict(fit, rows, seed=1)["sigma"].transpose("obs", ...).to_numpy().reshape(len(rows), -1)
+    order = np.argsort(sigma.mean(axis=1))
+    sigma, places = sigma[order], np.arange(len(order))
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7.0, 4.6))
+        axes.hlines(places, *np.quantile(sigma, [0.025, 0.975], axis=1), color=BLUE, lw=1)
+        axes.hlines(places, *np.quantile(sigma, [0.25, 0.75], axis=1), color=BLUE, lw=3)
+        axes.plot(sigma.mean(axis=1), places, "o", ms=5, mfc="white", mec=BLUE, mew=1.4)
+        axes.set_yticks(places, subjects[order])
+        axes.set_xlim(left=0)
+        axes.set_ylabel("Subject")
+        axes.set_xlabel("sd of reaction times about the subject's own line (ms)")
+        title = "Who is more variable? Sigma of each subject on day 4.5\nposterior mean, 50 % and 95 % interval"
+        figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+    return figure
+
+
 def predicted(figure: Figure, *, title: str, y: str) -> Figure:
     """Set a title in the terms of the field, and keep the line that explains the bands."""
     bands = figure.get_suptitle().splitlines()[-1]
@@ -272,6 +298,8 @@ DRAWN: dict[str, Callable[[pp.Fit], Figure]] = {
         grouseticks,
         ovary,
         body_weight,
+        epilepsy,
+        steadiness,
         pain_trials,
         vaccination,
         species,
