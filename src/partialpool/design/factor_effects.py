@@ -50,6 +50,8 @@ class FactorEffects:
         `departures`, or a category of `by` where each has one; empty for groups.
     is_heavy
         Whether a level's effects have a Student t distribution, whose degrees of freedom are `nu_<factor>`.
+    stretch
+        In a sampler's coordinates, what the effects of each level are multiples of, (levels,); None where it is 1.
     """
 
     levels: Levels
@@ -63,6 +65,7 @@ class FactorEffects:
     kinship: Kinship | None = None
     curves: tuple[str, ...] = ()
     is_heavy: bool = False
+    stretch: np.ndarray | None = None
 
     @property
     def name(self) -> str:

@@ -4,18 +4,23 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.model.heavy_effects import in_variances
 from partialpool.names import corr_name, sd_name
 
 __all__ = ["effect_covariance", "effects_at_means", "group_variance", "level_covariance", "row_covariance"]
 
 
 def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Return Sigma = diag(sd) corr diag(sd) per draw, shape (chains, draws, effects, effects)."""
+    """Return Sigma = diag(sd) corr diag(sd) per draw, shape (chains, draws, effects, effects).
+
+    Effects with a Student t distribution have the covariance Sigma nu / (nu - 2), infinite for nu of 2 or less.
+    """
     sd = posterior[sd_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
-    if not factor.correlated:
-        return sd[..., :, None] * np.eye(len(factor.names)) * sd[..., None, :]
-    corr = posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
-    return sd[..., :, None] * corr * sd[..., None, :]
+    corr = np.eye(len(factor.names))
+    if factor.correlated:
+        corr = posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
+    scale = sd[..., :, None] * corr * sd[..., None, :]
+    return in_variances(factor, scale, posterior)
 
 
 def effects_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.ndarray, np.ndarray]:

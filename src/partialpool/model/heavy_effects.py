@@ -6,7 +6,7 @@ Sigma nu / (nu - 2), infinite for nu of 2 or less.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.families.student_t import tail_inflation
 from partialpool.names import nu_name
 
-__all__ = ["NU_PRIOR", "NU_REASON", "heavy_noise", "inflation"]
+__all__ = ["NU_PRIOR", "NU_REASON", "heavy_noise", "in_variances"]
 
 NU_PRIOR: Final = Prior("Gamma", alpha=2, beta=0.1, lower=1)
 """Default prior of the degrees of freedom of group effects, that of brms (Juarez & Steel 2010)."""
@@ -44,6 +44,19 @@ def heavy_noise(
     return np.asarray(noise * np.sqrt(nu / rng.chisquare(nu))[:, :, None])
 
 
-def inflation(factor: FactorEffects, draws: Mapping[str, np.ndarray]) -> np.ndarray | float:
-    """Return what the covariance of effects is of their squared scales: nu / (nu - 2), or 1; infinite for nu <= 2."""
-    return np.asarray(tail_inflation(np.asarray(draws[nu_name(factor.name)]))) if factor.is_heavy else 1.0
+def in_variances(factor: FactorEffects, scale: np.ndarray, draws: Mapping[Any, Any]) -> np.ndarray:
+    """Return the covariances of effects, given their squared scales: times nu / (nu - 2) where they are Student t.
+
+    It is infinite where nu is 2 or less; an entry that is 0 stays 0.
+
+    Parameters
+    ----------
+    scale
+        (..., effects, effects), the first axes those of the draws.
+    draws
+        `nu_<f>`, of the draws' shape.
+    """
+    if not factor.is_heavy:
+        return scale
+    times = tail_inflation(np.asarray(draws[nu_name(factor.name)]))[..., None, None]
+    return np.multiply(scale, times, out=np.zeros(scale.shape), where=scale != 0)

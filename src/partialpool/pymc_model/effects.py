@@ -18,6 +18,7 @@ from partialpool.names import (
     corr_name,
     effect_bis_dim,
     effect_dim,
+    nu_name,
     sd_name,
     values_name,
     weights_name,
@@ -71,7 +72,7 @@ def group_effects(
 
     Non-centred effects suit levels with little data, centred ones levels with much data (Papaspiliopoulos, Roberts &
     Skold 2007). A centred effect is sampled in units of `unit / sd(z)`. Levels with a known covariance K = L L' have
-    b = L z (diag(sd) L_corr)' and are always non-centred.
+    b = L z (diag(sd) L_corr)' and are always non-centred. z are standard normal, or multivariate Student t by level.
     """
     name, n = factor.name, len(factor.names)
     effect = effect_dim(name)
@@ -80,14 +81,21 @@ def group_effects(
     if factor.correlated:
         cholesky = block_cholesky(name, factor.blocks, n, priors[corr_name(name)], factor.structure.kind)
         _report_covariance(factor, sd, cholesky)
+    nu = scalar_random(nu_name(name), priors[nu_name(name)]) if factor.is_heavy else None
     if not centered or factor.root is not None:
-        z = pm.Normal(z_name(name), 0.0, 1.0, dims=dims)
+        if nu is None:
+            z = pm.Normal(z_name(name), 0.0, 1.0, dims=dims)
+        else:
+            z = pm.MvStudentT(z_name(name), nu=nu, mu=np.zeros(n), scale=np.eye(n), dims=dims)
         related = z if factor.root is None else pt.dot(factor.root, z)
         own = (related if cholesky is None else related @ cholesky.T) * sd
     else:
         units = unit / factor.basis.scale
         scaled_name = f"{b_name(name)}_scaled"
-        if cholesky is None:
+        if nu is not None:
+            root = pt.diag(sd / units) if cholesky is None else (sd / units)[:, None] * cholesky
+            scaled = pm.MvStudentT(scaled_name, nu=nu, mu=np.zeros(n), chol=root, dims=dims)
+        elif cholesky is None:
             scaled = pm.Normal(scaled_name, 0.0, sd / units, dims=dims)
         else:
             scaled = pm.MvNormal(scaled_name, mu=np.zeros(n), chol=(sd / units)[:, None] * cholesky, dims=dims)

@@ -48,7 +48,7 @@ _LEAST_WEIGHT: Final = 1e-3
 """Smallest weight, relative to the one at the mode: the working response is finite."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Rows:
     """Rows of a design's predictors, from which normal models are built."""
 
@@ -59,6 +59,15 @@ class _Rows:
     def curvature(self, eta: np.ndarray, own_at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate slope and information of each row, given the own parameters' places, (rows,) each."""
         return self.response.curvature(eta, self.own.values(own_at))
+
+    def stretch(self, posterior: Posterior, theta: np.ndarray, own_at: np.ndarray) -> float:
+        """Let the coordinates of Student t effects follow the conditional mode; return the largest relative change."""
+        if not self.own.nu:
+            return 0.0
+        found, before = posterior.stretched_levels(np.concatenate([theta, own_at])), posterior.stretches
+        changes = [np.abs(np.log(m / before.get(name, 1.0))).max() for name, m in found.items()]
+        self.predictors = self.predictors.stretched(found)
+        return float(max(changes, default=0.0))
 
     def stand_in(self, eta: np.ndarray, slope: np.ndarray, weights: np.ndarray) -> Marginal:
         """Build the normal model whose log density has this slope at a linear predictor, with these weights."""
@@ -158,6 +167,7 @@ def find_mode(design: Design, priors: PriorSet, predictors: Predictors) -> tuple
         if step is None:
             raise _no_mode(design)
         eta, change = step
+        change = max(change, rows.stretch(posterior, theta, own_at))
         if round_ > _HELD_ROUNDS and change < _CLOSE:
             break
     if peak is None:
@@ -181,7 +191,7 @@ def with_wide_weights(
     if not len(log_sds):
         return posterior
     size = posterior.stand_in.size
-    rows = _Rows(predictors, posterior.response, posterior.own)
+    rows = _Rows(predictors.stretched(posterior.stretches), posterior.response, posterior.own)
     theta, own_at = center[:size], center[size:]
     wider = theta.copy()
     wider[log_sds] += np.clip(_WIDER * spread[log_sds], _LEAST_WIDER, _MOST_WIDER)

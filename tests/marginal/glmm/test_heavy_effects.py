@@ -11,6 +11,8 @@ from partialpool.design.newdata import own_rows
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.marginal.glmm.eligibility import why_not
+from partialpool.marginal.glmm.predictors import Predictors
+from partialpool.marginal.glmm.weighted_rows import stand_in
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.prior import log_prior_density
 from partialpool.model.response import log_density
@@ -35,6 +37,17 @@ HERE = {"outer": "outer", "inner": "outer:inner", "c": "c"}
 def formula(effect, place):
     terms = {name: TERMS[effect].format(heavy=f"gr({of}, dist='student_t')") for name, of in HERE.items()}
     return "y ~ x + " + PLACES[place].format(**terms)
+
+
+def stretched(priors, posterior, rng):
+    """The same posterior in coordinates in which some levels are far out."""
+    normal, own = posterior.stand_in, posterior.own
+    heavy = [factor for factor in normal.design.factors if factor.is_heavy]
+    by = {factor.name: 1 + rng.gamma(1, 2, factor.n_levels) * (rng.random(factor.n_levels) < 0.5) for factor in heavy}
+    design = Predictors(normal.design, normal.units, priors).stretched(by).design
+    eta = posterior.response.start
+    slope, information = posterior.response.curvature(eta, own.values(own.start))
+    return posterior.about(stand_in(design, priors, normal.units, eta, slope, information), posterior.information)
 
 
 def model_density(design, priors, posterior, x):
@@ -70,10 +83,10 @@ def test_density_and_gradient_are_those_of_the_model(effect, place):
     frame["y"] = rng.poisson(3, len(frame))
     design, priors, posterior = problem(formula(effect, place), frame, family="poisson")
     x = spread(posterior, rng)
-    value = posterior.evaluator()(x)[0]
-    expected = model_density(design, priors, posterior, x)
-    assert value == pytest.approx(expected + theta_prior(design, priors, posterior, x), abs=2e-6)
-    check_gradient(posterior, x)
+    for one in (posterior, stretched(priors, posterior, rng)):
+        expected = model_density(design, priors, one, x) + theta_prior(design, priors, one, x)
+        assert one.evaluator()(x)[0] == pytest.approx(expected, abs=2e-6)
+        check_gradient(one, x)
 
 
 @pytest.mark.parametrize("family", ["gaussian", "student_t", "cumulative", "bernoulli"])

@@ -99,6 +99,8 @@ def _after(f: int, z: list[np.ndarray]) -> range:
 
 
 def _standard_effects(factor: FactorEffects, units: EffectUnits, rows: slice, weight: np.ndarray) -> np.ndarray:
+    if factor.stretch is not None:
+        weight = weight * factor.stretch[factor.codes[rows]]
     return np.ascontiguousarray(units.of(factor.values[rows]) * weight[:, None])
 
 

@@ -29,7 +29,12 @@ from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scale
 from partialpool.marginal.gaussian.parameters import Layout, Parameters, common_of, scaled_factors, scales_of, unpack
 from partialpool.marginal.glmm.axes import Axes, place_along, pull_along
 from partialpool.marginal.glmm.given_theta import call_backward, call_forward
-from partialpool.marginal.glmm.heavy_effects import add_heavy_slopes, exchange_densities, take_heavy_products
+from partialpool.marginal.glmm.heavy_effects import (
+    add_heavy_slopes,
+    exchange_densities,
+    stretch_levels,
+    take_heavy_products,
+)
 from partialpool.marginal.glmm.information_scale import (
     add_slopes_along_root,
     divide_by_root,
@@ -57,7 +62,7 @@ _own, _rows, _turns = borrower("own"), borrower("rows"), borrower("turns")
 _information, _constant, _axes = borrower("information"), borrower("constant"), borrower("axes")
 _address, _forward, _backward = borrower("address"), borrower("forward"), borrower("backward")
 _by_row, _heavy = borrower("by_row"), borrower("heavy")
-_estimated, _nus = borrower("own", "estimated"), borrower("heavy", "priors", "estimated")
+_estimated = borrower("own", "estimated")
 _widths, _levels = borrower("rows", "widths"), borrower("rows", "levels")
 
 
@@ -261,11 +266,11 @@ def write_effects(problem: Any, x: np.ndarray, offsets: np.ndarray, effects: np.
     Both are (draws, effects); coefficients that are integrated out come last. NaN where there is no density.
     """
     layout, normals, axes, growth = _layout(problem), _normals(problem), _axes(problem), _information(problem)
-    widths, levels = _widths(problem), _levels(problem)
+    widths, levels, heavy = _widths(problem), _levels(problem), _heavy(problem)
     here = as_pointer(pointer_to(problem))
     elements = layout.kept + len(layout.kept_shift)
     size = effects.shape[1]
-    before = elements + _estimated(problem) + _nus(problem)
+    before = elements + _estimated(problem) + heavy.priors.estimated
     at, theta, noise = np.empty(before), np.empty((1, elements)), np.empty((1, size))
     for i in range(len(x)):
         _place_all(axes, x[i], at, theta, noise[0])
@@ -277,3 +282,5 @@ def write_effects(problem: Any, x: np.ndarray, offsets: np.ndarray, effects: np.
             offsets[i, j] = noise[0, j] if factorised.forward.ok else np.nan
             effects[i, j] = offsets[i, j]
         put_back(widths, levels, scaled_factors(parameters), offsets[i], effects[i])
+        stretch_levels(heavy, offsets[i])
+        stretch_levels(heavy, effects[i])

@@ -6,14 +6,23 @@ A level's q offsets u have the density t_q(u; nu) in place of N(u; 0, I): with s
                       + s / 2,
 
 which is added to the log density. It is one chi-square for all effects of a level (brms, `gr(dist = "student")`):
-levels that are far out are so in all of them. The conditional draw that maps noise to offsets is the normal one; the
-posterior is exact whatever it is.
+levels that are far out are so in all of them.
+
+The conditional draw that maps noise to offsets is a normal one, in which the offsets of level j are m_j times standard
+normal ones a priori, u_j = m_j v_j, with the constants
+
+    m_j^2 = max(1, (nu + s_j) / (nu + q))
+
+of the mode: about it, t_q is nearly N(0, m_j^2 I), and so a level that is far out is pulled in as little as its effects
+are. v are the offsets of the conditional draw, and the columns of Z are m_j times as large there. The posterior is
+exact whatever m is.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.families.row_kernels.gamma_functions import log_gamma_half_step
 from partialpool.kernels import part
 from partialpool.marginal.gaussian.marginal import Marginal
@@ -26,8 +35,16 @@ __all__ = [
     "add_heavy_slopes",
     "collect_heavy",
     "exchange_densities",
+    "stretch_levels",
+    "stretch_of",
     "take_heavy_products",
 ]
+
+
+def stretch_of(factor: FactorEffects, offsets: np.ndarray, nu: float) -> np.ndarray:
+    """Return m of every level, (levels,), given its offsets u, (levels, effects)."""
+    square = (nu + (offsets**2).sum(axis=1)) / (nu + len(factor.names))
+    return np.asarray(np.sqrt(np.maximum(square, 1.0)))
 
 
 class HeavyEffects(NamedTuple):
@@ -41,6 +58,10 @@ class HeavyEffects(NamedTuple):
         Position of its first offset, its levels, and its effects; (heavy factors,) each.
     back
         B'^-1 of each, (heavy factors, most effects, most effects): effects are B diag(sd) L u.
+    stretch, stretch_at
+        m of the levels of all heavy factors, (levels of all,), and where each factor begins there, (heavy factors,).
+    log_stretch
+        The sum of q log m, the Jacobian of the map from v to u.
     priors
         Of nu of each factor.
     """
@@ -50,6 +71,9 @@ class HeavyEffects(NamedTuple):
     levels: np.ndarray
     widths: np.ndarray
     back: np.ndarray
+    stretch: np.ndarray
+    stretch_at: np.ndarray
+    log_stretch: float
     priors: OwnPriors
 
 
@@ -61,6 +85,7 @@ def collect_heavy(marginal: Marginal, priors: OwnPriors) -> HeavyEffects:
         first[f] = position, at
         at += factor.n_levels * len(factor.names)
     heavy = [(f, factor) for f, factor in enumerate(marginal.design.factors) if factor.is_heavy]
+    stretch = [np.ones(f.n_levels) if f.stretch is None else f.stretch for _, f in heavy]
     shifts = marginal.layout.shifts
     back = np.zeros((len(heavy), *shifts.shape[1:]))
     for k, (f, factor) in enumerate(heavy):
@@ -72,6 +97,9 @@ def collect_heavy(marginal: Marginal, priors: OwnPriors) -> HeavyEffects:
         np.array([factor.n_levels for _, factor in heavy], np.int64),
         np.array([len(factor.names) for _, factor in heavy], np.int64),
         back,
+        np.concatenate([np.zeros(0), *stretch]),
+        np.array([sum(map(len, stretch[:k])) for k in range(len(heavy))], np.int64),
+        float(sum(len(factor.names) * np.log(m).sum() for (_, factor), m in zip(heavy, stretch, strict=True))),
         priors,
     )
 
@@ -92,17 +120,31 @@ def _constant(nu: float, q: int) -> tuple[float, float]:
 def exchange_densities(heavy: HeavyEffects, offsets: np.ndarray, nu: np.ndarray) -> float:
     """Return the sum of log t_q - log N over the levels of all heavy factors; nu is that of each factor."""
     firsts, levels, widths = heavy.first, heavy.levels, heavy.widths
-    total = 0.0
+    stretch, stretch_at = heavy.stretch, heavy.stretch_at
+    total = heavy.log_stretch
     for k in range(len(firsts)):
         q, at = widths[k], firsts[k]
         total += levels[k] * _constant(nu[k], q)[0]
-        for _ in range(levels[k]):
-            s = 0.0
+        for j in range(levels[k]):
+            s, m = 0.0, stretch[stretch_at[k] + j]
             for a in range(q):
                 s += offsets[at + a] * offsets[at + a]
-            total += 0.5 * s - 0.5 * (nu[k] + q) * np.log1p(s / nu[k])
+            total += 0.5 * s - 0.5 * (nu[k] + q) * np.log1p(m * m * s / nu[k])
             at += q
     return total
+
+
+@part
+def stretch_levels(heavy: HeavyEffects, values: np.ndarray) -> None:
+    """Multiply values of the levels of heavy factors by m, in place; (effects,), in order of elimination."""
+    firsts, levels, widths = heavy.first, heavy.levels, heavy.widths
+    stretch, stretch_at = heavy.stretch, heavy.stretch_at
+    for k in range(len(firsts)):
+        at = firsts[k]
+        for j in range(levels[k]):
+            for _ in range(widths[k]):
+                values[at] *= stretch[stretch_at[k] + j]
+                at += 1
 
 
 class HeavySlopes(NamedTuple):
@@ -128,20 +170,20 @@ def add_heavy_slopes(
         Derivatives in Lambda u, (effects,).
     """
     firsts, levels, widths, factors, back = heavy.first, heavy.levels, heavy.widths, heavy.factor, heavy.back
-    sd, corr = parameters.sd, parameters.corr
+    sd, corr, stretch, stretch_at = parameters.sd, parameters.corr, heavy.stretch, heavy.stretch_at
     most = back.shape[1]
     own, nu_slopes, products = np.empty(most), np.zeros(len(firsts)), np.zeros((len(firsts), most, most))
     for k in range(len(firsts)):
         f, q, at = factors[k], widths[k], firsts[k]
         along_nu = levels[k] * _constant(nu[k], q)[1]
-        for _ in range(levels[k]):
-            s = 0.0
+        for j in range(levels[k]):
+            s, square = 0.0, stretch[stretch_at[k] + j] ** 2
             for a in range(q):
-                s += offsets[at + a] * offsets[at + a]
+                s += square * offsets[at + a] * offsets[at + a]
             share = (nu[k] + q) / (nu[k] + s)
             along_nu += 0.5 * (share * s / nu[k] - np.log1p(s / nu[k]))
             for a in range(q):
-                own[a] = (1.0 - share) * offsets[at + a]
+                own[a] = (1.0 - share * square) * offsets[at + a]
                 for b in range(q):
                     products[k, a, b] += own[a] * offsets[at + b]
             for a in range(q - 1, -1, -1):  # L'^-1, which is upper triangular

@@ -32,13 +32,14 @@ from partialpool.marginal.glmm.density import (
     write_effects,
 )
 from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_given_theta
-from partialpool.marginal.glmm.heavy_effects import collect_heavy
+from partialpool.marginal.glmm.heavy_effects import collect_heavy, stretch_of
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
 from partialpool.marginal.glmm.problem import ByRow, Given, Problem, make_problem, type_of_given, type_of_problem
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 from partialpool.model.prior_scales import predictor_scales
+from partialpool.names import nu_name
 from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Posterior", "Response", "read_response"]
@@ -181,7 +182,8 @@ class Posterior:
         """
         if stand_in.arrangement.order != self.stand_in.arrangement.order:
             raise ValueError("the order of elimination must not depend on the linear predictor")
-        return replace(self, stand_in=stand_in, information=information)
+        rows = collect_rows(stand_in, self.response.y, self.response.known) if self.own.nu else self.rows
+        return replace(self, stand_in=stand_in, information=information, rows=rows)
 
     def along(self, axes: Axes) -> "Posterior":
         """Return the same with (theta, own) along other axes."""
@@ -324,6 +326,29 @@ class Posterior:
     def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
         """Evaluate the log density at e = 0 of each row of thetas (n, elements), which are z; shape (n,)."""
         return np.array([self.gradient(theta)[0] for theta in thetas])
+
+    def stretched_levels(self, z: np.ndarray) -> dict[str, np.ndarray]:
+        """Return m of `heavy_effects` at the conditional mode given z, by factor; empty where there is no density."""
+        x = np.concatenate([z, np.zeros(self.noise_size)])[None]
+        offsets = np.empty((1, self.noise_size))
+        write_effects(self.problem, x, offsets, np.empty_like(offsets))
+        if not np.isfinite(offsets).all():
+            return {}
+        nu = self.own.named_nu(self.from_axes(z[None])[1])
+        found, at = {}, 0
+        for f in self.stand_in.arrangement.order:
+            factor = self.stand_in.design.factors[f]
+            size = factor.n_levels * len(factor.names)
+            if factor.is_heavy:
+                own = offsets[0, at : at + size].reshape(factor.n_levels, -1)
+                found[factor.name] = stretch_of(factor, own, float(nu[nu_name(factor.name)][0]))
+            at += size
+        return found
+
+    @property
+    def stretches(self) -> dict[str, np.ndarray]:
+        """M of `heavy_effects` in these coordinates, by factor."""
+        return {f.name: f.stretch for f in self.stand_in.design.factors if f.stretch is not None}
 
     def linear_predictor(self, z: np.ndarray) -> np.ndarray:
         """The linear predictor at the conditional mode given z, (rows,); NaN where there is no density."""

@@ -108,6 +108,13 @@ class Predictors:
     joined: tuple[JoinedFactor, ...] = ()
     mix: np.ndarray | None = None
 
+    def stretched(self, by: Mapping[str, np.ndarray]) -> "Predictors":
+        """Return the same with the effects of some factors in multiples of a number for each level, by factor."""
+        if not by:
+            return self
+        factors = tuple(replace(f, stretch=by[f.name]) if f.name in by else f for f in self.design.factors)
+        return replace(self, design=replace(self.design, factors=factors))
+
     def split(self, named: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Name draws of the whole, (chains, draws, ...), as those of each predictor."""
         if not self.parts:

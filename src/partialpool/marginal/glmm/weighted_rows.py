@@ -106,6 +106,8 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
     for f, factor, own in zip(order, factors, memberships, strict=True):
         q = len(factor.names)
         values = units.factors[f].of(factor.values).T * units.unit
+        if factor.stretch is not None:
+            values = values * factor.stretch[factor.codes]
         for level, weight in own:
             effects[at, :q], places[at], spans[at] = values * weight, first + level * q, q
             at += 1

@@ -10,7 +10,17 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.prior_set import PriorSet
-from partialpool.names import INTERCEPT, at_means_name, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
+from partialpool.names import (
+    INTERCEPT,
+    at_means_name,
+    b_name,
+    corr_name,
+    effect_bis_dim,
+    effect_dim,
+    nu_name,
+    sd_name,
+    z_name,
+)
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
 from partialpool.pymc_model.source.columns import Column, stored_column
 from partialpool.pymc_model.source.correlations import correlation_functions, correlation_lines
@@ -140,7 +150,8 @@ def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[st
     effects = [factor.names[at] for at in structure.own_sds]
     parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in effects]
     where = "" if factor.basis.is_plain else " at the predictors' means"
-    lines = commented(f"{factor.name}: the sd of each effect{where}.", indent=2)
+    what = "scale" if factor.is_heavy else "sd"
+    lines = commented(f"{factor.name}: the {what} of each effect{where}.", indent=2)
     lines += prior_reasons(priors, parameters)
     elements = stated(priors, parameters, effects)
     if len(effects) == len(factor.names):
@@ -178,12 +189,26 @@ def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> lis
     if factor.correlated:
         lines += correlation_lines(factor, priors, L.text)
         lines += _reported(factor, names, sds, L)
-    lines += commented("The effects of each level, non-centred: standard normal z times their sds.", indent=2)
-    lines += let(z.text, PM.Normal(z_name(factor.name), 0, 1, dims=dims), 2)
+    lines += _offsets(factor, priors, names)
     own = z if factor.root is None else Code(names.of("root")) @ z
     own = _grouped(own @ L.T) * sds if factor.correlated else _grouped(own) * sds
     at_zero = own if factor.basis.is_plain else _grouped(own) @ T.T
     return lines + let(names.of("b"), PM.Deterministic(b_name(factor.name), at_zero, dims=dims), 2)
+
+
+def _offsets(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+    """Return the lines that create non-centred offsets."""
+    dims, z = (factor.name, effect_dim(factor.name)), names.of("z")
+    if not factor.is_heavy:
+        lines = commented("The effects of each level, non-centred: standard normal z times their sds.", indent=2)
+        return lines + let(z, PM.Normal(z_name(factor.name), 0, 1, dims=dims), 2)
+    parameter, nu, size = nu_name(factor.name), names.of("nu"), len(factor.names)
+    lines = commented(f"{factor.name}: the degrees of freedom of the effects of a level.", indent=2)
+    lines += prior_reasons(priors, [parameter])
+    lines += let(nu, scalar_variable(parameter, stated(priors, [parameter], [""])[0]), 2)
+    lines += commented("The effects of each level, non-centred: Student t offsets z times their scales.", indent=2)
+    mu, scale = Code("np").zeros(size), Code("np").eye(size)
+    return lines + let(z, PM.MvStudentT(z_name(factor.name), nu=Code(nu), mu=mu, scale=scale, dims=dims), 2)
 
 
 def _grouped(code: Code) -> Code:
