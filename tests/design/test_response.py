@@ -159,6 +159,8 @@ REFUSED = {
     ("cumulative", "fractions"): ("y", None, "is not ordinal", ".", "whole numbers or an ordered", "another family"),
     ("cumulative", "two"): ("r", [1, 2], "too few categories", "2", "3 or more", "family 'bernoulli'"),
     ("cumulative", "two ordered"): ("r", ordered("a", "b"), "too few categories", "2", "3 or more", "'bernoulli'"),
+    ("sratio", "two"): ("r", [1, 2], "too few categories", "2", "3 or more", "family 'bernoulli'"),
+    ("acat", "no order"): ("f", None, "categories without an order", "'u', 'v', 'w'", "ordered", "ordered=True"),
 }
 
 

@@ -163,6 +163,8 @@ ROUND_TRIPS = [
     ("p(s, 10) ~ x", {"family": "binomial"}),
     ("y ~ x + (1 | g)", {"family": "cumulative", "priors": {"cutpoints": Prior("Dirichlet", a=2)}}),
     ("y ~ 0 + x", {"family": "cumulative"}),
+    ("y ~ x + (1 | g)", {"family": "sratio", "link": "cloglog", "priors": {"cutpoints": Prior("Dirichlet", a=2)}}),
+    ("y ~ x + (x | g)", {"family": "acat"}),
     ("log(y) ~ I((x+z)*2) + I(x-(y-z)) + (I(x/(y*z)) | g)", {}),
     ("y ~ I(-(x**2)) + I((x**2)**3)", {}),
     ("y ~ {x+1} + within(x, g) + between(x, g) + (within(x, g) | g)", {}),
