@@ -163,6 +163,8 @@ RESPONSES = {
     "exgaussian": "y",
     "skew_normal": "y",
     "cumulative": "grade",
+    "sratio": "grade",
+    "acat": "grade",
 }
 WRITTEN = [
     ("x * arm + I(x**2) + (x | g)", "x_years * arm_other + I(x_years**2) + (x_years | g)"),

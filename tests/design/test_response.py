@@ -161,6 +161,8 @@ REFUSED = {
     ("categorical", "many"): ("y", None, "too many categories", "", "3 to 30", "join rare categories"),
     ("cumulative", "two"): ("r", [1, 2], "too few categories", "2", "3 or more", "family 'bernoulli'"),
     ("cumulative", "two ordered"): ("r", ordered("a", "b"), "too few categories", "2", "3 or more", "'bernoulli'"),
+    ("sratio", "two"): ("r", [1, 2], "too few categories", "2", "3 or more", "family 'bernoulli'"),
+    ("acat", "no order"): ("f", None, "categories without an order", "'u', 'v', 'w'", "ordered", "ordered=True"),
 }
 
 

@@ -143,6 +143,8 @@ FAMILIES = {
     "exgaussian": ("y", {}, lambda y: (y.mean(), y.std()), {"sigma": None, "tau": None}),
     "skew_normal": ("y", {}, lambda y: (y.mean(), y.std()), {"sigma": None, "alpha": {"mu": 0, "sigma": 4}}),
     "cumulative": ("h", {}, lambda y: (None, 1), {"cutpoints": {"a": 1}}),
+    "sratio": ("h", {}, lambda y: (None, 1), {"cutpoints": {"a": 1}}),
+    "acat": ("h", {}, lambda y: (None, 1), {"cutpoints": {"a": 1}}),
 }
 
 

@@ -57,7 +57,8 @@ TABLE = rows()
 RESPONSES = {
     "gaussian": "y", "student_t": "y", "lognormal": "positive", "bernoulli": "yes[yes]", "binomial": "p(hits, n)",
     "poisson": "count", "negative_binomial": "count", "gamma": "positive", "exponential": "positive", "beta": "share",
-    "cumulative": "grade", "weibull": "positive", "inverse_gaussian": "positive", "exgaussian": "y", "skew_normal": "y",
+    "cumulative": "grade", "sratio": "grade", "acat": "grade",
+    "weibull": "positive", "inverse_gaussian": "positive", "exgaussian": "y", "skew_normal": "y",
     "zero_one_inflated_beta": "closed", "zero_inflated_poisson": "count", "zero_inflated_negative_binomial": "count",
     "hurdle_poisson": "count", "hurdle_negative_binomial": "count", "hurdle_gamma": "positive",
     "hurdle_lognormal": "positive", "beta_binomial": "p(hits, n)",

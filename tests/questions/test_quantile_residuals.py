@@ -32,7 +32,22 @@ TRUE = {
         lambda rng, eta: np.digitize(eta - 0.3 + rng.logistic(size=len(eta)), [-1.0, 0.5, 1.5]),
         {"cutpoints": [-1.0, 0.5, 1.5]},
     ),
+    "sratio": (
+        lambda rng, eta: (
+            (rng.logistic(size=(len(eta), 3)) > np.subtract([0.5, -1.0, 0.2], eta[:, None] - 0.3))
+            .cumprod(axis=1)
+            .sum(axis=1)
+        ),
+        {"cutpoints": [0.5, -1.0, 0.2]},
+    ),
+    "acat": (
+        lambda rng, eta: (
+            np.outer(eta - 0.3, np.arange(4)) - [0.0, 0.5, -0.5, -0.3] + rng.gumbel(size=(len(eta), 4))
+        ).argmax(axis=1),
+        {"cutpoints": [0.5, -1.0, 0.2]},
+    ),
 }
+ORDERED = [name for name, family in FAMILIES.items() if family.has_cutpoints]
 OWN = {"sigma": 0.8, "nu": 5.0, "alpha": 1.7, "phi": 4.0, "zi": 0.2, "hu": 0.2}
 OWN |= {"lam": 3.0, "tau": 0.9, "zoi": 0.3, "coi": 0.4}
 
@@ -79,13 +94,28 @@ def table(seed=3):
     )
 
 
+def in_order(family, cutpoints):
+    return np.sort(cutpoints, axis=1) if family == "cumulative" else cutpoints
+
+
+def shares_by_hand(family, inverse, cutpoints, eta):
+    """The probability of each category at one linear predictor."""
+    if family == "cumulative":
+        return np.diff([0, *inverse(cutpoints - eta), 1])
+    if family == "sratio":
+        stop = [*inverse(cutpoints - eta), 1]
+        return [stop[k] * np.prod([1 - q for q in stop[:k]]) for k in range(len(stop))]
+    odds = [np.exp(sum(eta - cutpoints[:k])) for k in range(len(cutpoints) + 1)]
+    return np.divide(odds, sum(odds))
+
+
 def fit_of(family, link, data, *, draws_seed=8, **options):
     rng = np.random.default_rng(draws_seed)
     response = "p(hits, trials)" if FAMILIES[family].kind == "successes" else FAMILIES[family].kind
     centre = {"inverse": 1.5, "sqrt": 1.5}.get(link, 0.2)
     values = {
         name: (
-            np.sort(rng.normal(size=(DRAWS, 3)), axis=1)
+            in_order(family, rng.normal(size=(DRAWS, 3)))
             if name == "cutpoints"
             else OWN[name] * rng.uniform(1, 1.5, DRAWS)
         )
@@ -94,7 +124,7 @@ def fit_of(family, link, data, *, draws_seed=8, **options):
     }
     values |= {"sd_g": np.full((DRAWS, 1), 0.3), "b_g": 0.1 * rng.normal(size=(DRAWS, 5, 1))}
     beta = 0.1 * rng.normal(size=(DRAWS, 2)) + [centre, 0.0]
-    values["beta"] = beta[:, 1:] if family == "cumulative" else beta
+    values["beta"] = beta[:, 1:] if family in ORDERED else beta
     fit = fit_at(
         f"{response} ~ x + offset(e) + (1 | g)", data, draws=DRAWS, family=family, link=link, **options, **values
     )
@@ -162,8 +192,9 @@ def by_hand(family, link, data, values):
             own |= {"sigma": row["s"]} if "s" in data else {}
             eta = values["beta"][d, -1] * row["x"] + row["e"] + values["b_g"][d, "abcde".index(row["g"]), 0]
             y = row[response]
-            if family == "cumulative":
-                below = [0, *LINKS[link].inverse(values["cutpoints"][d] - eta), 1]
+            if family in ORDERED:
+                shares = shares_by_hand(family, LINKS[link].inverse, values["cutpoints"][d], eta)
+                below = [0, *np.cumsum(shares)]
                 out[:, i] += [below[y + 1], below[y]]
                 continue
             eta += values["beta"][d, 0]
@@ -249,7 +280,7 @@ def test_residuals_of_the_true_model_are_uniform(family):
     p = []
     for seed in range(40):
         data = pd.DataFrame({"y": draw(np.random.default_rng(seed), 0.3 + 0.5 * x), "x": x})
-        beta = [0.5] if family == "cumulative" else [0.3, 0.5]
+        beta = [0.5] if family in ORDERED else [0.3, 0.5]
         found = pp.quantile_residuals(fit_at("y ~ x", data, family=family, beta=beta, **own), seed=seed)
         p.append(stats.kstest(found["u"], "uniform").pvalue)
     assert stats.kstest(p, "uniform").pvalue > 1e-5

@@ -41,7 +41,12 @@ def test_every_family_is_written(family):
     kind = FAMILIES[family].kind
     first, *_ = lines_of(f"{RESPONSE.get(kind, 'y')} ~ x + (1 | g)", family=family)
     if kind == "ordinal":
-        assert first == "P(ranki≤k)=logit−1(ck−ηi)"
+        events = {
+            "cumulative": "ranki≤k",
+            "sratio": "ranki=k|ranki≥k",
+            "acat": "ranki=k|k≤ranki≤k+1",
+        }
+        assert first == f"P({events[family]})=logit−1(ck−ηi)"
         return
     spec = pp.ModelSpec.from_formula(f"{RESPONSE.get(kind, 'y')} ~ x + (1 | g)", family=family)
     design = build_design(spec, DATA)

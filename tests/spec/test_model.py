@@ -165,6 +165,8 @@ ROUND_TRIPS = [
     ("y ~ 0 + x", {"family": "cumulative"}),
     ("y ~ x + (x | g)", {"family": "categorical"}),
     ("y ~ x + (x |p| g), sigma ~ x + (1 |p| g)", {}),
+    ("y ~ x + (1 | g)", {"family": "sratio", "link": "cloglog", "priors": {"cutpoints": Prior("Dirichlet", a=2)}}),
+    ("y ~ x + (x | g)", {"family": "acat"}),
     ("log(y) ~ I((x+z)*2) + I(x-(y-z)) + (I(x/(y*z)) | g)", {}),
     ("y ~ I(-(x**2)) + I((x**2)**3)", {}),
     ("y ~ {x+1} + within(x, g) + between(x, g) + (within(x, g) | g)", {}),

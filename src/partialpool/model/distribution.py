@@ -17,7 +17,7 @@ from partialpool.model.parameter_values import HasParameters, family_parameters
 from partialpool.model.predictor import of_predictor
 from partialpool.names import FAMILY_PARAMETERS, SIGMA
 
-__all__ = ["check_finite_variance", "distribution_variance", "needs_mean", "own_parameters"]
+__all__ = ["check_finite_variance", "check_has_variance", "distribution_variance", "needs_mean", "own_parameters"]
 
 _WHERE = {True: "averaged over the rows", False: "at this point"}
 """Where parameters with predictors are evaluated: over the rows, or at points."""
@@ -26,6 +26,27 @@ _WHERE = {True: "averaged over the rows", False: "at this point"}
 def needs_mean(design: Design) -> bool:
     """Whether the variance depends on the response's mean."""
     return design.spec.family_record.variance_needs_mean(design.spec.link_record)
+
+
+def check_has_variance(design: Design) -> None:
+    """Refuse responses whose distribution has no variance on the scale of the linear predictor.
+
+    Raises
+    ------
+    DataError
+        Categories that are not those of one latent variable.
+    """
+    family = design.spec.family_record
+    if not (family.has_mean or family.is_latent):
+        raise DataError(
+            f"categories of family {family.name!r} have no variance with which that between levels could be compared: "
+            "they have no mean, and are not those of one latent variable",
+            got=f"family {family.name!r}",
+            allowed="a family whose response has a variance; for ordered categories 'cumulative', whose cutpoints "
+            "divide one latent variable",
+            do=f"report the sds of the group effects, {design.spec.link_record.scale_in_words.strip()}: print(fit); how "
+            "levels differ in the probability of each category is in pp.predict(fit)['expectation']",
+        )
 
 
 def distribution_variance(

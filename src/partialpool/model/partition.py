@@ -10,7 +10,7 @@ from partialpool.design.design import Design
 from partialpool.design.grid import Points
 from partialpool.design.newdata import GroupRows, own_rows
 from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
-from partialpool.model.distribution import distribution_variance, needs_mean
+from partialpool.model.distribution import check_has_variance, distribution_variance, needs_mean
 from partialpool.names import BETA, b_name
 
 __all__ = [
@@ -62,7 +62,13 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
 
     For some families the distribution's variance depends on the mean, and so on the offset; `points` then has the fixed
     effects' columns and the offset.
+
+    Raises
+    ------
+    DataError
+        The response's distribution has no variance on the scale of the linear predictor.
     """
+    check_has_variance(design)
     factors = {
         factor.name: row_covariance(level_covariance(posterior, factor), z, z)
         for factor, z in zip(design.grouping, points.effects, strict=True)
@@ -78,7 +84,14 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
 
 
 def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
-    """Split the variance averaged over the model's own rows, as a single point; Johnson (2014) for random slopes."""
+    """Split the variance averaged over the model's own rows, as a single point; Johnson (2014) for random slopes.
+
+    Raises
+    ------
+    DataError
+        The response's distribution has no variance on the scale of the linear predictor.
+    """
+    check_has_variance(design)
     factors = {factor.name: group_variance(posterior, factor)[..., None] for factor in design.grouping}
     mean = np.ones((posterior.sizes["chain"], posterior.sizes["draw"], 1))
     if needs_mean(design):

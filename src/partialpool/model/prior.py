@@ -331,9 +331,8 @@ def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: n
 def _draw_cutpoints(design: Design, prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
     """Draw cutpoints at the predictors' means, (size, cutpoints)."""
     concentration = np.full(len(design.response.categories), prior.arguments["a"])
-    return design.spec.family_record.cutpoints.at_shares(
-        design.spec.probability_link, rng.dirichlet(concentration, size)
-    )
+    shares = rng.dirichlet(concentration, size)
+    return design.spec.family_record.cutpoints.at_shares(design.spec.probability_link, shares)
 
 
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:

@@ -16,7 +16,7 @@ from partialpool.design.design import Design
 from partialpool.design.grid import Points
 from partialpool.errors import DataError
 from partialpool.model.covariance import level_covariance, row_covariance
-from partialpool.model.distribution import own_parameters
+from partialpool.model.distribution import check_has_variance, own_parameters
 from partialpool.model.partition import typical_predictor
 from partialpool.names import SIGMA
 
@@ -47,6 +47,7 @@ def response_share(
         Ordered categories; the inverse link, under which the response has no mean over groups.
     """
     family = design.spec.family_record
+    check_has_variance(design)
     if not family.has_mean:
         raise DataError(
             "ordered categories have no ICC on the scale of the response: it would depend on the number that is given "

@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import partialpool as pp
 from checks.kin import sib_matrix, traits
@@ -47,6 +47,8 @@ RESPONSES = {
     "gaussian": lambda rng, n: rng.normal(5, 1, n),
     "lognormal": lambda rng, n: np.exp(rng.normal(1, 1, n)),
     "cumulative": lambda rng, n: rng.integers(0, 4, n),
+    "sratio": lambda rng, n: rng.integers(0, 4, n),
+    "acat": lambda rng, n: rng.integers(0, 4, n),
     "student_t": lambda rng, n: rng.standard_t(4, n) + 9,
     "weibull": lambda rng, n: rng.weibull(1.5, n),
     "inverse_gaussian": lambda rng, n: rng.wald(1, 2, n),
@@ -129,9 +131,16 @@ def jacobian(design, posterior, x):
 def cutpoints_prior(design, priors, at):
     """Log prior density of the cutpoints' places: Dirichlet, and log |d probabilities / d places| by differences."""
 
+    inverse = design.spec.link_record.inverse
+
     def shares(places):
+        if design.spec.family == "sratio":
+            left = np.concatenate([[1.0], np.cumprod(1 - inverse(places))])
+            return left * np.append(inverse(places), 1.0)
+        if design.spec.family == "acat":
+            return special.softmax(np.concatenate([[0.0], -np.cumsum(places)]))
         cutpoints = np.cumsum(np.concatenate([places[:1], np.exp(places[1:])]))
-        return np.diff(np.concatenate([[0.0], design.spec.link_record.inverse(cutpoints), [1.0]]))
+        return np.diff(np.concatenate([[0.0], inverse(cutpoints), [1.0]]))
 
     h, steps = 1e-6, np.eye(len(at))
     slopes = [(shares(at + h * step) - shares(at - h * step))[:-1] / (2 * h) for step in steps]
@@ -319,17 +328,21 @@ def test_coefficients_with_other_priors_are_part_of_theta():
     check_gradient(posterior, one)
 
 
-@pytest.mark.parametrize("link", FAMILIES["cumulative"].links)
-def test_probabilities_of_categories_may_have_another_concentration(link):
+ORDERED = [(name, link) for name in ("cumulative", "sratio", "acat") for link in FAMILIES[name].links]
+
+
+@pytest.mark.parametrize(("family", "link"), ORDERED)
+def test_probabilities_of_categories_may_have_another_concentration(family, link):
     rng = np.random.default_rng(10)
     frame = table("unbalanced")
     frame["y"] = rng.integers(0, 4, len(frame))
-    options = {"family": "cumulative", "link": link, "priors": {"cutpoints": pp.Prior("Dirichlet", a=2.5)}}
+    options = {"family": family, "link": link, "priors": {"cutpoints": pp.Prior("Dirichlet", a=2.5)}}
     design, priors, posterior = problem("y ~ x + (1 | a)", frame, **options)
     for place in (-2.5, 0.0, 1.0):
         x = spread(posterior, rng)
         x[posterior.stand_in.size] = place
         check_density(design, priors, posterior, x)
+        check_gradient(posterior, x)
 
 
 def test_a_fixed_parameter_is_no_coordinate():

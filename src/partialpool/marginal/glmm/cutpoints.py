@@ -72,12 +72,9 @@ def cutpoints_prior(design: Design, prior: Prior) -> CutpointsPrior:
 def starting_cutpoints(design: Design) -> np.ndarray:
     """Return places on the real line, (cutpoints,), of cutpoints that give every category its observed share."""
     counts = np.bincount(design.response.values.astype(int), minlength=len(design.response.categories)) + 0.5
-    cutpoints = design.spec.family_record.cutpoints.at_shares(design.spec.probability_link, counts / counts.sum())
-    return (
-        np.concatenate([cutpoints[:1], np.log(np.diff(cutpoints))])
-        if design.spec.family_record.cutpoints.ascend
-        else cutpoints
-    )
+    meaning = design.spec.family_record.cutpoints
+    cutpoints = meaning.at_shares(design.spec.probability_link, counts / counts.sum())
+    return np.concatenate([cutpoints[:1], np.log(np.diff(cutpoints))]) if meaning.ascend else cutpoints
 
 
 def as_cutpoints(prior: CutpointsPrior, at: np.ndarray) -> np.ndarray:
