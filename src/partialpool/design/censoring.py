@@ -15,9 +15,11 @@ from partialpool.errors import DataError
 from partialpool.spec.censored import cens_columns
 from partialpool.spec.formula import ResponseTerm
 
-__all__ = ["Censoring", "check_some_seen", "interval_rows", "read_censoring"]
+__all__ = ["KNOWN_WITHIN", "Censoring", "check_some_seen", "interval_rows", "read_censoring"]
 
 _LEFT, _NONE, _RIGHT, _INTERVAL = -1, 0, 1, 2
+KNOWN_WITHIN: Final = "each censored row counts with the probability of what is known of it"
+"""How censored rows enter the likelihood, in words."""
 _NUMBERS: Final[Mapping[float, int]] = MappingProxyType({code: code for code in (_LEFT, _NONE, _RIGHT, _INTERVAL)})
 _WORDS: Final[Mapping[str, int]] = MappingProxyType(
     {"left": _LEFT, "none": _NONE, "right": _RIGHT, "interval": _INTERVAL}

@@ -257,6 +257,22 @@ class Design:
                 do=do,
             )
 
+    def check_all_seen(self, question: str, *, because: str, do: str) -> None:
+        """Refuse a question about the responses themselves where some are censored.
+
+        Raises
+        ------
+        DataError
+            A response is known within bounds only.
+        """
+        if self.response.censoring is not None:
+            raise DataError(
+                f"{question} is not available for censored responses: {because}",
+                got=f"cens({self.spec.cens}): {self.response.censoring.in_words(self.response.values)}",
+                allowed="a model whose responses were all seen",
+                do=do,
+            )
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 

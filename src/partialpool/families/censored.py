@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from partialpool.families.twin import TensorGiven
 
-__all__ = ["log_density_of_censored", "register_censored", "tails_of_censored"]
+__all__ = ["log_density_of_censored", "register_censored", "tails_of_censored", "upper_ends"]
 
 
 def log_density_of_censored(family: Family, given: Given, y: np.ndarray, other_end: np.ndarray) -> np.ndarray:
@@ -82,12 +82,12 @@ def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarra
     Parameters
     ----------
     family, given
-        The distribution of each row, and `given.other_end` with the other ends as a tensor.
+        The distribution of each row, with `other_end` and `upper_end`.
     other_end
         The other ends, (rows,).
     """
     pm, pt, ends = given.pm, given.pt, given.other_end
-    has_intervals = bool((np.isfinite(other_end) & (other_end != given.values)).any())
+    has_intervals = bool((upper_ends(given.values, other_end) == other_end).any())
     names = tuple(given.parameters)
 
     def inner(location: Any, own: tuple[Any, ...], named: dict[str, Any], size: Any = None) -> "TensorGiven":
@@ -100,12 +100,10 @@ def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarra
         below, above = family.tensor_log_tails(of, value)
         beyond = pt.switch(pt.gt(ends, 0), above, below)
         if has_intervals:
-            interval = pt.and_(pt.lt(abs(ends), np.inf), pt.neq(ends, value))
-            upper = pt.switch(interval, ends, 2 * abs(value) + 1)  # above the response in every row
-            below_upper, above_upper = family.tensor_log_tails(of, upper)
+            below_upper, above_upper = family.tensor_log_tails(of, given.upper_end)
             low = below_upper + pt.log1mexp(below - below_upper)
             high = above + pt.log1mexp(above_upper - above)
-            beyond = pt.switch(interval, pt.switch(pt.lt(below_upper, above), low, high), beyond)
+            beyond = pt.switch(pt.eq(ends, given.upper_end), pt.switch(pt.lt(below_upper, above), low, high), beyond)
         return pt.switch(pt.eq(ends, value), pm.logp(family.register(of), value), beyond)
 
     def new(location: Any, *own: Any, **named: Any) -> Any:
@@ -113,6 +111,11 @@ def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarra
         return family.register(inner(location, tuple(parameters), named, size))
 
     return given.custom({"location": given.mean, **given.parameters}, log_density, new)
+
+
+def upper_ends(y: np.ndarray, other_end: np.ndarray) -> np.ndarray:
+    """Return the upper ends of intervals, (rows,), and other numbers above y for rows that are none."""
+    return np.where(np.isfinite(other_end) & (other_end != y), other_end, np.abs(y) + y + 1.0)
 
 
 def _log1mexp(x: np.ndarray) -> np.ndarray:

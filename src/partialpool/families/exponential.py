@@ -7,6 +7,7 @@ import numpy as np
 
 from partialpool.families.family import Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.hazard import log_tails_of_hazard, tensor_log_tails_of_hazard
 from partialpool.families.link import Link
 from partialpool.families.support import POSITIVE
 
@@ -50,15 +51,13 @@ class Exponential(Family):
 
     @override
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        hazard = y / given.mean
-        return np.log(-np.expm1(-hazard)), -hazard
+        return log_tails_of_hazard(np.log(y) - np.log(given.mean))
 
     @override
     def tensor_log_tails(
         self, given: "TensorGiven", y: "pt.TensorVariable"
     ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
-        hazard = y / given.mean
-        return given.pt.log(-given.pt.expm1(-hazard)), -hazard
+        return tensor_log_tails_of_hazard(given.pt.log(y / given.mean), given.pt)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -74,9 +74,8 @@ class Gaussian(LocationScale):
     def tensor_log_tails(
         self, given: "TensorGiven", y: "pt.TensorVariable"
     ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
-        away = (y - given.mean) / given.parameters[SIGMA]
-        standard = given.pm.Normal.dist(0.0, 1.0)
-        return given.pm.logcdf(standard, away), given.pm.logcdf(standard, -away)
+        new = given.pm.Normal.dist(given.mean, given.parameters[SIGMA])
+        return given.pm.logcdf(new, y), given.pm.logccdf(new, y)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -69,9 +69,8 @@ class LogNormal(LocationScale):
     def tensor_log_tails(
         self, given: "TensorGiven", y: "pt.TensorVariable"
     ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
-        away = (given.pt.log(y) - given.eta) / given.parameters[SIGMA]
-        standard = given.pm.Normal.dist(0.0, 1.0)
-        return given.pm.logcdf(standard, away), given.pm.logcdf(standard, -away)
+        new = given.pm.LogNormal.dist(given.eta, given.parameters[SIGMA])
+        return given.pm.logcdf(new, y), given.pm.logccdf(new, y)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -30,8 +30,8 @@ class TensorGiven:
         The modules `pymc` and `pytensor.tensor`: only code that builds a PyMC model imports them.
     trials
         Trials of each row, or None.
-    other_end
-        Other ends of responses that are bounds only (`families/censored.py`), or None.
+    other_end, upper_end
+        Other ends of responses that are bounds only, and `upper_ends` of these (`families/censored.py`), or None.
     """
 
     name: str
@@ -44,6 +44,7 @@ class TensorGiven:
     pt: Any
     trials: "pt.TensorVariable | None" = None
     other_end: "pt.TensorVariable | None" = None
+    upper_end: "pt.TensorVariable | None" = None
 
     @property
     def mean(self) -> "pt.TensorVariable":

@@ -8,6 +8,7 @@ from scipy import special
 
 from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.hazard import log_tails_of_hazard, tensor_log_tails_of_hazard
 from partialpool.families.link import Link
 from partialpool.families.support import POSITIVE
 
@@ -61,9 +62,7 @@ class Weibull(Family):
 
     @override
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with np.errstate(over="ignore"):
-            hazard = np.exp(_log_power(given, y))
-        return np.log(-np.expm1(-hazard)), -hazard
+        return log_tails_of_hazard(_log_power(given, y))
 
     @override
     def tensor_log_tails(
@@ -71,8 +70,7 @@ class Weibull(Family):
     ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
         alpha = given.parameters["alpha"]
         scale = given.mean / given.pt.exp(given.pt.gammaln(1 + alpha**-1.0))
-        hazard = given.pt.exp(alpha * given.pt.log(y / scale))
-        return given.pt.log(-given.pt.expm1(-hazard)), -hazard
+        return tensor_log_tails_of_hazard(alpha * given.pt.log(y / scale), given.pt)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -94,6 +94,7 @@ class Digest:
     def heading(self) -> dict[str, str]:
         """Formula, data, categories, engine and evidence, by name; lines that do not apply are left out."""
         design, run = self.design, RunRecord.of(self.tree)
+        censoring = design.response.censoring
         levels = {f.name: f.how_many for f in design.grouping}
         if design.residual is not None and design.residual.series is not None:
             levels.setdefault(design.residual.series.stated.gr, f"{len(design.residual.series.labels)} series")
@@ -112,6 +113,7 @@ class Digest:
         found = {
             "Model": f"{design.spec}",
             "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
+            "Censored": "" if censoring is None else censoring.in_words(design.response.values),
             "Updated": run.prior_rows,
             "Completed tables": f"{run.tables}, which differ in {', '.join(run.imputed)}" if run.tables > 1 else "",
             "Modelled": design.response.success,

@@ -46,6 +46,11 @@ def simulate_null(
     """
     if not simulations:
         return "", np.zeros(0), 0
+    full.design.check_all_seen(
+        "a simulated null distribution",
+        because="how new responses would be censored is not part of the model",
+        do="pass simulations=0, which leaves the chi-square approximation; or compare posteriors by pp.compare",
+    )
     source = seed_sequence(seed)
     plain = full.design.spec.is_normal and not _is_searched(full.design)
     spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if plain else None

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 
 from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
-from partialpool.families.censored import register_censored
+from partialpool.families.censored import register_censored, upper_ends
 from partialpool.families.twin import TensorGiven
 from partialpool.names import OBS, SIGMA
 from partialpool.pymc_model.residual import given_earlier
@@ -38,5 +38,6 @@ def likelihood(
     given = TensorGiven(observed_name(design), OBS, values, design.spec.link_record, eta, parameters, pm, pt, trials)
     if response.censoring is not None:
         ends = response.censoring.other_end
-        return register_censored(family, replace(given, other_end=pt.as_tensor_variable(ends)), ends)
+        upper = pt.as_tensor_variable(upper_ends(values, ends))
+        return register_censored(family, replace(given, other_end=pt.as_tensor_variable(ends), upper_end=upper), ends)
     return family.register(given)

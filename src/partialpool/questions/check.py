@@ -41,6 +41,10 @@ TREND_OF: Final = "trend of {} in {}"
 """Names of the checks of a factor, and of a column and a factor."""
 _STANDARDISED: Final = ("spreads within ", "trend of ")
 _DISPERSION_FIRST: Final = "first the dispersion's remedy: this check assumes that the family's variance is right"
+_NOT_OF_CENSORED: Final = (
+    "not judged: new responses are not censored, and data that are cannot be compared with them; "
+    "pp.quantile_residuals counts censored rows as what is known of them"
+)
 ENOUGH = 1000
 """Draws for which new responses of levels are made first, evenly spaced; all draws where those do not decide."""
 _NEAR: Final = f"near the threshold of {DOUBTFUL:g}"
@@ -115,7 +119,8 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
 
     A check fails below p = 0.01; p = P(new >= data), from new responses of up to 1,000 draws, and of all draws if p is
     within two Monte Carlo errors of 0.01. Where it still is, the finding says that it is near the threshold: more draws
-    would have to decide. Fits with fewer than 100 draws are not compared with the data.
+    would have to decide. Fits with fewer than 100 draws are not compared with the data,
+    nor are censored responses.
 
     Parameters
     ----------
@@ -146,6 +151,9 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
         findings.append(
             Finding("new data", True, f"not judged: p-values need {FEWEST} draws or more, here {draws}", judged=False)
         )
+        return Checklist(tuple(findings), fit.design.response.success)
+    if fit.design.response.censoring is not None:
+        findings.append(Finding("new data", True, _NOT_OF_CENSORED, judged=False))
         return Checklist(tuple(findings), fit.design.response.success)
     findings += judge_response(response_checks(fit, seed=seed))
     for factor, own in zip(fit.design.grouping, seed_sequence(seed).spawn(len(fit.design.grouping)), strict=True):
@@ -252,7 +260,11 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
     same = _decided(fit, ask, lambda tree: _p_values(_uneven(tree)))
     if uneven := _uneven(same):
         told, p = uneven
-        of_sigma = ":".join(map(quote_name, name.split(":"))) if _sigma_is_the_same(fit.design) and not factor.has_members else None
+        of_sigma = (
+            ":".join(map(quote_name, name.split(":")))
+            if _sigma_is_the_same(fit.design) and not factor.has_members
+            else None
+        )
         cure = f"the levels differ in variance: try {advice_for_spreads(fit.spec.family, of_sigma=of_sigma)}"
         some = "" if told == factor.n_levels else f" ({told} levels of two rows or more)"
         yield _judged(SPREADS_WITHIN.format(name), f"how they differ between levels{some}", p, cure, _draws_of(same))

@@ -101,6 +101,11 @@ def level_statistics(
     ['mean', 'spread', 'trend_Days']
     """
     design = fit.design
+    design.check_all_seen(
+        "level_statistics",
+        because="levels' means would count a bound as a response",
+        do="use pp.quantile_residuals, which counts censored rows as what is known of them",
+    )
     chosen = design.factor_named(factor)
     if levels not in ("new", "same"):
         raise DataError("unknown kind of levels", got=repr(levels), allowed="'new' or 'same'", do="name one of these")

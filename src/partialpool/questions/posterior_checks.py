@@ -207,6 +207,11 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     >>> tree["checks"]["statistic"].values.tolist()
     ['skewness', 'tails', 'spread', 'fitted']
     """
+    fit.design.check_all_seen(
+        "posterior_checks",
+        because="new responses are not censored, and data that are cannot be compared with them",
+        do="use pp.quantile_residuals, which counts censored rows as what is known of them",
+    )
     design, judged = fit.design, _judged(fit)
     kept = _kept_draws(judged)
     statistics = _statistics_of(design)

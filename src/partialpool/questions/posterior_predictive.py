@@ -27,6 +27,8 @@ def posterior_predictive(
 ) -> xr.Dataset:
     """Draw a new response for every row and posterior draw, given the effects of each level.
 
+    New responses are never censored: those of a model with `cens(...)` are of what would be seen with patience.
+
     Parameters
     ----------
     fit

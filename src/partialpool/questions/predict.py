@@ -103,7 +103,7 @@ def predict(
           factors that are typical or marginal;
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
           are in its `attrs["categories"]`, in the order of the codes. Marginal responses of two rows are of two
-          different levels. It is left out if a new response would need a known standard error
+          different levels. They are never censored. It is left out if a new response would need a known standard error
           or a number of trials that the table does not have, as stated in `attrs["no_response"]`;
         - each parameter of the family that has a predictor, such as `sigma` (chain, draw, obs): its value for the row's
           levels; marginal, its mean over the population of levels.

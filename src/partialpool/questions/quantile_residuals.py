@@ -47,7 +47,8 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
 
     U_i uniform on (0, 1), so that u is uniform and z standard normal for counts and categories too (Dunn & Smyth 1996,
     Journal of Computational and Graphical Statistics 5:236; the scaled residuals of the R package DHARMa). The
-    probabilities are the family's own, averaged over the draws: nothing is simulated but U.
+    probabilities are the family's own, averaged over the draws: nothing is simulated but U. For a censored row, `new =
+    y_i` is what is known of it, for instance that the response is above a bound.
 
     Parameters
     ----------

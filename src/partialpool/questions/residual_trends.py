@@ -89,6 +89,11 @@ def residual_trends(
     Reaction ~ Days + (Days | Subject)
     """
     design = fit.design
+    design.check_all_seen(
+        "residual_trends",
+        because="a bound is no response, whose residual it could be",
+        do="use pp.quantile_residuals, which counts censored rows as what is known of them",
+    )
     chosen = design.factor_named(factor)
     if not design.spec.family_record.has_mean:
         raise DataError(

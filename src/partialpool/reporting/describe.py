@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from partialpool.design.censoring import KNOWN_WITHIN
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors
 from partialpool.design.residual_rows import Series
@@ -45,6 +46,8 @@ def describe_words(design: Design) -> str:
         lines.append(f"Its standard errors are known: {spec.se}.")
     if spec.precision:
         lines.append(f"Its residual variance is sigma^2 / {spec.precision}.")
+    if design.response.censoring is not None:
+        lines.append(f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}.")
     lines += spec.residual_in_words
     if spec.frequency:
         lines.append(f"Each row of the table stands for {spec.frequency} equal rows.")

@@ -5,7 +5,7 @@ family.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, override
 
@@ -14,6 +14,7 @@ import pandas as pd
 from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
 from partialpool.design.response import Response
+from partialpool.families.censored import register_censored, upper_ends
 from partialpool.families.twin import TensorGiven
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import CUTPOINT, OBS, SIGMA
@@ -111,12 +112,29 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
     if design.residual is not None and design.residual.series is not None:
         inside += given_earlier(design.residual.series, parameters[SIGMA])
         parameters[SIGMA] = Code("sd")
+    ends = design.response.censoring and design.response.censoring.other_end
+    if ends is not None:
+        columns["other_end"] = stored_column("other_end", ends, design.frame)
+        told = "The other end of each response: itself where it was seen, inf where it is above, -inf where below."
+        before += _array("other_end", columns["other_end"], "float", told)
+        if (upper_ends(design.response.values, ends) == ends).any():
+            before += let("upper_end", _upper_end(), 1)
     values, link = design.response.values, design.spec.link_record
-    written_out: Any = family.register(
-        _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)
-    )
+    given = _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)
+    written_out: Any = family.register(given)
+    if ends is not None:
+        written_out = register_censored(
+            family, replace(given, other_end=Code("other_end"), upper_end=Code("upper_end")), ends
+        )
     inside += ["", *commented("The response.", indent=2), *statement(written_out, 2)]
     return Piece(tuple(before), tuple(inside), *read_by(columns.values()))
+
+
+def _upper_end() -> Code:
+    """Write `upper_ends`."""
+    np, y, ends = Code("np"), Code("y"), Code("other_end")
+    seen_or_endless = np.logical_or(np.isinf(ends), np.equal(ends, y))
+    return np.where(seen_or_endless, np.abs(y) + y + 1.0, ends)
 
 
 def _array(name: str, column: Column, kind: str, told: str) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
+from partialpool.design.censoring import KNOWN_WITHIN
 from partialpool.design.design import Design
 from partialpool.design.label_names import parts_by_name
 from partialpool.fitting.fit import Fit
@@ -59,6 +60,8 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"The standard errors of the responses are known ({names.expression(spec.se)})."
     if spec.precision:
         yield f"The residual variance of a row is sigma squared divided by {names.expression(spec.precision)}."
+    if design.response.censoring is not None:
+        yield f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}."
     yield from spec.residual_in_words
     if design.residual is not None and design.residual.series is not None:
         series = design.residual.series
