@@ -26,7 +26,7 @@ from partialpool.design.common_basis import make_common_basis
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
 from partialpool.design.effect_structure import EffectStructure
-from partialpool.design.evaluate import PredictorColumns, evaluate_model, evaluate_predictor
+from partialpool.design.evaluate import PredictorColumns, evaluate_model, evaluate_predictor, learn_columns
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.frequencies import repeat_rows
@@ -174,7 +174,7 @@ def _predictors_of_categories(design: Design) -> Design:
         np.empty(0),
         np.empty(0),
         intercept=False,
-        recipe=common.recipe,
+        recipe=learn_columns((), design.frame, intercept=False)[0],
         basis=make_common_basis(np.empty((rows, 0)), np.empty(0), np.empty(0), intercept=False),
     )
     parameters = MappingProxyType(dict.fromkeys(categories, design))

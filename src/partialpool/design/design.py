@@ -273,6 +273,25 @@ class Design:
                 do=do,
             )
 
+    def predictor_named(self, parameter: str | None) -> "Design":
+        """Return the predictor of a parameter or category by name; that of the mean where none is named.
+
+        Raises
+        ------
+        DataError
+            It has none; or the mean has none, and categories have.
+        """
+        if parameter is None and not self.spec.family_record.has_predictors_of_categories:
+            return self
+        if parameter not in self.parameters:
+            raise DataError(
+                "name a category" if parameter is None else "no such predictor",
+                got=repr(parameter),
+                allowed=nearest(str(parameter), self.parameters) if self.parameters else "the predictor of the mean",
+                do="pass parameter=" if self.parameters else "leave parameter= out",
+            )
+        return self.parameters[parameter]
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 

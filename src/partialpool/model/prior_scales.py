@@ -100,8 +100,10 @@ def predictor_scales(design: Design, name: str) -> Scales:
     """Return location and scales of the predictor of a parameter of a design."""
     family = design.spec.family_record
     if family.has_predictors_of_categories:
-        unit = 1 / np.sqrt(2)
-        return Scales.of_data(0.0, "even odds", unit, "on the logit scale / sqrt(2), a contrast", 1.0, "")
+        unit, of_contrasts = float(1 / np.sqrt(2)), f"{WIDTH} / sqrt(2) on the logit scale"
+        return Scales(
+            0.0, "even odds", unit, "1 / sqrt(2) on the logit scale", 1.0, "", WIDTH * unit, of_contrasts, of_contrasts
+        )
     prior = dict(family.parameters)[name]
     if name in family.in_response_units:
         prior = prior.in_units_of(1 / scales_of(design).residual)

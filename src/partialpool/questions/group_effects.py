@@ -8,7 +8,7 @@ from partialpool.design.own_effects import own_effects
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
-from partialpool.names import answer_name, b_name, effect_dim
+from partialpool.names import answer_name, b_name, effect_dim, predictor_name
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["group_effects"]
@@ -17,7 +17,7 @@ _NAMES: Final = ("chain", "draw", "level", "effect", "effects")
 
 
 @explains_keywords
-def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
+def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None = None) -> xr.Dataset:
     """Return the random (group-level) effects: the deviations b of each level from the fixed effects.
 
     Parameters
@@ -26,6 +26,8 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
         A fit.
     factor
         Its grouping factor; optional if there is only one.
+    parameter
+        The parameter of the family, or the category, whose predictor the effects are part of; left out for the mean.
 
     Returns
     -------
@@ -38,11 +40,13 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
     Raises
     ------
     DataError
-        No such factor, or none named although there are several.
+        No such factor or parameter, or none named although there are several.
     """
-    found = fit.design.factor_named(factor)
-    chosen, own = found.name, own_effects(fit.design, found)
-    effects = fit.posterior[b_name(chosen)].rename({chosen: "level", effect_dim(chosen): "effect"})
+    design = fit.design.predictor_named(parameter)
+    found = design.factor_named(factor)
+    chosen, own = found.name, own_effects(design, found)
+    called = chosen if parameter is None else predictor_name(parameter, chosen)
+    effects = fit.posterior[b_name(called)].rename({called: "level", effect_dim(called): "effect"})
     effects = effects.transpose("chain", "draw", "level", "effect")
     if own is not None:
         coords: dict[str, Any] = {name: effects[name] for name in ("chain", "draw", "level")}
@@ -51,7 +55,7 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
     attrs = {
         "factor": chosen,
         "definition": "b, the deviation of a level's effect from the fixed effect",
-        "scale": fit.spec.link,
+        "scale": fit.spec.link if parameter is None else fit.spec.family_record.link_of(parameter).name,
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }

@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
+from partialpool.design.joined_factors import joined_factors
 from partialpool.errors import DataError, PartialPoolError, SpecError
 from partialpool.fitting.fit import Fit
-from partialpool.names import BETA, corr_name, sd_name
+from partialpool.names import BETA, across_name, corr_name, names_of_predictor, sd_name
 from partialpool.questions.icc import icc
 
 __all__ = [
@@ -125,6 +126,11 @@ def _always(fit: Fit) -> dict[str, np.ndarray]:
     """Return the draws of all parameters and, if there is one, of the ICC."""
     top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
     top |= {name for f in fit.design.grouping for name in (sd_name(f.name), corr_name(f.name))}
+    top |= {across_name(joined.factor) for joined in joined_factors(fit.design)}
+    for parameter, other in fit.design.parameters.items():
+        names = names_of_predictor(parameter, other.spec.factors)
+        own = (name for f in other.grouping for name in (sd_name(f.name), corr_name(f.name)))
+        top |= {names[name] for name in (BETA, *own)}
     curves = {sd_name(f.name): f for f in fit.design.factors if f.is_smooth}
     out: dict[str, np.ndarray] = {}
     for name, draws in fit.posterior.data_vars.items():

@@ -176,7 +176,7 @@ def lay_out(design: Design, priors: PriorSet) -> Predictors:
         return Predictors(design, link_units(design), priors)
     parts = _parts(design, priors)
     joined = joined_factors(design)
-    common = _stacked_common(parts, design.common)
+    common = _stacked_common(parts, parts[-1].design.common)
     stacked = [_stacked_factor(name, parts, joined) for name in _factor_names(parts)]
     whole = replace(
         design,
