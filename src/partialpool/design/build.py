@@ -167,7 +167,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
 def _predictors_of_categories(design: Design) -> Design:
     """Give every category but the first all terms of the model, and the mean none."""
     categories = [label.replace("/", "_") for label in design.response.categories[1:]]
-    common, rows = design.common, design.n_rows
+    rows = design.n_rows
     none = CommonEffects(
         (),
         np.empty((rows, 0)),

@@ -13,9 +13,9 @@ from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
 from partialpool.errors import DataError
 from partialpool.model.group_variance import spread_of_rows
-from partialpool.model.parameter_values import HasParameters, family_parameters
-from partialpool.model.predictor import of_predictor
-from partialpool.names import FAMILY_PARAMETERS, SIGMA
+from partialpool.model.parameter_values import HasParameters, parameter_of
+from partialpool.model.predictor import linear_predictor, of_predictor
+from partialpool.names import FAMILY_PARAMETERS, SIGMA, b_name
 
 __all__ = ["check_finite_variance", "check_has_variance", "distribution_variance", "needs_mean", "own_parameters"]
 
@@ -99,21 +99,27 @@ def own_parameters(posterior: xr.Dataset, design: Design, points: HasParameters 
 
 
 def _predicted_parameters(posterior: xr.Dataset, design: Design, points: HasParameters | None) -> dict[str, np.ndarray]:
-    """Return the parameters that have predictors, (chains, draws, 1) or (chains, draws, points)."""
+    """Return the parameters that have predictors, (chains, draws, 1) or (chains, draws, points).
+
+    Without points they are averaged over the rows, given the effects of their levels; over the population of levels
+    where the draws, as those of a prior, have no effects.
+    """
     arrays = {str(n): v.transpose("chain", "draw", ...).to_numpy() for n, v in posterior.data_vars.items()}
     draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
     lead = posterior.sizes["chain"], posterior.sizes["draw"]
-    found = family_parameters(design, own_rows(design) if points is None else points, draws)
     shaped = {}
     for name, other in design.parameters.items():
-        values = found[name]
+        own = of_predictor(design, name, draws)
+        known = points is None and all(b_name(factor.name) in own for factor in other.factors)
+        rows = own_rows(other) if points is None else points.parameters[name]
+        rows = rows if known else rows.with_levels_of(())
+        values = parameter_of(design, name, linear_predictor(other, rows, own))
+        spread = None if known else spread_of_rows(other, rows, own, other.spec.factors)
+        if name == SIGMA and spread is not None:
+            values = values * np.exp(spread)
         if points is None:
-            square = name == SIGMA
-            values = np.sqrt(np.mean(values**2, axis=1)) if square else values.mean(axis=1)
-        elif name == SIGMA:
-            own, rows = of_predictor(design, name, draws), points.parameters[name]
-            spread = spread_of_rows(other, rows, own, other.spec.factors)
-            values = values if spread is None else values * np.exp(spread)
+            averaged = np.sqrt(np.mean(values**2, axis=1)) if name == SIGMA else values.mean(axis=1)
+            values = averaged[:, None]
         shaped[name] = values.reshape(*lead, -1)
     return shaped
 

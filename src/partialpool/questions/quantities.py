@@ -129,8 +129,8 @@ def _always(fit: Fit) -> dict[str, np.ndarray]:
     top |= {across_name(joined.factor) for joined in joined_factors(fit.design)}
     for parameter, other in fit.design.parameters.items():
         names = names_of_predictor(parameter, other.spec.factors)
-        own = (name for f in other.grouping for name in (sd_name(f.name), corr_name(f.name)))
-        top |= {names[name] for name in (BETA, *own)}
+        top |= {names[BETA]}
+        top |= {names[name] for f in other.grouping for name in (sd_name(f.name), corr_name(f.name))}
     curves = {sd_name(f.name): f for f in fit.design.factors if f.is_smooth}
     out: dict[str, np.ndarray] = {}
     for name, draws in fit.posterior.data_vars.items():

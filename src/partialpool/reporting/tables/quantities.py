@@ -10,11 +10,12 @@ import xarray as xr
 
 from partialpool.design.column_parts import ColumnPart
 from partialpool.design.design import Design
+from partialpool.design.joined_factors import joined_factors
 from partialpool.design.label_names import parts_by_name
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.fit import Fit
 from partialpool.labels.labels import Labels
-from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
+from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, across_name, corr_name, predictor_name, sd_name
 from partialpool.questions.icc import icc
 from partialpool.questions.variance_components import variance_components
 from partialpool.spec.expression import columns_of
@@ -115,6 +116,7 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
         term = f"{BETA}[{name}]"
         own = parts.get(name, ())
         yield Quantity("fixed", term, labels.coefficient(name, own), draws[term], called=(name, *_called(own, labels)))
+    yield from _fixed_of_parameters(fit, labels)
     if design.spec.family_record.has_cutpoints:
         for low, high in pairwise(design.response.categories):
             term = f"cutpoints[{low}|{high}]"
@@ -129,6 +131,9 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
 
 def shares_of(fit: Fit, labels: Labels) -> Shares:
     """Return the ICC of every factor, averaged over the rows, and marginal and conditional R2."""
+    family = fit.spec.family_record
+    if not (family.has_mean or family.is_latent):
+        return Shares((), "", False)
     parts, found = variance_components(fit), list(_iccs(fit, labels))
     for kind, explained, shown in (
         ("marginal", "fixed effects", bool(fit.design.common.names or fit.spec.smooths)),
@@ -137,7 +142,6 @@ def shares_of(fit: Fit, labels: Labels) -> Shares:
         if shown:
             term, draws = f"r2_{kind}", _array(parts[f"r2_{kind}"])
             found.append(Quantity("shares", term, f"R², {kind} ({explained})", draws, is_share=True))
-    family = fit.spec.family_record
     sigma_alone = family.is_normal and fit.spec.link_record.is_identity and not family.on_log_scale
     is_plain = sigma_alone and fit.design.se is None
     averaged = any(len(factor.names) > 1 for factor in fit.design.grouping)
@@ -219,11 +223,46 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
                 if (term := f"{corr}{place}[{factor.names[i]}, {factor.names[j]}]") in draws:
                     label = f"{of}, correlation of {factor.pair_in_words((i, j), named, between=' and ')}{told}"
                     yield Quantity("random", term, label, draws[term], is_share=True, called=(factor.name, of))
+    yield from _random_of_parameters(fit, labels)
     for name, _ in fit.spec.family_record.parameters:
         if name == SIGMA and fit.design.residual is not None:
             yield from _residual(fit.design.residual, draws, labels)
         elif name in draws:
             yield Quantity("random", name, labels.parameter(name), draws[name])
+
+
+def _fixed_of_parameters(fit: Fit, labels: Labels) -> Iterator[Quantity]:
+    """Yield the coefficients of the predictors of parameters, or of categories."""
+    draws = fit.digest.draws
+    for parameter, other in fit.design.parameters.items():
+        parts = parts_by_name(other)
+        for coef in other.common.coefs:
+            term, own = f"{BETA}_{parameter}[{coef}]", parts.get(coef, ())
+            label = f"{labels.plain(parameter)}: {labels.coefficient(coef, own)}"
+            yield Quantity("fixed", term, label, draws[term], called=(parameter, coef, *_called(own, labels)))
+
+
+def _random_of_parameters(fit: Fit, labels: Labels) -> Iterator[Quantity]:
+    """Yield sds and correlations of effects on parameters, and correlations across predictors."""
+    draws = fit.digest.draws
+    for parameter, other in fit.design.parameters.items():
+        parts, shown = parts_by_name(other), labels.plain(parameter)
+        for factor in other.factors:
+            of, called = labels.factor(factor.name), predictor_name(parameter, factor.name)
+            named = [labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names]
+            for effect, name in zip(factor.names, named, strict=True):
+                term = f"{sd_name(called)}[{effect}]"
+                yield Quantity("random", term, f"{of}, sd of {shown}: {name}", draws[term], called=(factor.name, of))
+            for i, j in factor.parameter_pairs:
+                if (term := f"{corr_name(called)}[{factor.names[i]}, {factor.names[j]}]") in draws:
+                    label = f"{of}, correlation of {shown}: {named[i]} and {named[j]}"
+                    yield Quantity("random", term, label, draws[term], is_share=True, called=(factor.name, of))
+    for joined in joined_factors(fit.design):
+        of = labels.factor(joined.factor)
+        for first, second in combinations(joined.effects, 2):
+            if (term := f"{across_name(joined.factor)}[{first}, {second}]") in draws:
+                label = f"{of}, correlation of {labels.plain(first)} and {labels.plain(second)}"
+                yield Quantity("random", term, label, draws[term], is_share=True, called=(joined.factor, of))
 
 
 def _residual(residual: ResidualRows, draws: Mapping[str, np.ndarray], labels: Labels) -> Iterator[Quantity]:
