@@ -10,7 +10,7 @@ import xarray as xr
 
 from partialpool.errors import DataError, PartialPoolError, SpecError
 from partialpool.fitting.fit import Fit
-from partialpool.names import BETA, corr_name, sd_name
+from partialpool.names import BETA, corr_name, nu_name, sd_name
 from partialpool.questions.icc import icc
 
 __all__ = [
@@ -124,7 +124,7 @@ def check_draws(fit: Fit) -> None:
 def _always(fit: Fit) -> dict[str, np.ndarray]:
     """Return the draws of all parameters and, if there is one, of the ICC."""
     top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
-    top |= {name for f in fit.design.grouping for name in (sd_name(f.name), corr_name(f.name))}
+    top |= {name for f in fit.design.grouping for name in (sd_name(f.name), corr_name(f.name), nu_name(f.name))}
     curves = {sd_name(f.name): f for f in fit.design.factors if f.is_smooth}
     out: dict[str, np.ndarray] = {}
     for name, draws in fit.posterior.data_vars.items():
