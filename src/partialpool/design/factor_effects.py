@@ -260,6 +260,22 @@ class FactorEffects:
         parent_of[self.codes] = parent.codes
         return parent_of if np.array_equal(self.of_rows(parent_of), parent.codes) else None
 
+    def check_normal(self, asked: str) -> None:
+        """Refuse a question whose answer rests on normal effects.
+
+        Raises
+        ------
+        DataError
+            The effects have a Student t distribution.
+        """
+        if self.is_heavy:
+            raise DataError(
+                f"{asked} needs normal group effects, and those of {self.name} have a Student t distribution",
+                got=f"gr({self.name}, dist='student_t')",
+                allowed="normal effects over that factor",
+                do="ask a fit without dist, or use pp.group_effects, pp.level_effects or pp.predict",
+            )
+
     def check_unrelated(self, asked: str) -> None:
         """Refuse a question about single levels where levels covary.
 

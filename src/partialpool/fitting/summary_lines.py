@@ -13,7 +13,16 @@ from partialpool.design.labels import without_reference
 from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.intervals import central_ends
-from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, across_name, corr_name, names_of_predictor, sd_name
+from partialpool.names import (
+    BETA,
+    RESIDUAL_CORRELATION,
+    SIGMA,
+    across_name,
+    corr_name,
+    names_of_predictor,
+    nu_name,
+    sd_name,
+)
 from partialpool.sampling.mixing import mcse_mean, mixing
 from partialpool.tabulate import estimate_cells
 
@@ -86,11 +95,12 @@ class Line:
 
 def factor_lines(factor: FactorEffects, posterior: xr.Dataset) -> list[Line]:
     """Return a line for each sd and correlation of a factor; at the means too, where zero is far from the data."""
-    sd = posterior[sd_name(factor.name)].to_numpy()
+    sd, nu = posterior[sd_name(factor.name)].to_numpy(), nu_name(factor.name)
+    own = [Line((factor.name, "nu"), nu, posterior[nu].to_numpy())] if factor.is_heavy else []
     if not factor.correlated:
-        return lines_at(factor, sd, None)
+        return lines_at(factor, sd, None) + own
     corr = posterior[corr_name(factor.name)].to_numpy()
-    lines = lines_at(factor, sd, corr)
+    lines = lines_at(factor, sd, corr) + own
     if factor.is_far_from_zero:
         at_zero = {line.key: line.draws for line in lines}
         moved = lines_at(factor, *factor.basis.at_means(sd, corr))

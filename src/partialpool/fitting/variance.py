@@ -11,6 +11,7 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.model.covariance import group_variance
 from partialpool.model.distribution import distribution_variance
+from partialpool.model.heavy_effects import share_of
 
 __all__ = ["intraclass_correlation", "residual_variance"]
 
@@ -37,4 +38,4 @@ def intraclass_correlation(posterior: xr.Dataset, design: Design) -> tuple[dict[
         return None
     parts = {factor.name: group_variance(posterior, factor) for factor in design.grouping}
     total = sum(parts.values(), np.asarray(residual[0]))
-    return {name: part / total for name, part in parts.items()}, residual[1]
+    return {name: share_of(part, total) for name, part in parts.items()}, residual[1]

@@ -17,6 +17,7 @@ from partialpool.names import (
     SIGMA,
     TOTAL_SD,
     corr_name,
+    nu_name,
     sd_name,
     share_name,
 )
@@ -62,6 +63,8 @@ def _of_factor(factor: FactorEffects, effects: list[str], labels: Labels) -> Ite
     name, of = factor.name, labels.factor(factor.name)
     yield sd_name(name), f"sds over {of}"
     yield corr_name(name), f"correlations over {of}"
+    if factor.is_heavy:
+        yield nu_name(name), f"degrees of freedom over {of}"
     yield share_name(name), f"share of {of}"
     yield f"{ICC}[{name}]", f"ICC of {of}"
     for k, a in enumerate(factor.names):

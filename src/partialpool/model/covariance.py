@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.model.heavy_effects import in_variances
+from partialpool.model.heavy_effects import inflation
 from partialpool.names import corr_name, sd_name
 
 __all__ = ["effect_covariance", "effects_at_means", "group_variance", "level_covariance", "row_covariance"]
@@ -13,14 +13,13 @@ __all__ = ["effect_covariance", "effects_at_means", "group_variance", "level_cov
 def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Return Sigma = diag(sd) corr diag(sd) per draw, shape (chains, draws, effects, effects).
 
-    Effects with a Student t distribution have the covariance Sigma nu / (nu - 2), infinite for nu of 2 or less.
+    It is the squared scale of effects with a Student t distribution, whose covariance is `inflation` times as large.
     """
     sd = posterior[sd_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
     corr = np.eye(len(factor.names))
     if factor.correlated:
         corr = posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
-    scale = sd[..., :, None] * corr * sd[..., None, :]
-    return in_variances(factor, scale, posterior)
+    return sd[..., :, None] * corr * sd[..., None, :]
 
 
 def effects_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.ndarray, np.ndarray]:
@@ -46,10 +45,10 @@ def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Return tr(Sigma M), M = sum_i k_i z_i z_i' / n: a factor's variance averaged over the rows, (chains, draws).
 
     k_i is the diagonal entry of the row's level in its known covariance, 1 without one. Johnson (2014), Methods in
-    Ecology and Evolution 5:944.
+    Ecology and Evolution 5:944. Of Student t effects it is infinite in draws with nu of 2 or less.
     """
     second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.values)
-    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
+    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment) * inflation(factor, posterior)
 
 
 def row_covariance(sigma: np.ndarray, z: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -148,6 +148,7 @@ def _own_effects(design: Design, rows: np.ndarray, known: list[np.ndarray]) -> I
         for level in factor.levels_in(rows):
             if not elsewhere[level]:
                 factor.check_unrelated("leaving a level out")
+                factor.check_normal("leaving a level out")
                 yield _Own(f, int(level), factor.columns_of(level, rows))
 
 

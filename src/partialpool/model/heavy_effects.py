@@ -5,17 +5,19 @@ multivariate Student t with scale matrix Sigma = diag(sd) L L' diag(sd) (Kotz & 
 Sigma nu / (nu - 2), infinite for nu of 2 or less.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
 
+from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.prior import Prior
+from partialpool.errors import DataError
 from partialpool.families.student_t import tail_inflation
 from partialpool.names import nu_name
 
-__all__ = ["NU_PRIOR", "NU_REASON", "heavy_noise", "in_variances"]
+__all__ = ["NU_PRIOR", "NU_REASON", "check_mean_of_heavy", "heavy_noise", "infinite_in_words", "inflation", "share_of"]
 
 NU_PRIOR: Final = Prior("Gamma", alpha=2, beta=0.1, lower=1)
 """Default prior of the degrees of freedom of group effects, that of brms (Juarez & Steel 2010)."""
@@ -44,19 +46,55 @@ def heavy_noise(
     return np.asarray(noise * np.sqrt(nu / rng.chisquare(nu))[:, :, None])
 
 
-def in_variances(factor: FactorEffects, scale: np.ndarray, draws: Mapping[Any, Any]) -> np.ndarray:
-    """Return the covariances of effects, given their squared scales: times nu / (nu - 2) where they are Student t.
-
-    It is infinite where nu is 2 or less; an entry that is 0 stays 0.
+def inflation(factor: FactorEffects, draws: Mapping[Any, Any]) -> np.ndarray:
+    """Return what the covariance of effects is of their squared scales: nu / (nu - 2), infinite for nu <= 2; or 1.
 
     Parameters
     ----------
-    scale
-        (..., effects, effects), the first axes those of the draws.
+    factor
+        The factor.
     draws
-        `nu_<f>`, of the draws' shape.
+        `nu_<f>`, of any shape, which the answer has too.
     """
-    if not factor.is_heavy:
-        return scale
-    times = tail_inflation(np.asarray(draws[nu_name(factor.name)]))[..., None, None]
-    return np.multiply(scale, times, out=np.zeros(scale.shape), where=scale != 0)
+    return tail_inflation(np.asarray(draws[nu_name(factor.name)])) if factor.is_heavy else np.ones(())
+
+
+def share_of(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Return part / total; where both are infinite, 1: any finite part is nothing beside it."""
+    both = np.isinf(part) & np.isinf(total)
+    return np.divide(part, total, out=np.ones(np.broadcast(part, total).shape), where=~both)
+
+
+def infinite_in_words(design: Design, draws: Mapping[Any, Any]) -> str:
+    """Say in how many draws a factor's variance is infinite; empty where it is in none."""
+    found = []
+    for factor in (factor for factor in design.grouping if factor.is_heavy):
+        nu = np.asarray(draws[nu_name(factor.name)])
+        if count := int((nu <= 2).sum()):
+            found.append(
+                f"; the variance of {factor.name} infinite in {count} of {nu.size} draws (nu of 2 or less), in which "
+                "its share is 1"
+            )
+    return "".join(found)
+
+
+def check_mean_of_heavy(design: Design, factors: Collection[str], draws: Mapping[str, np.ndarray]) -> None:
+    """Refuse a mean over Student t effects unless it is the mean without them.
+
+    It is that under the identity link with more than one degree of freedom. Under a log link it does not exist.
+
+    Raises
+    ------
+    DataError
+        Another link; degrees of freedom of 1 or less.
+    """
+    spec = design.spec
+    for factor in (factor for factor in design.factors if factor.is_heavy and factor.name in factors):
+        least = float(np.min(draws[nu_name(factor.name)]))
+        if not spec.link_record.is_identity or spec.family_record.on_log_scale or least <= 1:
+            raise DataError(
+                f"the mean over levels of {factor.name} is not available: their effects have a Student t distribution",
+                got=f"family {spec.family!r}, link {spec.link!r}, nu_{factor.name} from {least:.2f}",
+                allowed="the identity link, and nu above 1 in every draw; kind='conditional' or 'typical'",
+                do="pass kind='conditional' with new_levels='sample', and take the median over draws",
+            )

@@ -13,6 +13,7 @@ from partialpool.errors import DataError
 from partialpool.families.link import ProbabilityLink
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
+from partialpool.model.heavy_effects import check_mean_of_heavy, heavy_noise
 from partialpool.model.parameter_values import family_parameters
 from partialpool.model.predictor import Draws, joined_root, linear_predictor, of_predictor, sample_joined
 
@@ -72,6 +73,7 @@ def population_mean(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, f
     if design.spec.family_record.has_predictors_of_categories:
         return _category_probabilities(design, rows, eta, draws, factors)
     check_marginal_mean(design, factors)
+    check_mean_of_heavy(design, factors, draws)
     spread, parameters = spread_of_rows(design, rows, draws, factors), marginal_parameters(design, rows, draws, factors)
     return expectation(design, rows, eta, spread, draws, parameters=parameters)
 
@@ -148,9 +150,15 @@ def draw_marginal_effects(
         predictors[name] = other, rows.parameters[name], of_predictor(design, name, draws)
     found: dict[str, np.ndarray] = {}
     for name, (one, own, some) in predictors.items():
-        spread = spread_of_rows(one, own, some, single)
+        heavy = [factor for factor in one.factors if factor.is_heavy and factor.name in single]
+        normal = [factor for factor in single if factor not in {f.name for f in heavy}]
+        spread = spread_of_rows(one, own, some, normal)
         if spread is not None:
             found[name] = np.sqrt(spread) * rng.standard_normal(spread.shape)
+        for factor in heavy:
+            scale = np.sqrt(np.asarray(spread_of_rows(one, own, some, [factor.name])))
+            noise = heavy_noise(factor, some, rng.standard_normal((*scale.shape, 1)), rng)[..., 0]
+            found[name] = found.get(name, 0.0) + scale * noise
     for whole in joined:
         effects = sample_joined(whole, design, draws, len(rows.index), rng)
         for (name, _), member in zip(whole.parts, joined_members(whole, design), strict=True):

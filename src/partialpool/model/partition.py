@@ -11,6 +11,7 @@ from partialpool.design.grid import Points
 from partialpool.design.newdata import GroupRows, own_rows
 from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.model.distribution import check_has_variance, distribution_variance, needs_mean
+from partialpool.model.heavy_effects import infinite_in_words, inflation
 from partialpool.names import BETA, b_name
 
 __all__ = [
@@ -70,16 +71,18 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
     """
     check_has_variance(design)
     factors = {
-        factor.name: row_covariance(level_covariance(posterior, factor), z, z)
+        factor.name: row_covariance(level_covariance(posterior, factor), z, z) * inflation(factor, posterior)[..., None]
         for factor, z in zip(design.grouping, points.effects, strict=True)
     }
     places = len(points.effects[0]) if points.effects else int(np.prod(points.shape))
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], places)
     mean = np.ones(shape)
     if needs_mean(design) and points.common is not None:
+        _check_normal(design)
         spread = sum(factors.values(), np.zeros(shape))
         mean = design.spec.link_record.population_mean(typical_predictor(posterior, design, points), spread)
     residual, definition = distribution_variance(design, posterior, mean, points if design.parameters else None)
+    definition += infinite_in_words(design, posterior)
     return Partition(factors, np.broadcast_to(residual, shape), definition)
 
 
@@ -95,11 +98,19 @@ def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
     factors = {factor.name: group_variance(posterior, factor)[..., None] for factor in design.grouping}
     mean = np.ones((posterior.sizes["chain"], posterior.sizes["draw"], 1))
     if needs_mean(design):
+        _check_normal(design)
         mean = _mean_over_rows(posterior, design)[..., None]
     residual, definition = distribution_variance(design, posterior, mean)
+    definition += infinite_in_words(design, posterior)
     if needs_mean(design):
         definition += f", {ONE_MEAN}"
     return Partition(factors, residual, definition)
+
+
+def _check_normal(design: Design) -> None:
+    """Refuse a variance that depends on the mean over levels, which Student t effects need not have."""
+    for factor in design.grouping:
+        factor.check_normal("the variance of a response that depends on its mean")
 
 
 def linear_predictor_at(

@@ -66,6 +66,8 @@ def design_effect(fit: Fit) -> xr.Dataset:
         raise DataError(
             "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
+    for factor in design.grouping:
+        factor.check_normal("a design effect")
     partition = partition_over_rows(posterior, design)
     counts = design.response.n_trials
     observed = float(counts.sum())

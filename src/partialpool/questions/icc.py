@@ -15,6 +15,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import needs_mean
+from partialpool.model.heavy_effects import share_of
 from partialpool.model.partition import Partition, common_variance, partition_at, partition_over_rows
 from partialpool.model.response_variance import response_share
 from partialpool.spec.keywords import explains_keywords
@@ -109,6 +110,9 @@ def _check(fit: Fit, at: At | None, other: At | None, scale: str) -> None:
         raise DataError("unknown scale", got=repr(scale), allowed="'latent' or 'response'", do="name one of the two")
     for places in (place for place in (at, other) if place is not None):
         check_places(places)
+    if other is not None or scale == "response":
+        for factor in fit.design.grouping:
+            factor.check_normal("a correlation of two places" if other is not None else "an ICC of the response itself")
     if other is not None and (at is None or scale == "response"):
         raise DataError(
             "other= needs at= on the latent scale",
@@ -125,9 +129,10 @@ def _closure(fit: Fit) -> dict[str, tuple[str, ...]]:
 def _shares(partition: Partition, closure: dict[str, tuple[str, ...]]) -> _Shares:
     """Return shares of the total by factor, by shared level, and in total."""
     total = partition.total
-    own = np.stack([partition.factors[name] / total for name in closure], axis=2)
-    same = np.stack([sum(partition.factors[n] for n in names) / total for names in closure.values()], axis=2)
-    return own, same, partition.groups / total
+    own = np.stack([share_of(partition.factors[name], total) for name in closure], axis=2)
+    together = (np.asarray(sum(partition.factors[n] for n in names)) for names in closure.values())
+    same = np.stack([share_of(part, total) for part in together], axis=2)
+    return own, same, share_of(partition.groups, total)
 
 
 def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Partition) -> Partition:
@@ -145,7 +150,7 @@ def _unadjusted(fit: Fit, partition: Partition) -> xr.DataArray:
     """Return shares of a total that includes the variance of X beta over the rows."""
     design = fit.design
     total = partition.total[..., 0] + common_variance(fit.posterior, design)
-    values = np.stack([partition.factors[f.name][..., 0] / total for f in design.grouping], axis=2)
+    values = np.stack([share_of(partition.factors[f.name][..., 0], total) for f in design.grouping], axis=2)
     return xr.DataArray(values, dims=("chain", "draw", "factor"))
 
 

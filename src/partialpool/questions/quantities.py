@@ -11,7 +11,7 @@ import xarray as xr
 from partialpool.design.joined_factors import joined_factors
 from partialpool.errors import DataError, PartialPoolError, SpecError
 from partialpool.fitting.fit import Fit
-from partialpool.names import BETA, across_name, corr_name, names_of_predictor, sd_name
+from partialpool.names import BETA, across_name, corr_name, names_of_predictor, nu_name, sd_name
 from partialpool.questions.icc import icc
 
 __all__ = [
@@ -125,7 +125,7 @@ def check_draws(fit: Fit) -> None:
 def _always(fit: Fit) -> dict[str, np.ndarray]:
     """Return the draws of all parameters and, if there is one, of the ICC."""
     top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
-    top |= {name for f in fit.design.grouping for name in (sd_name(f.name), corr_name(f.name))}
+    top |= {name for f in fit.design.grouping for name in (sd_name(f.name), corr_name(f.name), nu_name(f.name))}
     top |= {across_name(joined.factor) for joined in joined_factors(fit.design)}
     for parameter, other in fit.design.parameters.items():
         names = names_of_predictor(parameter, other.spec.factors)

@@ -115,6 +115,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     check_pooling_ends(fit)
     chosen = design.factor_named(factor)
     chosen.check_unrelated("a level's weight")
+    chosen.check_normal("a level's weight")
     coefficients = level_coefficients(design, chosen, at)
     places = coefficients.places
     own, pooled = no_pooling(fit, coefficients), complete_pooling(fit)

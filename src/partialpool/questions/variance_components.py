@@ -8,6 +8,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import effect_covariance
+from partialpool.model.heavy_effects import inflation, share_of
 from partialpool.model.partition import common_variance, partition_over_rows
 from partialpool.names import FIXED, RESIDUAL, part_names
 from partialpool.spec.keywords import explains_keywords
@@ -36,7 +37,8 @@ def variance_components(fit: Fit) -> xr.Dataset:
         fixed and group effects (Nakagawa & Schielzeth 2013; random slopes after Johnson 2014; the fixed effects'
         variance is that of X beta over the rows, ddof 1, as in the R package insight). In draws in which a Student t
         response has no finite variance (nu of 2 or less) the residual variance is infinite and its share 1;
-        `attrs["residual"]` states in how many.
+        `attrs["residual"]` states in how many; group effects with a Student t distribution (`sd` is then their scale
+        times sqrt(nu / (nu - 2))) likewise.
 
     Examples
     --------
@@ -49,22 +51,22 @@ def variance_components(fit: Fit) -> xr.Dataset:
     components: dict[str, np.ndarray] = {}
     pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for factor in design.grouping:
-        sigma = effect_covariance(posterior, factor)
+        sigma, times = effect_covariance(posterior, factor), inflation(factor, posterior)
         for i, effect in enumerate(factor.names):
-            components[f"{factor.name}: {effect}"] = sigma[..., i, i]
+            components[f"{factor.name}: {effect}"] = sigma[..., i, i] * times
         for block in factor.blocks:
             for n, j in enumerate(block):
                 for i in block[:n]:
                     root = np.sqrt(sigma[..., i, i] * sigma[..., j, j])
                     corr = np.divide(sigma[..., i, j], root, out=np.zeros_like(root), where=root > 0)
-                    pairs[f"{factor.name}: {factor.names[i]}, {factor.names[j]}"] = (sigma[..., i, j], corr)
+                    pairs[f"{factor.name}: {factor.names[i]}, {factor.names[j]}"] = (sigma[..., i, j] * times, corr)
     partition = partition_over_rows(posterior, design)
     common = common_variance(posterior, design)
     residual = np.broadcast_to(partition.residual[..., 0], common.shape)
     parts = [common, *(values[..., 0] for values in partition.factors.values()), residual]
     total = sum(parts, np.zeros(common.shape))
     # The residual's share is 1 minus the others: its variance may be infinite (Student t).
-    known = [np.divide(part, total, out=np.zeros(total.shape), where=total > 0) for part in parts[:-1]]
+    known = [np.where(total > 0, share_of(part, np.where(total > 0, total, 1.0)), 0.0) for part in parts[:-1]]
     share = _stacked([*known, 1 - sum(known, np.zeros(total.shape))], posterior)
     variance = _stacked(list(components.values()), posterior)
     part_variance = _stacked(parts, posterior)

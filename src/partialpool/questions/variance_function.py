@@ -10,6 +10,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import level_covariance
+from partialpool.model.heavy_effects import inflation
 from partialpool.model.partition import partition_at, typical_predictor
 from partialpool.names import RESIDUAL, part_names
 from partialpool.spec.keywords import explains_keywords
@@ -65,6 +66,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     covariance = np.stack(
         [
             np.einsum("cdij,pi,qj->cdpq", level_covariance(posterior, factor), z, z, optimize=True)
+            * inflation(factor, posterior)[..., None, None]
             for factor, z in zip(design.grouping, points.effects, strict=True)
         ]
         or [np.zeros((*lead, parts.shape[-1], parts.shape[-1]))],

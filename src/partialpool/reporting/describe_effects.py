@@ -18,7 +18,10 @@ def words_of(factor: FactorEffects) -> str:
         correlated += ", with the given covariance between levels" if factor.kinship is not None else ""
         parts.append(f"{joined} {verb} over the {factor.n_levels} levels of {factor.name}{correlated}.")
     independent = " A row has the weighted sum of the effects of its levels." if factor.has_members else ""
-    independent += " The blocks are independent." if len(factor.blocks) > 1 else ""
+    if factor.is_heavy:
+        independent += " The effects of a level have a Student t distribution; the sds are its scales."
+    elif len(factor.blocks) > 1:
+        independent += " The blocks are independent."
     if factor.structure.kind == "diag" and factor.structure.is_stated:
         independent += " They share one sd."
     return " ".join(parts) + independent
@@ -41,6 +44,10 @@ def covariance_line(factor: FactorEffects) -> str:
     name = factor.name
     if factor.kinship is not None:
         return f"b_{name} ~ MvNormal(0, K_{name} (x) {_sigma_of(factor)}), K_{name} known"
+    if factor.is_heavy and len(factor.names) == 1:
+        return f"b_{name}[g] ~ StudentT(nu_{name}, 0, sd_{name})"
+    if factor.is_heavy:
+        return f"b_{name}[g] ~ MvStudentT(nu_{name}, 0, {_sigma_of(factor)})"
     if len(factor.names) == 1:
         return f"b_{name}[g] ~ Normal(0, sd_{name})"
     return f"b_{name}[g] ~ MvNormal(0, {_sigma_of(factor)})"

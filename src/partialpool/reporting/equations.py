@@ -160,6 +160,7 @@ def _effects(factor: FactorEffects) -> Iterator[_Line]:
     b = subscript(identifier("b"), row(word(factor.name), operator("="), identifier("g")))
     sds = [subscript(word("sd"), word(f"{factor.name}, {effect}")) for effect in factor.sd_parameters]
     known: tuple[Element, ...] = ()
+    heavy = (subscript(identifier("ν"), word(factor.name)),) if factor.is_heavy else ()
     if factor.kinship is not None:
         b = subscript(identifier("b"), word(factor.name))
         known = (subscript(identifier("K"), word(factor.name)), operator("⊗"))
@@ -168,10 +169,12 @@ def _effects(factor: FactorEffects) -> Iterator[_Line]:
             variance = row(*known, superscript(sds[0], word("2")))
             yield b, operator("∼"), applied(word(_MULTIVARIATE), word("0"), variance)
         else:
-            yield b, operator("∼"), applied(word("Normal"), word("0"), sds[0])
+            name = "StudentT" if heavy else "Normal"
+            yield b, operator("∼"), applied(word(name), *heavy, word("0"), sds[0])
         return
     sigma, diagonal = (subscript(identifier(letter), word(factor.name)) for letter in ("Σ", "D"))
-    yield b, operator("∼"), applied(word(_MULTIVARIATE), word("0"), row(*known, sigma))
+    name = "MvStudentT" if heavy else _MULTIVARIATE
+    yield b, operator("∼"), applied(word(name), *heavy, word("0"), row(*known, sigma))
     parts = (diagonal, subscript(identifier("R"), word(factor.name)), diagonal) if factor.correlated else None
     yield sigma, operator("="), row(*parts) if parts else superscript(diagonal, word("2"))
     yield diagonal, operator("="), applied(word("diag"), *sds)

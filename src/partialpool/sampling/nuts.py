@@ -208,6 +208,7 @@ def _again_if_needed(
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
     """Run nutpie over (theta, own) along its axes, and the noise as it is."""
     from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - nutpie takes a second to load
+        ANY_SHAPE,
         NEAR_NORMAL,
         NORMAL_UP_TO_CORRELATION,
         as_model_of_c,
@@ -221,9 +222,10 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
     compiled = as_model_of_c(size, posterior.c_function, start)
-    settings = settings.following_theta()
+    settings = settings.of_heavy_effects() if posterior.own.nu else settings.following_theta()
     # The location of cutpoints and that of the effects of few levels are correlated.
     how = NORMAL_UP_TO_CORRELATION if posterior.own.priors.cutpoints.number else NEAR_NORMAL
+    how = ANY_SHAPE if posterior.own.nu else how
     everything, statistics, interrupted = run_nutpie_on_x(compiled, settings, line, how)
     drawn, stats = keep_whole(everything, statistics, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()

@@ -44,6 +44,8 @@ _WIDER: Final = 3.0
 """How many posterior sds larger the log sds are for the weights: nearly all of the posterior is below."""
 _LEAST_WIDER, _MOST_WIDER = float(np.log(2.0)), 4.0
 """Bounds of the same on the log scale; without the lower one, levels saturate too little where an sd is well known."""
+_FAR_OUT: Final = 2.0
+"""Stretch from which a level with Student t effects is far out: the data exclude effects near 0."""
 _LEAST_WEIGHT: Final = 1e-3
 """Smallest weight, relative to the one at the mode: the working response is finite."""
 
@@ -191,7 +193,8 @@ def with_wide_weights(
     if not len(log_sds):
         return posterior
     size = posterior.stand_in.size
-    rows = _Rows(predictors.stretched(posterior.stretches), posterior.response, posterior.own)
+    stretches = _wider(posterior, spread) if posterior.own.nu else {}
+    rows = _Rows(predictors.stretched(stretches), posterior.response, posterior.own)
     theta, own_at = center[:size], center[size:]
     wider = theta.copy()
     wider[log_sds] += np.clip(_WIDER * spread[log_sds], _LEAST_WIDER, _MOST_WIDER)
@@ -200,6 +203,16 @@ def with_wide_weights(
     wide = rows.curvature(rows.conditional_mode(posterior, wider, own_at, at_center), own_at)[1]
     weights = np.clip(wide, _LEAST_WEIGHT * information, information)
     return posterior.about(rows.stand_in(at_center, slope, weights), rows.information(at_center, own_at))
+
+
+def _wider(posterior: Posterior, spread: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the stretch of Student t effects, for smaller scales where a level is far out.
+
+    There the data determine the effect, which is the larger a multiple of the scale the smaller that is.
+    """
+    log_sds = posterior.log_sds
+    wider = np.exp(np.clip(_WIDER * spread[log_sds].max(), _LEAST_WIDER, _MOST_WIDER))
+    return {name: np.where(m > _FAR_OUT, wider * m, m) for name, m in posterior.stretches.items()}
 
 
 def _no_mode(design: Design) -> EngineError:
