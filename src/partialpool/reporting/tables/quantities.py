@@ -128,7 +128,7 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
 
 
 def shares_of(fit: Fit, labels: Labels) -> Shares:
-    """Return the ICC of every factor, averaged over the rows, and marginal and conditional R2, where the response has a variance."""
+    """Return the ICC of every factor, averaged over the rows, and both R2, where the response has a variance."""
     if not fit.spec.family_record.has_variance:
         return Shares((), "", averaged=False)
     parts, found = variance_components(fit), list(_iccs(fit, labels))
