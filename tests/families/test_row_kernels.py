@@ -360,3 +360,25 @@ def test_outer_categories_are_unbounded(link):
 def test_cutpoints_that_do_not_ascend_are_impossible():
     for own in ([0.0, 0.0], [1.0, 0.5]):
         assert Evaluated(FAMILIES["cumulative"], "logit", [0.0], [0.3], own).value == -np.inf
+
+
+STEPS = [(name, link) for name in ("sratio", "acat") for link in FAMILIES[name].links]
+
+
+@pytest.mark.parametrize(("name", "link"), STEPS)
+def test_steps_are_exact_at_cutpoints_in_any_order_and_far_out(name, link):
+    far = {"logit": [-700.0, -40, 40, 600], "probit": [-30.0, -9, 9, 30], "cloglog": [-5.0, 30, 300, 600]}[link]
+    for own in ([-1.0, 0.2, 1.1], [1.5, -0.3, -2.0, 0.4], [0.0, 0.0], [-20.0, 30.0], [30.0, -20.0], [0.4]):
+        for k in range(len(own) + 1):
+            for eta in [*far, -1.0, 0.5, 1.0]:
+                assert_exact(FAMILIES[name], link, [k], [eta], own, digits=1e-12, slack=1e-11)
+
+
+@pytest.mark.parametrize(("name", "link"), STEPS)
+def test_sums_over_more_rows_than_a_block_are_those_of_its_rows(name, link):
+    eta, _, y = simulated(FAMILIES[name], link, rows=1300)
+    whole = Evaluated(FAMILIES[name], link, y, eta)
+    parts = [Evaluated(FAMILIES[name], link, y[i : i + 100], eta[i : i + 100]) for i in range(0, 1300, 100)]
+    assert whole.value == pytest.approx(sum(part.value for part in parts), rel=1e-12)
+    assert whole.slope == pytest.approx(np.concatenate([part.slope for part in parts]), rel=1e-13)
+    assert whole.own_slope == pytest.approx(sum(part.own_slope for part in parts), rel=1e-11)

@@ -11,6 +11,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
+from partialpool.families.registry import FAMILIES
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.lkj import lkj_log_density, sample_lkj
 from partialpool.model.prior import draw_prior, log_prior_density
@@ -116,16 +117,28 @@ def test_prior_density_by_hand(sleepstudy):
     assert set(ours) == {"beta", "sd_Subject", "corr_Subject", "sigma"}
 
 
-@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
-def test_cutpoint_density_is_the_dirichlet_of_the_categories(link):
-    """The prior is stated for the probabilities at the predictors' means, under every link."""
+def shares_in_steps(link, probabilities):
+    left = np.cumsum(probabilities[:, ::-1], axis=1)[:, ::-1]
+    return LINKS[link].forward(probabilities[:, :-1] / left[:, :-1])
+
+
+CUTPOINTS_OF = {
+    "cumulative": lambda link, p: LINKS[link].forward(np.cumsum(p, axis=1)[:, :-1]),
+    "sratio": shares_in_steps,
+    "acat": lambda link, p: np.log(p[:, :-1] / p[:, 1:]),
+}
+
+
+@pytest.mark.parametrize(("family", "link"), [(name, link) for name in CUTPOINTS_OF for link in FAMILIES[name].links])
+def test_cutpoint_density_is_the_dirichlet_of_the_categories(family, link):
+    """The prior is stated for the probabilities at the predictors' means, under every family and link."""
     table = pd.DataFrame({"y": np.arange(30) % 3, "x": np.arange(30) % 7, "g": np.arange(30) % 5})
     prior = {"cutpoints": Prior("Dirichlet", a=2.5)}
-    spec = ModelSpec.from_formula("y ~ x + (1 | g)", family="cumulative", link=link, priors=prior)
+    spec = ModelSpec.from_formula("y ~ x + (1 | g)", family=family, link=link, priors=prior)
     design = build_design(spec, table)
     probabilities = np.random.default_rng(3).dirichlet([2, 3, 4], 10)
     slope = np.linspace(-1, 1, 10)
-    cutpoints = LINKS[link].forward(np.cumsum(probabilities, axis=1)[:, :-1]) + (slope * table["x"].mean())[:, None]
+    cutpoints = CUTPOINTS_OF[family](link, probabilities) + (slope * table["x"].mean())[:, None]
     draws = {"cutpoints": cutpoints, "beta": slope[:, None], "sd_g": np.ones((10, 1))}
     ours = log_prior_density(design, resolve_priors(design), draws)["cutpoints"]
     np.testing.assert_allclose(ours, stats.dirichlet([2.5] * 3).logpdf(probabilities.T))

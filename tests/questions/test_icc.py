@@ -330,6 +330,32 @@ def test_ordered_categories_have_no_icc_of_the_response():
     )
 
 
+@pytest.mark.parametrize("family", ["sratio", "acat"])
+def test_categories_without_a_latent_variable_have_no_variance(family):
+    """Neither on the latent scale nor on that of the response: the error says what answers such questions."""
+    data = pd.DataFrame({"y": pd.Categorical(list("abcabcab"), ordered=True), "g": list("ppqqrrss"), "x": range(8)})
+    fit = fit_at("y ~ x + (1 | g)", data, family=family, cutpoints=[1.0, -1.0], sd_g=[1.0], beta=[0.2])
+    for ask in (
+        lambda: pp.icc(fit),
+        lambda: pp.icc(fit, at={"x": [0, 1]}),
+        lambda: pp.icc(fit, scale="response"),
+        lambda: pp.variance_components(fit),
+        lambda: pp.variance_function(fit, {"x": [0, 1]}),
+        lambda: pp.design_effect(fit),
+    ):
+        with pytest.raises(pp.DataError) as error:
+            ask()
+        assert str(error.value) == (
+            f"categories of family '{family}' have no variance with which that between levels could be compared: they "
+            "have no mean, and are not those of one latent variable\n"
+            f"  got:     family '{family}'\n"
+            "  allowed: a family whose response has a variance; for ordered categories 'cumulative', whose cutpoints "
+            "divide one latent variable\n"
+            "  do:      report the sds of the group effects on the logit scale: print(fit); how levels differ in the "
+            "probability of each category is in pp.predict(fit)['expectation']"
+        )
+
+
 @pytest.mark.parametrize(("link", "own"), [("logit", np.pi**2 / 3), ("probit", 1.0)])
 def test_the_latent_icc_of_ordered_categories_is_that_of_performance(link, own):
     """performance::icc divides by the variance of a standard logistic or normal variable, pi^2 / 3 or 1."""

@@ -39,6 +39,14 @@ class AdjacentCategory(OrderedCategories):
         return np.asarray(special.log_softmax(utilities, axis=2))
 
     @override
+    def row_information(self, given: Given) -> np.ndarray:
+        """Evaluate the variance of the number of the category."""
+        p = np.exp(self.log_shares(given))
+        codes = np.arange(p.shape[2])
+        mean = (p * codes).sum(axis=2, keepdims=True)
+        return np.asarray((p * (codes - mean) ** 2).sum(axis=2))
+
+    @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
         """Register the observed categories; the cutpoints are those at the predictors' means."""
         pt = given.pt

@@ -166,6 +166,11 @@ class Family(ABC):
         return LINKS[self.parameter_links.get(parameter, "log")]
 
     @property
+    def has_variance(self) -> bool:
+        """Whether the response has a variance on the scale of the linear predictor: its own, or a latent variable's."""
+        return self.has_mean or self.is_latent
+
+    @property
     def is_scored(self) -> bool:
         """Whether the mean is the distribution's only parameter, so that Fisher scoring can fit it."""
         return self.has_mean and not self.parameters
@@ -281,6 +286,12 @@ class Family(ABC):
         mean = self.mean(given.link, given.eta, None, given.parameters)
         trials = 1.0 if given.trials is None else given.trials
         return trials * mean, trials * np.broadcast_to(self.variance(mean, given.parameters), given.eta.shape)
+
+    def row_information(self, given: Given) -> np.ndarray:
+        """Evaluate the expected information of a row about its linear predictor, (draws, rows), where ordered
+        categories have no variance.
+        """
+        raise NotImplementedError
 
     def variance_needs_mean(self, link: Link) -> bool:
         """Whether `predictor_variance` depends on the mean."""

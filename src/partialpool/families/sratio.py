@@ -41,6 +41,14 @@ class StoppingRatio(OrderedCategories):
         return np.concatenate([zero, reached], axis=2) + np.concatenate([stopped, zero], axis=2)
 
     @override
+    def row_information(self, given: Given) -> np.ndarray:
+        """Evaluate sum_k P(y >= k) f^2 / (F G) at cutpoint_k - eta, the information of the steps that are reached."""
+        link, distances = given.probability, cutpoints_less_predictor(given)
+        log_stop, log_pass = link.log_success(distances), link.log_failure(distances)
+        before = np.cumsum(log_pass, axis=2) - log_pass
+        return np.asarray((np.exp(before - log_stop - log_pass) * link.slope(distances) ** 2).sum(axis=2))
+
+    @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
         """Register the observed categories; the cutpoints are those at the predictors' means."""
         pt = given.pt

@@ -37,15 +37,15 @@ def check_has_variance(design: Design) -> None:
         Categories that are not those of one latent variable.
     """
     family = design.spec.family_record
-    if not (family.has_mean or family.is_latent):
+    if not family.has_variance:
         raise DataError(
             f"categories of family {family.name!r} have no variance with which that between levels could be compared: "
             "they have no mean, and are not those of one latent variable",
             got=f"family {family.name!r}",
             allowed="a family whose response has a variance; for ordered categories 'cumulative', whose cutpoints "
             "divide one latent variable",
-            do=f"report the sds of the group effects, {design.spec.link_record.scale_in_words.strip()}: print(fit); how "
-            "levels differ in the probability of each category is in pp.predict(fit)['expectation']",
+            do=f"report the sds of the group effects{design.spec.link_record.scale_in_words}: print(fit); how levels "
+            "differ in the probability of each category is in pp.predict(fit)['expectation']",
         )
 
 

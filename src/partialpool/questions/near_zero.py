@@ -8,10 +8,12 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.frozen import frozen
+from partialpool.families.given import Given
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
 from partialpool.model.partition import partition_over_rows
+from partialpool.model.prior import mean_shift
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import sd_name
@@ -77,7 +79,18 @@ def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
 
 
 def _residual_variance(fit: Fit) -> float:
-    """Return the residual variance of one observation; for Student t 1 / its information, which exists for any nu."""
+    """Return the residual variance of one observation, or 1 / its information where it need not have a variance.
+
+    For Student t, whose information exists for any nu; for ordered categories without a latent variable, at the
+    predictors' means.
+    """
+    family = fit.spec.family_record
+    if family.has_cutpoints and not family.has_variance:
+        cutpoints = fit.posterior["cutpoints"].to_numpy()
+        shift = mean_shift(fit.design, {str(name): values.to_numpy() for name, values in fit.posterior.items()})
+        centred = (cutpoints - shift[..., None]).reshape(-1, cutpoints.shape[-1])
+        given = Given(fit.spec.link_record, np.zeros((len(centred), 1)), {"cutpoints": centred})
+        return float(1 / family.row_information(given).mean())
     if "nu" not in fit.spec.family_record.shapes or fit.design.se is not None:
         return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
     nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()

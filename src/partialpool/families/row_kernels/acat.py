@@ -17,11 +17,17 @@ import numpy as np
 
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible
 from partialpool.families.row_kernels.vector_math import exp, log1p
-from partialpool.kernels import REORDERED, kernel, part
+from partialpool.kernels import FUSED, REORDERED, kernel, part
 
 __all__ = ["constant", "rows_logit"]
 
 _BLOCK: Final = 128
+_LARGEST: Final = 1
+_TOP: Final = 2
+_OF_Y: Final = 3
+_SUM: Final = 4
+"""Rows of a block after those of the K categories, counted from K - 1: the largest utility, its category, the utility
+of the row's own category, and sums."""
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -30,78 +36,94 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 
 
 @part(fastmath=REORDERED)
-def _utilities(y: np.ndarray, eta: np.ndarray, own: np.ndarray, block: np.ndarray) -> None:
-    """Write the utilities of the categories into the block, then the largest, its category, and that of y."""
-    count, n = len(own) + 1, len(y)
-    largest, top, of_y = block[count], block[count + 1], block[count + 2]
-    for i in range(n):
-        block[0, i], largest[i], top[i], of_y[i] = 0.0, 0.0, 0.0, 0.0
-    for k in range(1, count):
-        for i in range(n):
-            utility = block[k - 1, i] + (eta[i] - own[k - 1])
+def _utilities(y: np.ndarray, eta: np.ndarray, own: np.ndarray, start: int, count: int, block: np.ndarray) -> None:
+    """Write the utilities of the categories of the rows from `start` on, the largest, its category, and that of y."""
+    last = len(own)
+    for i in range(count):
+        block[0, i], block[last + _LARGEST, i] = 0.0, 0.0
+        block[last + _TOP, i], block[last + _OF_Y, i] = 0.0, 0.0
+    for k in range(1, last + 1):
+        for i in range(count):
+            utility = block[k - 1, i] + (eta[start + i] - own[k - 1])
+            largest = block[last + _LARGEST, i]
             block[k, i] = utility
-            of_y[i] = utility if y[i] == k else of_y[i]
-            top[i] = float(k) if utility > largest[i] else top[i]
-            largest[i] = max(largest[i], utility)
+            block[last + _OF_Y, i] = utility if y[start + i] == k else block[last + _OF_Y, i]
+            block[last + _TOP, i] = float(k) if utility > largest else block[last + _TOP, i]
+            block[last + _LARGEST, i] = utility if utility > largest else largest
+
+
+@part(fastmath=FUSED, inlined=True)
+def _log_share(of_y: float, largest: float, others: float) -> float:
+    """Return the log probability of a utility, given the sum of the others relative to the largest."""
+    return (of_y - largest) - log1p(others)
 
 
 @part(fastmath=REORDERED)
-def _probabilities(count: int, n: int, block: np.ndarray) -> float:
+def _probabilities(last: int, count: int, block: np.ndarray) -> float:
     """Turn the utilities of a block into probabilities; return the sum of log p of its rows.
 
     The largest counts as 1, and the sum of the others keeps its digits however small it is.
     """
-    largest, top, of_y, others = block[count], block[count + 1], block[count + 2], block[count + 3]
-    for i in range(n):
-        others[i] = 0.0
-    for k in range(count):
-        for i in range(n):
-            relative = exp(block[k, i] - largest[i])
+    for i in range(count):
+        block[last + _SUM, i] = 0.0
+    for k in range(last + 1):
+        for i in range(count):
+            relative = exp(block[k, i] - block[last + _LARGEST, i])
             block[k, i] = relative
-            others[i] += 0.0 if top[i] == k else relative
+            block[last + _SUM, i] += 0.0 if block[last + _TOP, i] == k else relative
     total = 0.0
-    for i in range(n):
-        total += (of_y[i] - largest[i]) - log1p(others[i])
-        others[i] = 1.0 / (1.0 + others[i])
-    for k in range(count):
-        for i in range(n):
-            block[k, i] *= others[i]
+    for i in range(count):
+        others = block[last + _SUM, i]
+        total += _log_share(block[last + _OF_Y, i], block[last + _LARGEST, i], others)
+        block[last + _SUM, i] = 1.0 / (1.0 + others)
+    for k in range(last + 1):
+        for i in range(count):
+            block[k, i] *= block[last + _SUM, i]
     return total
 
 
 @part(fastmath=REORDERED)
 def _slopes(
-    y: np.ndarray, block: np.ndarray, slope: np.ndarray, information: np.ndarray, own_slope: np.ndarray
+    y: np.ndarray,
+    start: int,
+    count: int,
+    block: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
 ) -> None:
     """Write slopes and information of a block's rows, and add the slopes in the cutpoints.
 
     The variance of k is taken about the most probable category, so that it keeps its digits.
     """
-    cutpoints, n = len(own_slope), len(y)
-    top, mean, below = block[cutpoints + 2], block[cutpoints + 3], block[cutpoints + 4]
-    for i in range(n):
-        slope[i], information[i], mean[i], below[i] = 0.0, 0.0, 0.0, 0.0
-    for k in range(cutpoints + 1):
-        for i in range(n):
-            away = k - top[i]
-            slope[i] += (y[i] - k) * block[k, i]
-            mean[i] += away * block[k, i]
-            information[i] += away * away * block[k, i]
-    for i in range(n):
-        information[i] = bounded(information[i] - mean[i] * mean[i])
-    for j in range(cutpoints):
+    last = len(own_slope)
+    for i in range(count):
+        slope[start + i], information[start + i], block[last + _SUM, i] = 0.0, 0.0, 0.0
+    for k in range(last + 1):
+        for i in range(count):
+            away = k - block[last + _TOP, i]
+            slope[start + i] += (y[start + i] - k) * block[k, i]
+            block[last + _SUM, i] += away * block[k, i]
+            information[start + i] += away * away * block[k, i]
+    for i in range(count):
+        mean = block[last + _SUM, i]
+        information[start + i] = bounded(information[start + i] - mean * mean)
+        block[last + _SUM, i] = 0.0
+    for j in range(last):
         total = 0.0
-        for i in range(n):
-            below[i] += block[j, i]
-            total -= below[i] if y[i] > j else 0.0
+        for i in range(count):
+            below = block[last + _SUM, i] + block[j, i]
+            block[last + _SUM, i] = below
+            total -= below if y[start + i] > j else 0.0
         own_slope[j] += total
-    for i in range(n):
-        below[i] = 0.0
-    for j in range(cutpoints - 1, -1, -1):
+    for i in range(count):
+        block[last + _SUM, i] = 0.0
+    for j in range(last - 1, -1, -1):
         total = 0.0
-        for i in range(n):
-            below[i] += block[j + 1, i]
-            total += 0.0 if y[i] > j else below[i]
+        for i in range(count):
+            above = block[last + _SUM, i] + block[j + 1, i]
+            block[last + _SUM, i] = above
+            total += 0.0 if y[start + i] > j else above
         own_slope[j] += total
 
 
@@ -116,18 +138,18 @@ def rows_logit(
     own_slope: np.ndarray,
 ) -> float:
     """Sum log p; write its slopes and the observed information."""
-    for j in range(len(own)):
+    last, total = len(own), 0.0
+    for j in range(last):
         own_slope[j] = 0.0
         if not abs(own[j]) < np.inf:
             return -np.inf
-    total, block = 0.0, np.empty((len(own) + 5, _BLOCK))
+    for i in range(len(y)):
+        if not abs(eta[i]) < np.inf:
+            return -np.inf
+    block = np.empty((last + _SUM + 1, _BLOCK))
     for start in range(0, len(y), _BLOCK):
-        stop = min(start + _BLOCK, len(y))
-        rows, at = y[start:stop], eta[start:stop]
-        for i in range(len(at)):
-            if not abs(at[i]) < np.inf:
-                return -np.inf
-        _utilities(rows, at, own, block)
-        total += _probabilities(len(own) + 1, len(rows), block)
-        _slopes(rows, block, slope[start:stop], information[start:stop], own_slope)
+        count = min(_BLOCK, len(y) - start)
+        _utilities(y, eta, own, start, count, block)
+        total += _probabilities(last, count, block)
+        _slopes(y, start, count, block, slope, information, own_slope)
     return finite_or_impossible(total)

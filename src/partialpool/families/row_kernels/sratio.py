@@ -45,11 +45,18 @@ def _outcome(y: float, k: int, binary: tuple[float, float, float, float, float, 
 
 @part(fastmath=REORDERED)
 def _block_logit(
-    y: np.ndarray, eta: np.ndarray, k: int, cutpoint: float, slope: np.ndarray, information: np.ndarray
+    y: np.ndarray,
+    eta: np.ndarray,
+    start: int,
+    stop: int,
+    k: int,
+    cutpoint: float,
+    slope: np.ndarray,
+    information: np.ndarray,
 ) -> tuple[float, float]:
     """Add the terms of cutpoint k to slope and information; return the sums of log p and of its slope in k."""
     total, along = 0.0, 0.0
-    for i in range(len(y)):
+    for i in range(start, stop):
         log_p, up, curved = _outcome(y[i], k, logistic(cutpoint - eta[i]))
         total += log_p
         along += up
@@ -60,11 +67,18 @@ def _block_logit(
 
 @part(fastmath=REORDERED)
 def _block_probit(
-    y: np.ndarray, eta: np.ndarray, k: int, cutpoint: float, slope: np.ndarray, information: np.ndarray
+    y: np.ndarray,
+    eta: np.ndarray,
+    start: int,
+    stop: int,
+    k: int,
+    cutpoint: float,
+    slope: np.ndarray,
+    information: np.ndarray,
 ) -> tuple[float, float]:
     """Add the terms of cutpoint k to slope and information; return the sums of log p and of its slope in k."""
     total, along = 0.0, 0.0
-    for i in range(len(y)):
+    for i in range(start, stop):
         log_p, up, curved = _outcome(y[i], k, normal(cutpoint - eta[i]))
         total += log_p
         along += up
@@ -75,11 +89,18 @@ def _block_probit(
 
 @part(fastmath=REORDERED)
 def _block_cloglog(
-    y: np.ndarray, eta: np.ndarray, k: int, cutpoint: float, slope: np.ndarray, information: np.ndarray
+    y: np.ndarray,
+    eta: np.ndarray,
+    start: int,
+    stop: int,
+    k: int,
+    cutpoint: float,
+    slope: np.ndarray,
+    information: np.ndarray,
 ) -> tuple[float, float]:
     """Add the terms of cutpoint k to slope and information; return the sums of log p and of its slope in k."""
     total, along = 0.0, 0.0
-    for i in range(len(y)):
+    for i in range(start, stop):
         log_p, up, curved = _outcome(y[i], k, complementary_log_log(cutpoint - eta[i]))
         total += log_p
         along += up
@@ -106,21 +127,19 @@ def _sum(
             return -np.inf
     for start in range(0, len(y), _BLOCK):
         stop = min(start + _BLOCK, len(y))
-        rows, at = y[start:stop], eta[start:stop]
-        slopes, informations = slope[start:stop], information[start:stop]
-        for i in range(len(rows)):
-            slopes[i], informations[i] = 0.0, 0.0
+        for i in range(start, stop):
+            slope[i], information[i] = 0.0, 0.0
         for k in range(len(own)):
             if link == _LOGIT:
-                part_of_total, along = _block_logit(rows, at, k, own[k], slopes, informations)
+                added, along = _block_logit(y, eta, start, stop, k, own[k], slope, information)
             elif link == _PROBIT:
-                part_of_total, along = _block_probit(rows, at, k, own[k], slopes, informations)
+                added, along = _block_probit(y, eta, start, stop, k, own[k], slope, information)
             else:
-                part_of_total, along = _block_cloglog(rows, at, k, own[k], slopes, informations)
-            total += part_of_total
+                added, along = _block_cloglog(y, eta, start, stop, k, own[k], slope, information)
+            total += added
             own_slope[k] += along
-        for i in range(len(rows)):
-            informations[i] = bounded(informations[i])
+        for i in range(start, stop):
+            information[i] = bounded(information[i])
     return finite_or_impossible(total)
 
 

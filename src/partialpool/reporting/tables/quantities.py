@@ -130,10 +130,10 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
 
 
 def shares_of(fit: Fit, labels: Labels) -> Shares:
-    """Return the ICC of every factor, averaged over the rows, and marginal and conditional R2."""
+    """Return the ICC of every factor, averaged over the rows, and both R2, where the response has a variance."""
     family = fit.spec.family_record
-    if not (family.has_mean or family.is_latent):
-        return Shares((), "", False)
+    if not family.has_variance:
+        return Shares((), "", averaged=False)
     parts, found = variance_components(fit), list(_iccs(fit, labels))
     for kind, explained, shown in (
         ("marginal", "fixed effects", bool(fit.design.common.names or fit.spec.smooths)),
