@@ -15,6 +15,7 @@ from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
+from partialpool.reporting.describe import describe_words
 
 REFERENCE = Path(__file__).parent / "reference"
 SURVREG = json.loads((REFERENCE / "censored.json").read_text("utf-8"))
@@ -74,7 +75,7 @@ def test_true_is_right_censored():
 # Refusals.
 
 
-def test_words_that_are_no_status_are_refused(refuses):
+def test_words_that_are_no_status_are_refused():
     table = {"y": [1.0, 2.0, 3.0], "status": ["none", "dead", "right"]}
     check_refused(
         pp.DataError,
@@ -253,7 +254,7 @@ def test_a_fit_says_how_many_rows_are_censored(waited):
     fit, _ = waited
     count = int(waiting_times()[0]["censored"].sum())
     assert f"{count} of 500 rows are censored: {count} right" in str(fit)
-    assert "each censored row counts with the probability of what is known of it" in pp.report(fit).text
+    assert "each censored row counts with the probability of what is known of it" in describe_words(fit.design)
 
 
 def test_the_log_likelihood_of_a_censored_row_is_that_of_its_tail(waited):
@@ -292,7 +293,7 @@ def test_quantile_residuals_count_what_is_known(waited):
         (lambda fit: pp.residual_trends(fit, "x"), "residual_trends"),
         (pp.naive_errors, "naive_errors"),
         (pp.shrinkage, "a comparison of levels with and without pooling"),
-        (pp.level_lines, "a comparison of levels with and without pooling"),
+        (lambda fit: pp.level_lines(fit, "x"), "a comparison of levels with and without pooling"),
     ],
 )
 def test_questions_about_responses_that_were_not_seen_are_refused(waited, ask, name):
@@ -354,7 +355,11 @@ def test_an_lrt_has_no_simulated_null():
     check_refused(
         pp.DataError,
         lambda: pp.lrt(
-            "time | cens(censored) ~ age + (1 | id)", kidney(), "time | cens(censored) ~ age", family="weibull", simulations=10
+            "time | cens(censored) ~ age + (1 | id)",
+            "time | cens(censored) ~ age",
+            kidney(),
+            family="weibull",
+            simulations=10,
         ),
         "a simulated null distribution is not available for censored responses",
         "simulations=0",
