@@ -11,8 +11,10 @@ from scipy import special, stats
 import partialpool as pp
 from checks.censored_table import censored_table
 from checks.refusals import check_refused
+from partialpool.design.append_rows import append_rows
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
+from partialpool.design.subset import keep_rows
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.reporting.describe import describe_words
@@ -42,7 +44,8 @@ def test_the_three_notations_are_one_model():
     assert spec.to_formula() == INTERVALS
     assert pp.ModelSpec.from_formula(spec.to_formula(), family="weibull") == spec
     assert pp.ModelSpec.from_toml_text(spec.to_toml()) == spec
-    assert pp.ModelSpec.from_toml_text('[model]\nformula = "y ~ x"\nfamily = "weibull"\ncens = "status"').cens == "status"
+    beside = '[model]\nformula = "y ~ x"\nfamily = "weibull"\ncens = "status"'
+    assert pp.ModelSpec.from_toml_text(beside).cens == "status"
     assert spec.columns == ("y", "status", "y2", "x", "g")
     assert spec.predictor_columns == ("x", "g")
     named = pp.ModelSpec.from_formula("y | cens(`the status`) + frequency(n) ~ 1", family="weibull")
@@ -212,7 +215,7 @@ def test_the_script_has_the_model_of_build_model(family, formula):
         table = table[table["status"] != "interval"].drop(columns="y2")
     model = pp.build_model(formula, table, family=family)
     names = {"__name__": "script"}
-    exec(compile(str(pp.pymc_source(formula, table, family=family)), "script", "exec"), names)  # noqa: S102
+    exec(compile(str(pp.pymc_source(formula, table, family=family)), "script", "exec"), names)
     found = [one.compile_logp()(one.initial_point()) for one in (model, names["model"])]
     assert found[1] == pytest.approx(found[0], rel=1e-7)
 
@@ -324,9 +327,6 @@ def test_rows_left_out_and_rows_appended_keep_their_censoring(waited):
     fit, _ = waited
     table = waiting_times()[0]
     half = build_design(fit.spec, table.iloc[:300])
-    from partialpool.design.append_rows import append_rows
-    from partialpool.design.subset import keep_rows
-
     ends = fit.design.response.other_ends
     assert append_rows(half, table.iloc[300:]).whole.response.other_ends.tolist() == ends.tolist()
     kept = np.arange(500) % 3 > 0

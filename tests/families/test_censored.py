@@ -160,9 +160,7 @@ def test_the_normal_keeps_its_digits_far_out_and_in_narrow_intervals(y, end):
     exact = np.log(p) - 0.5 * near**2 - 0.5 * np.log(2 * np.pi), phi[0] - phi[1], -turned
     kernels = load_censored_row_kernels(FAMILIES["gaussian"], "identity")
     slope, own_slope = np.empty(1), np.empty(1)
-    value = kernels.rows(
-        np.array([y]), np.array([end]), np.zeros(1), np.ones(1), slope, np.empty(1), own_slope
-    )
+    value = kernels.rows(np.array([y]), np.array([end]), np.zeros(1), np.ones(1), slope, np.empty(1), own_slope)
     lost = 1e-15 / min(width, 1.0)  # the difference above has the rounding errors of two densities over p
     assert value == pytest.approx(exact[0], rel=1e-11, abs=1e-12)
     assert slope[0] == pytest.approx(exact[1], rel=1e-11, abs=1e-12 + lost)

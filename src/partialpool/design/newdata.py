@@ -365,7 +365,7 @@ def rows_of_table(design: Design, table: Table, known: Collection[str], *, new_l
         frame,
         new_levels,
         unobserved,
-        others,
+        parameters=others,
     )
 
 
