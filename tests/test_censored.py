@@ -11,10 +11,13 @@ from scipy import special, stats
 import partialpool as pp
 from checks.censored_table import censored_table
 from checks.refusals import check_refused
+from partialpool.design.append_rows import append_rows
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
+from partialpool.design.subset import keep_rows
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
+from partialpool.reporting.describe import describe_words
 
 REFERENCE = Path(__file__).parent / "reference"
 SURVREG = json.loads((REFERENCE / "censored.json").read_text("utf-8"))
@@ -41,9 +44,8 @@ def test_the_three_notations_are_one_model():
     assert spec.to_formula() == INTERVALS
     assert pp.ModelSpec.from_formula(spec.to_formula(), family="weibull") == spec
     assert pp.ModelSpec.from_toml_text(spec.to_toml()) == spec
-    assert (
-        pp.ModelSpec.from_toml_text('[model]\nformula = "y ~ x"\nfamily = "weibull"\ncens = "status"').cens == "status"
-    )
+    beside = '[model]\nformula = "y ~ x"\nfamily = "weibull"\ncens = "status"'
+    assert pp.ModelSpec.from_toml_text(beside).cens == "status"
     assert spec.columns == ("y", "status", "y2", "x", "g")
     assert spec.predictor_columns == ("x", "g")
     named = pp.ModelSpec.from_formula("y | cens(`the status`) + frequency(n) ~ 1", family="weibull")
@@ -76,7 +78,7 @@ def test_true_is_right_censored():
 # Refusals.
 
 
-def test_words_that_are_no_status_are_refused(refuses):
+def test_words_that_are_no_status_are_refused():
     table = {"y": [1.0, 2.0, 3.0], "status": ["none", "dead", "right"]}
     check_refused(
         pp.DataError,
@@ -255,7 +257,7 @@ def test_a_fit_says_how_many_rows_are_censored(waited):
     fit, _ = waited
     count = int(waiting_times()[0]["censored"].sum())
     assert f"{count} of 500 rows are censored: {count} right" in str(fit)
-    assert "each censored row counts with the probability of what is known of it" in pp.report(fit).text
+    assert "each censored row counts with the probability of what is known of it" in describe_words(fit.design)
 
 
 def test_the_log_likelihood_of_a_censored_row_is_that_of_its_tail(waited):
@@ -294,7 +296,7 @@ def test_quantile_residuals_count_what_is_known(waited):
         (lambda fit: pp.residual_trends(fit, "x"), "residual_trends"),
         (pp.naive_errors, "naive_errors"),
         (pp.shrinkage, "a comparison of levels with and without pooling"),
-        (pp.level_lines, "a comparison of levels with and without pooling"),
+        (lambda fit: pp.level_lines(fit, "x"), "a comparison of levels with and without pooling"),
     ],
 )
 def test_questions_about_responses_that_were_not_seen_are_refused(waited, ask, name):
@@ -325,9 +327,6 @@ def test_rows_left_out_and_rows_appended_keep_their_censoring(waited):
     fit, _ = waited
     table = waiting_times()[0]
     half = build_design(fit.spec, table.iloc[:300])
-    from partialpool.design.append_rows import append_rows
-    from partialpool.design.subset import keep_rows
-
     ends = fit.design.response.other_ends
     assert append_rows(half, table.iloc[300:]).whole.response.other_ends.tolist() == ends.tolist()
     kept = np.arange(500) % 3 > 0
@@ -357,8 +356,8 @@ def test_an_lrt_has_no_simulated_null():
         pp.DataError,
         lambda: pp.lrt(
             "time | cens(censored) ~ age + (1 | id)",
-            kidney(),
             "time | cens(censored) ~ age",
+            kidney(),
             family="weibull",
             simulations=10,
         ),

@@ -12,7 +12,7 @@ from partialpool.design.column_types import is_quantity
 from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.design.row_names import such_rows_in_words
 from partialpool.errors import DataError
-from partialpool.spec.censored import cens_columns
+from partialpool.spec.additions import cens_columns
 from partialpool.spec.formula import ResponseTerm
 
 __all__ = ["KNOWN_WITHIN", "Censoring", "check_some_seen", "interval_rows", "read_censoring"]
@@ -111,7 +111,7 @@ def read_censoring(cens: str, term: ResponseTerm, values: np.ndarray, frame: pd.
     DataError
         An unknown status; an interval without an upper end, or with one that is not above the response.
     """
-    status, *ends = cens_columns(cens)
+    status = cens_columns(cens)[0]
     kinds = _read_status(frame[status])
     other = np.where(kinds == _RIGHT, np.inf, np.where(kinds == _LEFT, -np.inf, values.astype(float)))
     interval = kinds == _INTERVAL
@@ -133,7 +133,7 @@ def check_some_seen(term: ResponseTerm, values: np.ndarray, censoring: Censoring
             f"every row of {term.text!r} is censored on one side",
             got=censoring.in_words(values),
             allowed="rows whose response was seen, or intervals",
-            do="check the coding: 1, True and 'right' are rows whose response was not seen; survival's event is 1 - this",
+            do="check the coding: 1, True and 'right' are responses that were not seen; survival's event is 1 - this",
         )
 
 

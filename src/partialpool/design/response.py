@@ -64,6 +64,12 @@ class Response:
         return self.values if self.censoring is None else self.censoring.other_end
 
     @property
+    def middles(self) -> np.ndarray:
+        """The values, those of intervals at their middles, (rows,): for scales, and to begin searches with."""
+        interval = np.isfinite(self.other_ends) & (self.other_ends != self.values)
+        return np.where(interval, (self.values + self.other_ends) / 2, self.values) if interval.any() else self.values
+
+    @property
     def is_binary(self) -> bool:
         """Whether the response has two categories."""
         return len(self.categories) == 2

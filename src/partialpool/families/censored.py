@@ -86,7 +86,8 @@ def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarra
     other_end
         The other ends, (rows,).
     """
-    pm, pt, ends = given.pm, given.pt, given.other_end
+    pm, pt, ends, upper = given.pm, given.pt, given.other_end, given.upper_end
+    assert upper is not None
     has_intervals = bool((upper_ends(given.values, other_end) == other_end).any())
     names = tuple(given.parameters)
 
@@ -100,10 +101,10 @@ def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarra
         below, above = family.tensor_log_tails(of, value)
         beyond = pt.switch(pt.gt(ends, 0), above, below)
         if has_intervals:
-            below_upper, above_upper = family.tensor_log_tails(of, given.upper_end)
+            below_upper, above_upper = family.tensor_log_tails(of, upper)
             low = below_upper + pt.log1mexp(below - below_upper)
             high = above + pt.log1mexp(above_upper - above)
-            beyond = pt.switch(pt.eq(ends, given.upper_end), pt.switch(pt.lt(below_upper, above), low, high), beyond)
+            beyond = pt.switch(pt.eq(ends, upper), pt.switch(pt.lt(below_upper, above), low, high), beyond)
         return pt.switch(pt.eq(ends, value), pm.logp(family.register(of), value), beyond)
 
     def new(location: Any, *own: Any, **named: Any) -> Any:

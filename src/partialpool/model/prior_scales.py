@@ -13,7 +13,7 @@ For links of the mean with units (sqrt, inverse) s_y is computed by the delta me
 Other programs give such a predictor the priors of the mean's, which has the response's unit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -111,8 +111,16 @@ def predictor_scales(design: Design, name: str) -> Scales:
 
 
 def scales_of(design: Design) -> Scales:
-    """Return location and scales of a design's data."""
-    y, family, link = design.response.values, design.spec.family_record, design.spec.link_record
+    """Return location and scales of a design's data; intervals are at their middles."""
+    found = _scales_of(design, design.response.middles)
+    if design.response.middles is design.response.values:
+        return found
+    return replace(found, location_reason=f"{found.location_reason}, intervals at their middles")
+
+
+def _scales_of(design: Design, y: np.ndarray) -> Scales:
+    """Return location and scales of a design's data, given the numbers that stand for the responses, (rows,)."""
+    family, link = design.spec.family_record, design.spec.link_record
     rows = family.depends_on_location(y)
     y = np.log(y[rows]) if family.on_log_scale else y[rows]
     what = "log y" if family.on_log_scale else "y"

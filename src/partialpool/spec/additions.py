@@ -4,16 +4,17 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from formulae.expr import Call, Literal, QuotedName, Variable
+from formulae.expr import Assign, Call, Literal, QuotedName, Variable
 
 from partialpool.errors import FormulaError, SpecError
-from partialpool.spec.censored import CENS, cens_text
 from partialpool.spec.expression import syntax_tree, variables_of
 from partialpool.spec.tokenize import split_sum
 from partialpool.spec.whitelist import WEIGHTS, quote_name
 
-__all__ = ["COLUMNS_OF_ROWS", "read_additions", "said_once", "trials_text"]
+__all__ = ["CENS", "COLUMNS_OF_ROWS", "cens_columns", "cens_text", "read_additions", "said_once", "trials_text"]
 
+CENS: Final = "cens"
+"""What says which responses are known within bounds only: one column or two."""
 COLUMNS_OF_ROWS: Final = ("se", "precision", "frequency")
 """What a column may say of every row's response; `trials` may also be a number, and becomes part of the response."""
 
@@ -78,6 +79,33 @@ def trials_text(tree: Any) -> str | None:
     return None
 
 
+def cens_text(tree: Any) -> str | None:
+    """Write the columns of `cens(status)` or `cens(status, y2)`; None where they cannot be read.
+
+    Examples
+    --------
+    >>> cens_text(syntax_tree("cens(status, y2=`upper end`)"))
+    'status, `upper end`'
+    """
+    match tree:
+        case Call(callee=Variable(name=token), args=[status, *ends]) if token.lexeme == CENS and len(ends) < 2:
+            pieces = [status, *map(_of_upper_end, ends)]
+            if all(isinstance(piece, QuotedName) or _is_column(piece) for piece in pieces):
+                return ", ".join(quote_name(next(variables_of(piece))) for piece in pieces)
+    return None
+
+
+def cens_columns(text: str | None) -> tuple[str, ...]:
+    """Return the columns of `"status"` or `"status, y2"`: those of the status, and of the intervals' upper ends.
+
+    Examples
+    --------
+    >>> cens_columns("status, `upper end`")
+    ('status', 'upper end')
+    """
+    return () if text is None else tuple(next(variables_of(piece)) for piece in syntax_tree(f"{CENS}({text})").args)
+
+
 def _read(tree: Any) -> Iterator[tuple[str, str]]:
     """Yield the name of a call and its column; nothing where it cannot be read."""
     match tree:
@@ -89,3 +117,12 @@ def _read(tree: Any) -> Iterator[tuple[str, str]]:
                 yield "trials", n
             elif token.lexeme in COLUMNS_OF_ROWS and isinstance(argument, (Variable, QuotedName)):
                 yield token.lexeme, next(variables_of(argument))
+
+
+def _of_upper_end(tree: Any) -> Any:
+    """Return what `y2=` is followed by."""
+    return tree.value if isinstance(tree, Assign) and tree.name.name.lexeme == "y2" else tree
+
+
+def _is_column(tree: Any) -> bool:
+    return isinstance(tree, Variable) and tree.level is None

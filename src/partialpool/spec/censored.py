@@ -1,46 +1,15 @@
 """Responses that are known within bounds only, as a formula says it: `y | cens(status)`, `y | cens(status, y2)`."""
 
 from collections.abc import Iterable
-from typing import Any, Final
-
-from formulae.expr import Assign, Call, QuotedName, Variable
 
 from partialpool.errors import FormulaError, SpecError
 from partialpool.families.family import Family
 from partialpool.families.registry import FAMILIES
-from partialpool.spec.expression import syntax_tree, variables_of
+from partialpool.spec.additions import CENS, cens_text
+from partialpool.spec.expression import syntax_tree
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["CENS", "cens_columns", "cens_text", "checked_cens"]
-
-CENS: Final = "cens"
-
-
-def cens_text(tree: Any) -> str | None:
-    """Write the columns of `cens(status)` or `cens(status, y2)`; None where they cannot be read.
-
-    Examples
-    --------
-    >>> cens_text(syntax_tree("cens(status, y2=`upper end`)"))
-    'status, `upper end`'
-    """
-    match tree:
-        case Call(callee=Variable(name=token), args=[status, *ends]) if token.lexeme == CENS and len(ends) < 2:
-            pieces = [status, *map(_of_upper_end, ends)]
-            if all(isinstance(piece, QuotedName) or _is_column(piece) for piece in pieces):
-                return ", ".join(quote_name(next(variables_of(piece))) for piece in pieces)
-    return None
-
-
-def cens_columns(text: str | None) -> tuple[str, ...]:
-    """Return the columns of `"status"` or `"status, y2"`: those of the status, and of the intervals' upper ends.
-
-    Examples
-    --------
-    >>> cens_columns("status, `upper end`")
-    ('status', 'upper end')
-    """
-    return () if text is None else tuple(next(variables_of(piece)) for piece in syntax_tree(f"{CENS}({text})").args)
+__all__ = ["checked_cens"]
 
 
 def checked_cens(family: Family, cens: object, beside: Iterable[str]) -> str | None:
@@ -99,12 +68,3 @@ def _read(cens: object) -> str:
         allowed=f"{CENS}='status', {CENS}='status, y2' or {CENS}=('status', 'y2')",
         do="name one column or two; put a name with spaces in backquotes",
     )
-
-
-def _of_upper_end(tree: Any) -> Any:
-    """Return what `y2=` is followed by."""
-    return tree.value if isinstance(tree, Assign) and tree.name.name.lexeme == "y2" else tree
-
-
-def _is_column(tree: Any) -> bool:
-    return isinstance(tree, Variable) and tree.level is None

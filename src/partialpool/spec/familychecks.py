@@ -7,7 +7,8 @@ from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
-from partialpool.spec.censored import CENS, checked_cens
+from partialpool.spec.additions import CENS
+from partialpool.spec.censored import checked_cens
 from partialpool.spec.residual import Residual
 
 __all__ = ["checked_link", "checked_rows"]

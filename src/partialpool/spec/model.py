@@ -12,9 +12,8 @@ from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
-from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
+from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS, cens_columns, said_once
 from partialpool.spec.canonical_model import canonical_model, check_model
-from partialpool.spec.censored import CENS, cens_columns
 from partialpool.spec.changed_model import changed_model
 from partialpool.spec.columns_read import expression_columns, predictor_columns
 from partialpool.spec.expression import columns_of
@@ -67,8 +66,7 @@ class ModelSpec:
     frequency
         Column of positive integers n: a row stands for n equal rows.
     cens
-        Columns of responses known within bounds only, `"status"` or `"status, y2"`: the status of each row, and the
-        upper ends of intervals (`docs/censored_and_truncated.md`).
+        Columns of censored responses, `"status"` or `"status, y2"`: the status of each row, upper ends of intervals.
     smooths
         `Smooth` objects: penalised curves. Their straight lines become fixed terms.
     residual
@@ -209,7 +207,7 @@ class ModelSpec:
             family=family,
             link=link,
             priors=priors,
-            **of_rows,
+            **said_once(parsed.additions, beside),
             smooths=parsed.smooths,
             residual=parsed.residual,
             parameters={**parameters, **parsed.parameters},

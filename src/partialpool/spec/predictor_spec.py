@@ -3,8 +3,7 @@
 from copy import copy
 
 from partialpool.names import names_of_predictor, renamed
-from partialpool.spec.additions import COLUMNS_OF_ROWS
-from partialpool.spec.censored import CENS
+from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.parameter_predictor import ParameterTable
 from partialpool.spec.priortable import PriorTable

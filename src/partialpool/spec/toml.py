@@ -11,8 +11,7 @@ import tomli_w
 
 from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
-from partialpool.spec.additions import COLUMNS_OF_ROWS
-from partialpool.spec.censored import CENS
+from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS
 from partialpool.spec.members import Members
 from partialpool.spec.parameter_predictor import ParameterPredictor
 from partialpool.spec.residual import Residual, read_residual

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from partialpool.spec.censored import CENS
+from partialpool.spec.additions import CENS
 from partialpool.spec.whitelist import quote_name
 
 if TYPE_CHECKING:

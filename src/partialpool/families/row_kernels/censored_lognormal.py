@@ -1,6 +1,6 @@
 """Row kernels of the lognormal family for rows that are known within bounds only (`normal_interval.py`).
 
-`known` has the other end of each row. Own parameter: sigma. Left out: log(2 pi) / 2 and log y of each row that was seen.
+`known` has the other end of each row. Own parameter: sigma. Left out: log(2 pi) / 2 and log y of rows that were seen.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
 """A standard normal variable that is known within bounds only: log probability and its derivatives.
 
-With z_1 and z_2 the ends, P = Phi(z_2) - Phi(z_1), r_j = phi(z_j) / P and L = log P, a shift of both ends to the left by
-s / scale, which a larger location is, has
+With z_1 and z_2 the ends, P = Phi(z_2) - Phi(z_1), r_j = phi(z_j) / P and L = log P, a larger location, by s scales,
+has
 
-    dL/ds = r_1 - r_2,   -d^2 L/ds^2 = z_2 r_2 - z_1 r_1 + (r_2 - r_1)^2,   z_1 dL/dz_1 + z_2 dL/dz_2 = z_2 r_2 - z_1 r_1.
+    dL/ds = r_1 - r_2,   -d^2 L/ds^2 = z_2 r_2 - z_1 r_1 + (r_2 - r_1)^2,
 
-The last one says how L depends on the logarithm of the scale, with a minus sign. L is concave in s. Two ends on one
-side of 0 are mirrored to the left, where Phi keeps its digits; a narrow interval, of width d about m, has
+and a larger scale -dL / d log(scale) = z_1 dL/dz_1 + z_2 dL/dz_2 = z_2 r_2 - z_1 r_1. L is concave in s. Two ends on
+one side of 0 are mirrored to the left, where Phi keeps its digits; a narrow interval, of width d about m, has
 
     P = d phi(m) (1 + d^2 (m^2 - 1) / 24 + O(d^4 (1 + m^4))).
 """

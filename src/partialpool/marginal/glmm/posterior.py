@@ -115,7 +115,7 @@ def read_response(design: Design) -> Response:
     if family.has_cutpoints:
         start = np.zeros(y.shape)
     else:
-        mean = np.broadcast_to(family.starting_mean(link, y, response.n_trials), y.shape)
+        mean = np.broadcast_to(family.starting_mean(link, response.middles, response.n_trials), y.shape)
         start = np.log(mean) if family.on_log_scale else link.forward(mean)
     links = None
     if design.parameters:

@@ -112,8 +112,8 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
     if design.residual is not None and design.residual.series is not None:
         inside += given_earlier(design.residual.series, parameters[SIGMA])
         parameters[SIGMA] = Code("sd")
-    ends = design.response.censoring and design.response.censoring.other_end
-    if ends is not None:
+    ends = design.response.other_ends
+    if design.response.censoring is not None:
         columns["other_end"] = stored_column("other_end", ends, design.frame)
         told = "The other end of each response: itself where it was seen, inf where it is above, -inf where below."
         before += _array("other_end", columns["other_end"], "float", told)
@@ -122,7 +122,7 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
     values, link = design.response.values, design.spec.link_record
     given = _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)
     written_out: Any = family.register(given)
-    if ends is not None:
+    if design.response.censoring is not None:
         written_out = register_censored(
             family, replace(given, other_end=Code("other_end"), upper_end=Code("upper_end")), ends
         )
