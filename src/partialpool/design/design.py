@@ -283,7 +283,7 @@ class Design:
         """
         if parameter is None and not self.spec.family_record.has_predictors_of_categories:
             return self
-        if parameter not in self.parameters:
+        if parameter is None or parameter not in self.parameters:
             raise DataError(
                 "name a category" if parameter is None else "no such predictor",
                 got=repr(parameter),

@@ -255,10 +255,10 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     >>> why_no_likelihood(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     ''
     """
-    if spec.family_record.has_predictors_of_categories:
-        return f"predictors of categories, family {spec.family!r}: their likelihood is not available"
-    if spec.parameters:
-        return f"predictors of {' and '.join(spec.parameters)}: their likelihood is not available"
+    of_categories = spec.family_record.has_predictors_of_categories
+    if spec.parameters or of_categories:
+        of = "categories" if of_categories else " and ".join(spec.parameters)
+        return f"predictors of {of}: their likelihood is not available"
     if spec.is_normal:
         return normal.why_not(spec)
     if heavy := why_not_normal(spec):

@@ -197,7 +197,6 @@ class ModelSpec:
         """
         parsed = parse_formula(formula)
         beside = {"se": se, "precision": precision, "frequency": frequency, CENS: cens}
-        of_rows = said_once(parsed.additions, beside)
         common = parsed.common
         return cls(
             parsed.response.text,

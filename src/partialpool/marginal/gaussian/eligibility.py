@@ -18,21 +18,20 @@ def why_not(spec: ModelSpec) -> str:
     >>> why_not(ModelSpec.from_formula("y ~ x + (1 | gr(g, dist='student_t'))"))
     'the effects over g have a Student t distribution'
     """
-    if not spec.family_record.is_normal:
-        return f"a {spec.family!r} response is not normal given the effects"
-    if spec.cens:
-        return f"the responses of censored rows, cens({spec.cens}), are not known"
-    if not spec.link_record.is_identity:
-        return f"the link {spec.link!r} is not linear in the effects"
-    if spec.parameters:
-        return (
-            f"{' and '.join(spec.parameters)} {'has a predictor' if len(spec.parameters) == 1 else 'have predictors'}"
-        )
-    if heavy := why_not_normal(spec):
-        return heavy
-    if (spec.residual or spec.sigma) and any(group.cov for group in spec.groups):
-        return "residuals with several sds or correlations, and levels with a known covariance"
-    return why_not_rotated(spec)
+    several = "has a predictor" if len(spec.parameters) == 1 else "have predictors"
+    related = any(group.cov for group in spec.groups)
+    reasons = (
+        (not spec.family_record.is_normal, f"a {spec.family!r} response is not normal given the effects"),
+        (spec.cens, f"the responses of censored rows, cens({spec.cens}), are not known"),
+        (not spec.link_record.is_identity, f"the link {spec.link!r} is not linear in the effects"),
+        (spec.parameters, f"{' and '.join(spec.parameters)} {several}"),
+        (heavy := why_not_normal(spec), heavy),
+        (
+            (spec.residual or spec.sigma) and related,
+            "residuals with several sds or correlations, and levels with a known covariance",
+        ),
+    )
+    return next((reason for applies, reason in reasons if applies), "") or why_not_rotated(spec)
 
 
 def why_not_rotated(spec: ModelSpec) -> str:
