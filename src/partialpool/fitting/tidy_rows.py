@@ -72,7 +72,8 @@ def tidy_rows(name: str, values: xr.DataArray, ends: tuple[float, float]) -> pd.
     table = table.rename(columns=taken)
     known = means_known(draws) | has_mean(values)
     averaged = known & (not has_median(values))
-    sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.nan
+    with np.errstate(invalid="ignore"):  # variances may be infinite
+        sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.nan
     low, high = quantiles(draws, ends, axis=0)
     table.insert(0, "term", name)
     table["estimate"] = np.where(averaged, MEAN.of(draws, axis=0), MEDIAN.of(draws, axis=0))

@@ -100,7 +100,7 @@ def _after(f: int, z: list[np.ndarray]) -> range:
 
 def _standard_effects(factor: FactorEffects, units: EffectUnits, rows: slice, weight: np.ndarray) -> np.ndarray:
     if factor.stretch is not None:
-        weight = weight * factor.stretch[factor.codes[rows]]
+        weight = weight * factor.of_rows(factor.stretch)[rows]
     return np.ascontiguousarray(units.of(factor.values[rows]) * weight[:, None])
 
 

@@ -107,7 +107,7 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
         q = len(factor.names)
         values = units.factors[f].of(factor.values).T * units.unit
         if factor.stretch is not None:
-            values = values * factor.stretch[factor.codes]
+            values = values * factor.of_rows(factor.stretch)
         for level, weight in own:
             effects[at, :q], places[at], spans[at] = values * weight, first + level * q, q
             at += 1
