@@ -14,8 +14,9 @@ SOURCE = Path(partialpool.__file__).parent
 FILES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
 SUPPORTS = {"BINARY", "COUNT", "ORDINAL", "POSITIVE", "PROPORTION", "REAL", "SUCCESSES"}
 KINDS = {name.lower() for name in SUPPORTS}
-# Names with other meanings: a prior, the support of a prior, a number of something.
-AMBIGUOUS = {"beta", "gamma", "real", "positive", "count"}
+# Names with other meanings: a prior, the support of a prior, a number of something, an axis, a function; and the
+# distributions of group effects.
+AMBIGUOUS = {"beta", "gamma", "real", "positive", "count", "log", "sqrt", "gaussian", "student_t"}
 
 
 def outside(*folders):

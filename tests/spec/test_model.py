@@ -187,7 +187,7 @@ def test_the_round_trips_cover_every_family():
 def test_a_spec_is_unchanged_by_every_round_trip(formula, options):
     spec = ModelSpec.from_formula(formula, **options)
     options = {"family": spec.family, "link": spec.link, "priors": spec.priors}
-    parts = {name: getattr(spec, name) for name in ("response", "groups", "intercept", "se", *options)}
+    parts = {name: getattr(spec, name) for name in ("response", "groups", "intercept", "se", "parameters", *options)}
     copies = {
         "formula": ModelSpec.from_formula(spec.to_formula(), **options),
         "toml": ModelSpec.from_toml_text(spec.to_toml()),

@@ -128,14 +128,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
     # 4. Fixed effects.
     common = _common_effects(spec, *columns.predictor.common)
     warn_dropped("fixed effects", (common.recipe,))
-    own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
-    if not (common.coefs or spec.groups or spec.smooths or own):
-        raise DataError(
-            "the model has no parameter",
-            got=str(spec),
-            allowed="an intercept, a predictor or a grouping term",
-            do="leave out the 0, or add a term",
-        )
+    _check_some_parameter(spec, common)
     # 5. Group effects, one entry per factor.
     factors = _grouping_factors(spec, frame, table.incomplete, columns.predictor)
     _check_factors(spec, factors, frame, residual_free=spec.se is None and spec.family_record.is_normal)
@@ -162,6 +155,17 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         return _predictors_of_categories(design)
     others = {name: _predictor_of(design, name, table.incomplete) for name in spec.parameters}
     return replace(design, parameters=MappingProxyType(others))
+
+
+def _check_some_parameter(spec: ModelSpec, common: CommonEffects) -> None:
+    own = [name for name, _ in spec.family_record.parameters if name != "sigma" or spec.se is None]
+    if not (common.coefs or spec.groups or spec.smooths or own):
+        raise DataError(
+            "the model has no parameter",
+            got=str(spec),
+            allowed="an intercept, a predictor or a grouping term",
+            do="leave out the 0, or add a term",
+        )
 
 
 def _predictors_of_categories(design: Design) -> Design:

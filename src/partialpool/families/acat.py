@@ -28,6 +28,7 @@ class AdjacentCategory(OrderedCategories):
     """
 
     name = "acat"
+    proper_name = "adjacent-category"
     row_kernels = "partialpool.families.row_kernels.acat"
     links = ("logit",)
     meaning_of_cutpoints = ADJACENT

@@ -29,6 +29,7 @@ class BetaBinomial(Family):
     """
 
     name = "beta_binomial"
+    proper_name = "beta-binomial"
     row_kernels = "partialpool.families.row_kernels.beta_binomial"
     support = SUCCESSES
     links = PROBABILITY_LINKS

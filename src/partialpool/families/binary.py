@@ -40,6 +40,7 @@ class Bernoulli(_Successes):
     """P(y = 1) = mean."""
 
     name = "bernoulli"
+    proper_name = "Bernoulli"
     row_kernels = "partialpool.families.row_kernels.bernoulli"
     support = BINARY
     notation = Notation("Bernoulli", (("", "location"),))

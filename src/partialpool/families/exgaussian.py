@@ -25,6 +25,7 @@ class ExGaussian(LocationScale):
     """y ~ Normal(mean - tau, sigma) + Exponential(mean tau), as in brms: `mean` is that of the whole."""
 
     name = "exgaussian"
+    proper_name = "exponentially modified Gaussian"
     row_kernels = "partialpool.families.row_kernels.exgaussian"
     support = REAL
     links = ("identity", "log")

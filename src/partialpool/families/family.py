@@ -63,6 +63,8 @@ class Family(ABC):
 
     name: ClassVar[str]
     """Name in a specification."""
+    proper_name: ClassVar[str] = ""
+    """Name in a sentence, where it is not `name` with blanks: `normal`, `zero-inflated Poisson`."""
     support: ClassVar[Support]
     """Values that the response can take."""
     links: ClassVar[tuple[str, ...]]
@@ -113,6 +115,11 @@ class Family(ABC):
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Raise an error: families are constants."""
         raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
+
+    @property
+    def in_words(self) -> str:
+        """Name in a sentence."""
+        return self.proper_name or self.name.replace("_", " ")
 
     @property
     def default_link(self) -> str:

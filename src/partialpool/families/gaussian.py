@@ -25,6 +25,7 @@ class Gaussian(LocationScale):
     """y ~ Normal(mean, sigma)."""
 
     name = "gaussian"
+    proper_name = "normal"
     row_kernels = "partialpool.families.row_kernels.gaussian"
     censored_row_kernels = "partialpool.families.row_kernels.censored_gaussian"
     support = REAL

@@ -26,6 +26,7 @@ class HurdlePoisson(HurdleCounts):
     """
 
     name = "hurdle_poisson"
+    proper_name = "hurdle Poisson"
     row_kernels = "partialpool.families.row_kernels.hurdle_poisson"
     counts = Poisson()
     parameters = (("hu", SHARE_PRIOR),)

@@ -29,6 +29,7 @@ class InverseGaussian(Family):
     """
 
     name = "inverse_gaussian"
+    proper_name = "inverse Gaussian"
     row_kernels = "partialpool.families.row_kernels.inverse_gaussian"
     support = POSITIVE
     links = ("log",)

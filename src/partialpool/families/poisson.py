@@ -35,6 +35,7 @@ class Poisson(Family):
     """y ~ Poisson(mean)."""
 
     name = "poisson"
+    proper_name = "Poisson"
     row_kernels = "partialpool.families.row_kernels.poisson"
     support = COUNT
     links = ("log", "sqrt")

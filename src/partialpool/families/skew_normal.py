@@ -29,6 +29,7 @@ class SkewNormal(LocationScale):
     """
 
     name = "skew_normal"
+    proper_name = "skew-normal"
     row_kernels = "partialpool.families.row_kernels.skew_normal"
     support = REAL
     links = ("identity",)

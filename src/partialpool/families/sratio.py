@@ -28,6 +28,7 @@ class StoppingRatio(OrderedCategories):
     """
 
     name = "sratio"
+    proper_name = "sequential"
     row_kernels = "partialpool.families.row_kernels.sratio"
     links = PROBABILITY_LINKS
     meaning_of_cutpoints = SEQUENTIAL

@@ -30,6 +30,7 @@ class StudentT(LocationScale):
     """y ~ StudentT(nu, mean, sigma). The default prior of nu is that of brms (Juarez & Steel 2010)."""
 
     name = "student_t"
+    proper_name = "Student's t"
     row_kernels = "partialpool.families.row_kernels.student_t"
     support = REAL
     links = ("identity", "log")

@@ -27,6 +27,7 @@ class Weibull(Family):
     """
 
     name = "weibull"
+    proper_name = "Weibull"
     row_kernels = "partialpool.families.row_kernels.weibull"
     censored_row_kernels = "partialpool.families.row_kernels.censored_weibull"
     support = POSITIVE

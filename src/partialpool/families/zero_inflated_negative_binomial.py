@@ -22,6 +22,7 @@ class ZeroInflatedNegativeBinomial(ZeroInflated):
     """y = 0 with probability zi, else y ~ NegativeBinomial(exp(eta), alpha), so that E y = (1 - zi) exp(eta)."""
 
     name = "zero_inflated_negative_binomial"
+    proper_name = "zero-inflated negative binomial"
     row_kernels = "partialpool.families.row_kernels.zero_inflated_negative_binomial"
     counts = NegativeBinomial()
     parameters = (("alpha", SHAPE_PRIOR), ("zi", SHARE_PRIOR))

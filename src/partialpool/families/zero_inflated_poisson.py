@@ -22,6 +22,7 @@ class ZeroInflatedPoisson(ZeroInflated):
     """y = 0 with probability zi, else y ~ Poisson(exp(eta)), so that E y = (1 - zi) exp(eta)."""
 
     name = "zero_inflated_poisson"
+    proper_name = "zero-inflated Poisson"
     row_kernels = "partialpool.families.row_kernels.zero_inflated_poisson"
     counts = Poisson()
     parameters = (("zi", SHARE_PRIOR),)

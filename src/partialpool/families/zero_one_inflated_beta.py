@@ -29,6 +29,7 @@ class ZeroOneInflatedBeta(Family):
     """
 
     name = "zero_one_inflated_beta"
+    proper_name = "zero-one-inflated beta"
     row_kernels = "partialpool.families.row_kernels.zero_one_inflated_beta"
     support = CLOSED_PROPORTION
     links = PROBABILITY_LINKS

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from types import MappingProxyType
-from typing import Final
 
 from partialpool.design.censoring import KNOWN_WITHIN
 from partialpool.design.design import Design
@@ -18,11 +16,6 @@ from partialpool.reporting.wording import how_wide
 from partialpool.tabulate import listed, number
 
 __all__ = ["methods_section", "write_methods"]
-
-_PROPER: Final = MappingProxyType(
-    {"bernoulli": "Bernoulli", "poisson": "Poisson", "student_t": "Student's t", "gaussian": "normal"}
-)
-"""Families whose name in a sentence is not that in a model."""
 
 
 def methods_section(reported: Reported) -> Section:
@@ -49,13 +42,15 @@ def _model(reported: Reported) -> Iterator[str]:
     yield f"We fitted a Bayesian {kind} to {_modelled(names)} ({design.n_rows} rows)."
     yield from _missing(names)
     yield from _imputed(fit, names)
-    family = _PROPER.get(spec.family, spec.family.replace("_", " "))
+    family = spec.family_record.in_words
     given = "Given all effects, the" if design.grouping else "Given the predictors, the"
     link = f"{_article(spec.link)} {spec.link} link"
     if spec.family_record.has_mean:
         yield f"{given} response has {_article(family)} {family} distribution with {link}."
-    else:
+    elif spec.family_record.has_cutpoints:
         yield f"{given} response follows {_article(family)} {family} model of ordered categories with {link}."
+    else:
+        yield f"{given} response follows {_article(family)} {family} model of categories without an order."
     if spec.se:
         yield f"The standard errors of the responses are known ({names.expression(spec.se)})."
     if spec.precision:

@@ -195,7 +195,7 @@ def _at_offset(fit: Fit, labels: Labels) -> str:
     if not offsets:
         return ""
     alone = offsets[0] if len(offsets) == 1 else ""
-    is_log = fit.spec.link == "log" or fit.spec.family_record.on_log_scale
+    is_log = fit.spec.link_record.coefficients_are_log_ratios or fit.spec.family_record.on_log_scale
     if is_log and alone.startswith("log(") and is_single(alone):
         inside = alone[4:-1]
         label, one = labels.expression(inside), fit.design.axis_units.per(inside.strip("`"))
