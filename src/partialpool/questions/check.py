@@ -252,7 +252,11 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
     same = _decided(fit, ask, lambda tree: _p_values(_uneven(tree)))
     if uneven := _uneven(same):
         told, p = uneven
-        of_sigma = ":".join(map(quote_name, name.split(":"))) if _sigma_is_the_same(fit.design) and not factor.has_members else None
+        of_sigma = (
+            ":".join(map(quote_name, name.split(":")))
+            if _sigma_is_the_same(fit.design) and not factor.has_members
+            else None
+        )
         cure = f"the levels differ in variance: try {advice_for_spreads(fit.spec.family, of_sigma=of_sigma)}"
         some = "" if told == factor.n_levels else f" ({told} levels of two rows or more)"
         yield _judged(SPREADS_WITHIN.format(name), f"how they differ between levels{some}", p, cure, _draws_of(same))
