@@ -61,8 +61,8 @@ def lines(result: Result) -> list[str]:
     return [
         *paragraph(
             "Predictors of sigma, of zero inflation and of hurdles. Times are of `glmmTMB` with its standard errors,",
-            "and of our `fit` (4 chains of 1,000 draws) from call to result, after a first call of each that is not timed.",
-            "ESS is the smallest over coefficients, sds and parameters. Models and data are those of",
+            "and of our `fit` (4 chains of 1,000 draws) from call to result, after a first call of each that is not",
+            "timed. ESS is the smallest over coefficients, sds and parameters. Models and data are those of",
             f"`tests/sampling/test_parameter_references.py`, where the estimates are compared. {nothing} {versions}.",
         ),
         *table(head, rows),

@@ -27,9 +27,11 @@ def extra_zero(zi: float, log_none: float) -> tuple[float, float, float, float, 
     """Return log d, w, 1 - w, p0 and (1 - p0) / d, given zi and log p0."""
     kept = 1.0 - zi
     less_one, _ = excess_of_exp(log_none)
-    none = exp(log_none) if log_none > _NEVER else 0.0
+    possible = exp(max(log_none, _NEVER))
+    none = possible if log_none > _NEVER else 0.0
     chance = zi + kept * none
-    log_chance = log1p(kept * less_one) if chance > 0.5 else log(max(chance, NORMAL))
+    of_some, of_chance = log1p(kept * less_one), log(max(chance, NORMAL))
+    log_chance = of_some if chance > 0.5 else of_chance
     return log_chance, kept * none / chance, zi / chance, none, -less_one / chance
 
 

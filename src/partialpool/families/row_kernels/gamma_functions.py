@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, log
+from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, log, log1p
 from partialpool.kernels import FUSED, part
 
 __all__ = [
@@ -103,15 +103,15 @@ def trigamma_from_eight(m: float) -> float:
     return inverse + z * (0.5 + inverse * s)
 
 
-@part(fastmath=FUSED)
+@part(fastmath=FUSED, inlined=True)
 def log_gamma_excess(x: float) -> tuple[float, float]:
     """Return log Gamma(x) - x log x + x and its derivative psi(x) - log x, x > 0.
 
     They are x log(1 + 8 / x) - 8 + 7.5 log m + log(2 pi) / 2 + tail(x) and log(1 + 8 / x) + tail'(x).
     """
     remainder, remainder_slope = tail(x)
-    growth = np.log1p(SHIFT / x)
-    excess = (x * growth - SHIFT) + (SHIFT - 0.5) * np.log(x + SHIFT) + (HALF_LOG_TWO_PI + remainder)
+    growth = log1p(SHIFT / x)
+    excess = (x * growth - SHIFT) + (SHIFT - 0.5) * log(x + SHIFT) + (HALF_LOG_TWO_PI + remainder)
     return excess, growth + remainder_slope
 
 

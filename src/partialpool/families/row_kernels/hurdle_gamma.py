@@ -35,9 +35,11 @@ def each_log(
         log_p, slope, information = row_log(y[i] if above else 1.0, alpha, eta)
         excess, excess_slope = log_gamma_excess(alpha)
         of_hurdle, slopes[2, i], informations[2, i] = hurdle(y[i], hu)
-        total += of_hurdle + (alpha * log_p - excess if above else 0.0)
+        # Computed before the choice, so that the loop has no branches, and runs on vectors.
+        some, of_alpha = alpha * log_p - excess, log_p - excess_slope
+        total += of_hurdle + (some if above else 0.0)
         slopes[0, i] = slope if above else 0.0
-        slopes[1, i] = log_p - excess_slope if above else 0.0
+        slopes[1, i] = of_alpha if above else 0.0
         informations[0, i] = information if above else SMALLEST
         informations[1, i] = bounded((1.0 - hu) * information_of_shape(alpha, 1.0))
     return finite_or_impossible(total) if usable else -np.inf

@@ -36,11 +36,14 @@ def each_log(
         remainder, remainder_slope = tail(alpha)
         count, up, _, of_alpha = row_log(y[i], alpha, log_alpha, eta)
         log_zero, from_count, rest, none, of_zi = extra_zero(zi, alpha * log_rest)
+        # Both cases are computed before the choice between them: the loop has no branches, and runs on vectors.
+        log_count, down, from_zero = log1p(-zi) + count - remainder, of_alpha - remainder_slope, log_excess(less)
+        of_kept = -1.0 / (1.0 - zi)
         above = y[i] > 0.0
-        total += log1p(-zi) + count - remainder if above else log_zero
+        total += log_count if above else log_zero
         slopes[0, i] = up if above else -from_count * alpha * share
-        slopes[1, i] = of_alpha - remainder_slope if above else -from_count * log_excess(less)
-        slopes[2, i] = -1.0 / (1.0 - zi) if above else of_zi
+        slopes[1, i] = down if above else -from_count * from_zero
+        slopes[2, i] = of_kept if above else of_zi
         informations[0, i] = mixed_information(zi, alpha * share, none, alpha * share, rest)
         informations[1, i] = bounded((1.0 - zi) * information_of_shape(alpha, share))
         informations[2, i] = bounded(of_zi / (1.0 - zi))
