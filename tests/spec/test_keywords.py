@@ -68,7 +68,7 @@ def test_a_long_value_is_not_repeated(refuses):
         (lambda: pp.fit("y ~ x", {}, "poisson", family="normal"), ["for instance link='poisson'"]),
         (lambda: pp.level_effects(1, "x", "g"), ["for instance factor='g'"]),
         (lambda: pp.variance_components(1, "g"), ["['sd'].sel(factor='g')"]),
-        (lambda: pp.group_effects(1, "g", "x"), ["group_effects(fit, factor)", "parameter='x'"]),
+        (lambda: pp.group_effects(1, "g", "x"), ["group_effects(fit, factor, parameter=...)", "parameter='x'"]),
         (lambda: pp.fit("y ~ x"), ["fit() is called without 'data'", "pass data too"]),
         (lambda: pp.compare(), ["compare() is called without 'fits'", "nothing"]),
         (lambda: pp.elicit("Gamma"), ["elicit() is called without 'between'"]),

@@ -42,15 +42,7 @@ def _model(reported: Reported) -> Iterator[str]:
     yield f"We fitted a Bayesian {kind} to {_modelled(names)} ({design.n_rows} rows)."
     yield from _missing(names)
     yield from _imputed(fit, names)
-    family = spec.family_record.in_words
-    given = "Given all effects, the" if design.grouping else "Given the predictors, the"
-    link = f"{_article(spec.link)} {spec.link} link"
-    if spec.family_record.has_mean:
-        yield f"{given} response has {_article(family)} {family} distribution with {link}."
-    elif spec.family_record.has_cutpoints:
-        yield f"{given} response follows {_article(family)} {family} model of ordered categories with {link}."
-    else:
-        yield f"{given} response follows {_article(family)} {family} model of categories without an order."
+    yield _response(reported)
     if spec.se:
         yield f"The standard errors of the responses are known ({names.expression(spec.se)})."
     if spec.precision:
@@ -83,6 +75,18 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"{random} {what} of {names.factor(factor.name)} ({factor.n_levels} levels){effects}{joined}{related}."
     yield from smooth_words(design)
     yield f"In formula notation the model is {spec.to_formula()}."
+
+
+def _response(reported: Reported) -> str:
+    """Name the distribution of the response and its link."""
+    spec = reported.fit.spec
+    family, link = spec.family_record.in_words, f"{_article(spec.link)} {spec.link} link"
+    given = "Given all effects, the" if reported.fit.design.grouping else "Given the predictors, the"
+    if spec.family_record.has_mean:
+        return f"{given} response has {_article(family)} {family} distribution with {link}."
+    if spec.family_record.has_cutpoints:
+        return f"{given} response follows {_article(family)} {family} model of ordered categories with {link}."
+    return f"{given} response follows {_article(family)} {family} model of categories without an order."
 
 
 def _modelled(names: NamesShown) -> str:
