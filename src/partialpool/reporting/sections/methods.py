@@ -19,7 +19,14 @@ from partialpool.tabulate import listed, number
 __all__ = ["methods_section", "write_methods"]
 
 _PROPER: Final = MappingProxyType(
-    {"bernoulli": "Bernoulli", "poisson": "Poisson", "student_t": "Student's t", "gaussian": "normal"}
+    {
+        "bernoulli": "Bernoulli",
+        "poisson": "Poisson",
+        "student_t": "Student's t",
+        "gaussian": "normal",
+        "sratio": "stopping-ratio (sequential)",
+        "acat": "adjacent-category",
+    }
 )
 """Families whose name in a sentence is not that in a model."""
 
