@@ -42,7 +42,7 @@ def test_a_response_names_the_cell_that_is_not_a_number(table):
     assert str(error) == (
         "the response 'count' is text where numbers are needed\n"
         "  got:     'k.A.' in row 44 (counted from 0); the other 99 are numbers\n"
-        "  allowed: numbers; categories under families 'bernoulli' and 'cumulative'\n"
+        "  allowed: numbers; categories under families 'bernoulli', 'cumulative', 'sratio' and 'acat'\n"
         "  do:      pd.read_csv(..., na_values=['k.A.']), or correct the cells"
     )
 

@@ -353,3 +353,15 @@ def test_two_levels_that_differ_support_it():
     found = pp.singularity(fit)
     assert not found["undecided"].item()
     assert found.attrs["sentence"] == "The data support every effect that varies."
+
+
+@pytest.mark.parametrize(
+    ("family", "cutpoints", "information"),
+    [("acat", [0.0, 0.0], 2 / 3), ("sratio", [np.log(1 / 2), 0.0], 2 / 9 + 2 / 3 / 4)],
+)
+def test_the_information_of_categories_in_steps_is_that_at_the_predictors_means(family, cutpoints, information):
+    """Three equally likely categories: the variance of their number; q (1 - q) of each step, of those who reach it."""
+    data = pd.DataFrame({"y": [0, 1, 2, 1] * 3, "x": np.arange(12.0), "g": np.repeat(list("abc"), 4)})
+    at_zero = [c + 0.3 * data["x"].mean() for c in cutpoints]
+    fit = fit_at("y ~ x + (1 | g)", data, family=family, beta=[0.3], sd_g=[0.5], cutpoints=at_zero)
+    assert singularity(fit)["small"].item() == pytest.approx(np.sqrt(0.1 / (4 * information)))

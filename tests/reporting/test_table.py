@@ -403,6 +403,14 @@ def test_an_ordinal_model_has_its_cutpoints_in_a_block_of_their_own(rows):
     assert "A positive effect means that higher categories are more probable." in pp.table(fit).content.notes
 
 
+@pytest.mark.parametrize("family", ["sratio", "acat"])
+def test_categories_without_a_latent_variable_have_no_shares_of_the_variance(rows, family):
+    table = pp.table(drawn("grade ~ x + (1 | site)", rows, family=family, cutpoints=np.tile([1.0, -1.0], (200, 1))))
+    assert block(table, "Cutpoints between categories") == ["low | mid", "mid | high"]
+    assert not any(one.heading.startswith("Shares of the variance") for one in table.content.blocks)
+    assert not any("Residual variance" in note for note in table.content.notes)
+
+
 def test_models_without_ratios_stay_as_they_are_beside_others(sleep, cbpp):
     table = pp.table({"Sleep": sleep, "Cattle": cbpp}, exponentiate=True)
     assert table.content.blocks[0].heading == "Fixed effects: Sleep, estimates; Cattle, odds ratios"

@@ -46,7 +46,13 @@ def test_parameters_are_recovered(name, link):
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "link", "concentration"),
-    [*((*case, a) for case, a in zip(CASES, (4, 1, 4, 1), strict=True)), (*CASES[-1], 4)],
+    [
+        ("sratio", "logit", 4),
+        pytest.param("sratio", "probit", 1, marks=pytest.mark.slow),
+        pytest.param("sratio", "cloglog", 4, marks=pytest.mark.slow),
+        ("acat", "logit", 1),
+        pytest.param("acat", "logit", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_the_posterior_is_that_of_pymc_s_twin(name, link, concentration):
     """Means and quantiles within five standard errors; few rows, so that the prior of the cutpoints counts."""

@@ -167,7 +167,7 @@ def _check_numbers(term: ResponseTerm, column: pd.Series) -> None:
         raise DataError(
             f"the response {term.name!r} is text where numbers are needed",
             got=numbers.got if numbers else f"categories such as {column.iloc[0]!r}",
-            allowed="numbers; categories under families 'bernoulli' and 'cumulative'",
+            allowed="numbers; categories under families 'bernoulli', 'cumulative', 'sratio' and 'acat'",
             do=numbers.do if numbers else "convert the column, or name the family that takes categories",
         )
 

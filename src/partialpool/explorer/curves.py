@@ -157,7 +157,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     Parameters
     ----------
     fit
-        A fit of any family but `cumulative`.
+        A fit of any family but those of categories.
     factor, effect
         From `chosen_effect`.
     sds

@@ -95,7 +95,7 @@ def explore(
     Parameters
     ----------
     fit
-        A fit of any family but `cumulative`, by either engine.
+        A fit of any family but those of categories, by either engine.
     path
         The file to write, for instance `explorer.html`. It appears only when it is complete.
     factor

@@ -9,7 +9,7 @@ from partialpool.families.cutpoints import ADJACENT
 from partialpool.families.family import Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
-from partialpool.families.normal_integral import mean_over_normal
+from partialpool.families.normal_integral import means_over_normal
 from partialpool.families.ordered_categories import OrderedCategories
 
 if TYPE_CHECKING:
@@ -69,15 +69,14 @@ class AdjacentCategory(OrderedCategories):
         passed = np.cumsum(own["cutpoints"], axis=1)
         columns = [np.broadcast_to(passed[:, k, None], eta.shape) for k in range(passed.shape[1])]
 
-        def share_of(k: int) -> np.ndarray:
-            def share(x: np.ndarray, *sums: np.ndarray) -> np.ndarray:
-                utilities = np.stack([np.zeros(x.shape), *((j + 1) * x - total for j, total in enumerate(sums))])
-                relative = np.exp(utilities - utilities.max(axis=0))
-                return np.asarray(relative[k] / relative.sum(axis=0))
+        def shares(x: np.ndarray, *sums: np.ndarray) -> np.ndarray:
+            utilities = np.stack([np.zeros(x.shape), *((j + 1) * x - total for j, total in enumerate(sums))])
+            relative = np.exp(utilities - utilities.max(axis=0))
+            return np.asarray(relative / relative.sum(axis=0))
 
-            return mean_over_normal(share, eta, spread, *columns, strip=np.pi / len(columns))
-
-        return np.stack([share_of(k) for k in range(len(columns) + 1)], axis=2)
+        count = len(columns)
+        means = means_over_normal(shares, count + 1, eta, spread, *columns, strip=np.pi / count)
+        return np.moveaxis(means, 0, -1)
 
 
 def _utilities(eta: np.ndarray, cutpoints: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["mean_over_normal"]
+__all__ = ["mean_over_normal", "means_over_normal"]
 
 _SPREADS: Final = (0.0, 0.6, 1.2, 2.5, 5.0, 10.0, 40.0, np.inf)
 """Classes of sds that share nodes; beyond 40 on a logit scale accuracy decreases slowly."""
@@ -53,19 +53,57 @@ def mean_over_normal(
     >>> round(float(mean_over_normal(expit, np.array([1.0]), np.array([4.0]), strip=np.pi)[0]), 7)
     0.6477264
     """
+
+    def alone(x: np.ndarray, *beside: np.ndarray) -> np.ndarray:
+        return function(x, *beside)[None]
+
+    return means_over_normal(alone, 1, centre, variance, *others, strip=strip)[0]
+
+
+def means_over_normal(
+    function: Callable[..., np.ndarray],
+    count: int,
+    centre: np.ndarray,
+    variance: np.ndarray,
+    *others: np.ndarray,
+    strip: float,
+) -> np.ndarray:
+    """Integrate several functions over N(centre, variance) at once, as `mean_over_normal` does one.
+
+    Parameters
+    ----------
+    function
+        Of x (elements,) and `others`, (count, elements).
+    count
+        The number of functions.
+    centre, variance, *others, strip
+        As of `mean_over_normal`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (count, ...), the shape of `centre` after the first dimension.
+
+    Examples
+    --------
+    >>> from scipy.special import expit
+    >>> both = lambda x: np.stack([expit(x), expit(-x)])
+    >>> means_over_normal(both, 2, np.array([1.0]), np.array([4.0]), strip=np.pi)[:, 0].round(4).tolist()
+    [0.6477, 0.3523]
+    """
     m, s = np.ravel(centre), np.sqrt(np.ravel(variance))
     beside = [np.ravel(other) for other in others]
-    out = np.full(m.shape, np.nan)
+    out = np.full((count, len(m)), np.nan)
     for low, high in pairwise(_SPREADS):
         index = np.flatnonzero((s >= low) & (s < high))
         nodes, weights = _nodes(strip / min(high, _SPREADS[-2]))
         for at in range(0, len(index), _BLOCK):
             block = index[at : at + _BLOCK]
-            total, own = np.zeros(len(block)), [other[block] for other in beside]
+            total, own = np.zeros((count, len(block))), [other[block] for other in beside]
             for node, weight in zip(nodes, weights, strict=True):
                 total += weight * function(m[block] + s[block] * node, *own)
-            out[block] = total
-    return out.reshape(centre.shape)
+            out[:, block] = total
+    return out.reshape(count, *centre.shape)
 
 
 def _nodes(distance: float) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from partialpool.families.family import Own
 from partialpool.families.given import Given
 from partialpool.families.link import IntegratedLink, Link, ProbabilityLink
 from partialpool.families.links import PROBABILITY_LINKS
-from partialpool.families.normal_integral import mean_over_normal
+from partialpool.families.normal_integral import means_over_normal
 from partialpool.families.ordered_categories import OrderedCategories, cutpoints_less_predictor
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class StoppingRatio(OrderedCategories):
     """
 
     name = "sratio"
-    proper_name = "sequential"
+    proper_name = "stopping-ratio (sequential)"
     row_kernels = "partialpool.families.row_kernels.sratio"
     links = PROBABILITY_LINKS
     meaning_of_cutpoints = SEQUENTIAL
@@ -71,20 +71,15 @@ class StoppingRatio(OrderedCategories):
         columns = [np.broadcast_to(cutpoints[:, k, None], eta.shape) for k in range(cutpoints.shape[1])]
 
         def beyond(x: np.ndarray, *passed: np.ndarray) -> np.ndarray:
-            product = np.ones(x.shape)
-            for cutpoint in passed:
-                product = product * _failure(link, cutpoint - x)
-            return product
+            return np.cumprod([_failure(link, cutpoint - x) for cutpoint in passed], axis=0)
 
-        above = [np.ones(eta.shape)]
-        for k in range(len(columns)):
-            passed = columns[: k + 1]
-            above.append(
-                beyond(eta, *passed)
-                if spread is None
-                else mean_over_normal(beyond, eta, spread, *passed, strip=_strip(link, len(columns)))
-            )
-        return -np.diff(np.stack([*above, np.zeros(eta.shape)], axis=2), axis=2)
+        if spread is None:
+            above = beyond(eta, *columns)
+        else:
+            strip = _strip(link, len(columns))
+            above = means_over_normal(beyond, len(columns), eta, spread, *columns, strip=strip)
+        ends = np.ones((1, *eta.shape)), np.zeros((1, *eta.shape))
+        return np.moveaxis(-np.diff(np.concatenate([ends[0], above, ends[1]]), axis=0), 0, -1)
 
 
 def _failure(link: Link, x: np.ndarray) -> np.ndarray:

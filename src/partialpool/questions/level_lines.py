@@ -60,7 +60,7 @@ def level_lines(
     Parameters
     ----------
     fit
-        A fit of any family but `cumulative`.
+        A fit of any family but those of categories.
     over
         A predictor: a column of numbers or categories that the model uses.
     factor

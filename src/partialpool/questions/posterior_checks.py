@@ -190,7 +190,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         - student_t, gamma, weibull, inverse_gaussian: `smallest`, `largest`, `spread`, and `fitted` of all but the
           first; exgaussian: these and `skewness`; beta: `ends`, the share below 0.02 or above 0.98, `spread`, `fitted`;
           zero_one_inflated_beta: `zeros`, `ones`, `spread`, `fitted`;
-        - cumulative: `category_<k>`, the share of each category.
+        - categories: `category_<k>`, the share of each category.
 
         `fitted`: rows in ten classes by their posterior mean of the linear predictor, without factors that have fewer
         than two rows per level; the mean over classes of the squared sum of residuals over its variance. Curvature that

@@ -67,7 +67,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Parameters
     ----------
     fit
-        A fit of any family but `cumulative`.
+        A fit of any family but those of categories.
     factor
         Its grouping factor; optional if there is only one.
     at
