@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 import partialpool as pp
 from checks.censored_table import censored_table
@@ -129,7 +129,7 @@ def test_rows_of_which_nothing_was_seen_are_refused():
     )
 
 
-@pytest.mark.parametrize("family", ["poisson", "bernoulli", "gamma", "student_t", "cumulative"])
+@pytest.mark.parametrize("family", ["negative_binomial", "bernoulli", "gamma", "student_t", "cumulative"])
 def test_other_families_are_refused(family):
     check_refused(
         pp.SpecError,
@@ -189,9 +189,14 @@ def test_maximum_likelihood_is_that_of_survreg(family, kind, response):
     assert fit.coefficients["estimate"].to_numpy() == pytest.approx(coef, rel=2e-3, abs=2e-4)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+def counted(table):
+    """Return the table with counts in place of times."""
+    return table.assign(y=np.floor(2 * table["y"]), y2=np.floor(2 * table["y2"]) + 1)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "poisson"])
 def test_the_pymc_model_has_the_same_density_of_every_row(family):
-    table = censored_table()
+    table = counted(censored_table()) if family == "poisson" else censored_table()
     model = pp.build_model(INTERVALS, table, family=family)
     point = model.initial_point()
     twin = model.compile_logp(vars=model.observed_RVs, sum=False)(point)[0]
@@ -218,6 +223,33 @@ def test_the_script_has_the_model_of_build_model(family, formula):
     exec(compile(str(pp.pymc_source(formula, table, family=family)), "script", "exec"), names)
     found = [one.compile_logp()(one.initial_point()) for one in (model, names["model"])]
     assert found[1] == pytest.approx(found[0], rel=1e-7)
+
+
+def test_maximum_likelihood_of_censored_counts_is_that_of_a_search():
+    table = counted(censored_table(rows=200))
+    y, x, kind = table["y"].to_numpy(), table["x"].to_numpy(), table["status"].to_numpy()
+    y2 = table["y2"].fillna(0).to_numpy()
+
+    def deviance(beta):
+        new = stats.poisson(np.exp(beta[0] + beta[1] * x))
+        between = np.log(np.maximum(new.cdf(y2) - new.cdf(y), 1e-300))
+        log_p = [new.logpmf(y), new.logsf(y), new.logcdf(y), between]
+        return -2 * np.select([kind == one for one in ("none", "right", "left", "interval")], log_p).sum()
+
+    found = optimize.minimize(deviance, [0.5, 0.0], method="Nelder-Mead", tol=1e-10)
+    fit = pp.maximum_likelihood("y | cens(status, y2) ~ x", table, family="poisson")
+    assert fit.log_likelihood == pytest.approx(-found.fun / 2, abs=1e-5)
+    assert fit.coefficients["estimate"].to_numpy() == pytest.approx(found.x, abs=1e-4)
+
+
+def test_upper_ends_of_counts_are_integers():
+    table = {"y": [1, 2, 3], "status": [0, 2, 0], "y2": [None, 4.5, None]}
+    check_refused(
+        pp.DataError,
+        lambda: pp.priors("y | cens(status, y2) ~ 1", table, family="poisson"),
+        "upper ends 'y2' of counts must be integers",
+        "4.5",
+    )
 
 
 # Fits.

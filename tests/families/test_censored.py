@@ -20,14 +20,20 @@ CASES = [
     ("weibull", "log", [12.0]),
     ("exponential", "log", []),
     ("exponential", "inverse", []),
+    ("poisson", "log", []),
+    ("poisson", "sqrt", []),
 ]
 CENSORED = [name for name, family in FAMILIES.items() if family.censored_row_kernels]
 
 
-def rows_of(link, n=48, seed=1):
+def rows_of(name, link, n=48, seed=1):
     """Return linear predictors, responses and other ends, a quarter of the rows each of every kind."""
     rng = np.random.default_rng(seed)
-    eta = rng.uniform(0.2, 3.0, n) if link == "inverse" else rng.normal(0, 0.5, n)
+    eta = rng.uniform(0.2, 3.0, n) if link in ("inverse", "sqrt") else rng.normal(0, 0.5, n)
+    if name == "poisson":
+        y = rng.poisson(2, n).astype(float)
+        end = np.select([np.arange(n) % 4 == k for k in (0, 1, 2)], [y, np.inf, -np.inf], y + rng.integers(1, 6, n))
+        return eta, y, end
     y = rng.lognormal(0, 0.7, n)
     end = np.select([np.arange(n) % 4 == k for k in (0, 1, 2)], [y, np.inf, -np.inf], y * rng.uniform(1.1, 4, n))
     return eta, y, end
@@ -48,7 +54,7 @@ def frozen(name, link, own, eta):
         return scipy.stats.lognorm(own[0], scale=np.exp(eta))
     if name == "weibull":
         return scipy.stats.weibull_min(own[0], scale=mean / special.gamma(1 + 1 / own[0]))
-    return scipy.stats.expon(scale=mean)
+    return scipy.stats.poisson(mean) if name == "poisson" else scipy.stats.expon(scale=mean)
 
 
 def test_every_family_with_kernels_of_censored_rows_is_among_the_cases():
@@ -59,10 +65,16 @@ def test_every_family_with_kernels_of_censored_rows_is_among_the_cases():
 
 @pytest.mark.parametrize(("name", "link", "own"), CASES)
 def test_a_censored_row_has_the_integral_of_the_density(name, link, own):
-    eta, y, end = rows_of(link)
+    eta, y, end = rows_of(name, link)
     found = log_density(name, link, own, eta, y, end)
     for i in range(len(y)):
         new = frozen(name, link, own, eta[i])
+        if name == "poisson":
+            counts = np.arange(200)
+            known = (counts > y[i]) & (counts <= end[i]) if end[i] > y[i] else counts <= y[i]
+            expected = new.pmf(y[i]) if end[i] == y[i] else new.pmf(counts[known]).sum()
+            assert np.exp(found[i]) == pytest.approx(expected, rel=1e-9)
+            continue
         low, high = (y[i], end[i]) if end[i] > y[i] else (-np.inf, y[i])
         if end[i] == y[i]:
             expected = new.pdf(y[i])
@@ -75,7 +87,7 @@ def test_a_censored_row_has_the_integral_of_the_density(name, link, own):
 
 @pytest.mark.parametrize(("name", "link", "own"), CASES)
 def test_the_probabilities_below_at_and_above_sum_to_one(name, link, own):
-    eta, y, end = rows_of(link)
+    eta, y, end = rows_of(name, link)
     family = FAMILIES[name]
     parameters = {p: np.full((1, 1), value) for (p, _), value in zip(family.parameters, own, strict=True)}
     below, at, above = tails_of_censored(family, Given(LINKS[link], eta[None], parameters), y, end)
@@ -83,12 +95,12 @@ def test_the_probabilities_below_at_and_above_sum_to_one(name, link, own):
     right, left, seen = end == np.inf, end == -np.inf, end == y
     assert not above[0, right].any()
     assert not below[0, left].any()
-    assert not at[0, seen].any()
+    assert at[0, seen].any() == (name == "poisson")
 
 
 @pytest.mark.parametrize(("name", "link", "own"), CASES)
 def test_kernels_agree_with_the_density_and_its_differences(name, link, own):
-    eta, y, end = rows_of(link)
+    eta, y, end = rows_of(name, link)
     own = np.array(own)
     kernels = load_censored_row_kernels(FAMILIES[name], link)
     slope, information, own_slope = np.empty(len(y)), np.empty(len(y)), np.empty(len(own))
@@ -98,7 +110,7 @@ def test_kernels_agree_with_the_density_and_its_differences(name, link, own):
     h = 1e-5
     up, down = (log_density(name, link, own, eta + step, y, end) for step in (h, -h))
     assert slope == pytest.approx((up - down) / (2 * h), rel=1e-6, abs=1e-6)
-    if (name, link) != ("gaussian", "log"):
+    if (name, link) not in (("gaussian", "log"), ("poisson", "sqrt")):  # where it is no second derivative
         shifted = [np.empty(len(y)), np.empty(len(y))]
         for out, step in zip(shifted, (h, -h), strict=True):
             kernels.rows(y, end, eta + step, own, out, np.empty(len(y)), np.empty(len(own)))
@@ -111,7 +123,7 @@ def test_kernels_agree_with_the_density_and_its_differences(name, link, own):
 
 @pytest.mark.parametrize(("name", "link", "own"), [case for case in CASES if case[2]])
 def test_kernels_of_each_row_agree_with_those_of_all(name, link, own):
-    eta, y, end = rows_of(link)
+    eta, y, end = rows_of(name, link)
     own = np.array(own)
     kernels = load_censored_row_kernels(FAMILIES[name], link)
     slope, information, own_slope = np.empty(len(y)), np.empty(len(y)), np.empty(len(own))
@@ -126,7 +138,7 @@ def test_kernels_of_each_row_agree_with_those_of_all(name, link, own):
 
 @pytest.mark.parametrize(("name", "link", "own"), CASES)
 def test_rows_that_were_all_seen_have_the_density_of_the_plain_kernels(name, link, own):
-    eta, y, _ = rows_of(link)
+    eta, y, _ = rows_of(name, link)
     own, none = np.array(own), np.empty(0)
     found = []
     for kernels, known in (
@@ -182,6 +194,24 @@ def test_the_weibull_keeps_its_digits_where_probabilities_underflow(alpha, w):
         )
         assert value == pytest.approx(expected, rel=1e-9, abs=1e-300)
         assert slope[0] == pytest.approx(of_eta, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize(
+    ("y", "end", "mean"), [(900, np.inf, 20), (3, -np.inf, 2000), (700, 705, 20), (0, np.inf, 1e-200)]
+)
+def test_counts_keep_their_digits_where_probabilities_underflow(y, end, mean):
+    low, high = (y + 1, end) if end > y else (0, y)
+    counts = np.arange(low, min(high, low + 400) + 1)
+    terms = counts * np.log(mean) - special.gammaln(counts + 1)
+    expected, middle = special.logsumexp(terms) - mean, np.average(counts, weights=np.exp(terms - terms.max()))
+    eta, y, end = np.log([float(mean)]), np.array([float(y)]), np.array([float(end)])
+    slope = np.empty(1)
+    found = load_censored_row_kernels(FAMILIES["poisson"], "log").rows(
+        y, end, eta, np.empty(0), slope, np.empty(1), np.empty(0)
+    )
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert slope[0] == pytest.approx(middle - mean, rel=1e-9)
+    assert log_density("poisson", "log", [], eta, y, end)[0] == pytest.approx(expected, rel=1e-11)
 
 
 def test_a_family_without_such_kernels_says_so():

@@ -90,7 +90,8 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
         _check_unrelated(factor, group)
     response = _read_response(design, frame)
     if spec.cens is not None:
-        censoring = read_censoring(spec.cens, spec.response_term, response.values, frame)
+        counts = spec.family_record.support.is_whole
+        censoring = read_censoring(spec.cens, spec.response_term, response.values, frame, whole=counts)
         response = replace(response, censoring=censoring)
     added = _added(design, table, frame, rows, response)
     whole = _joined(design, added)

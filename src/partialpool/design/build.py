@@ -26,7 +26,13 @@ from partialpool.design.common_basis import make_common_basis
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
 from partialpool.design.effect_structure import EffectStructure
-from partialpool.design.evaluate import PredictorColumns, evaluate_model, evaluate_predictor, learn_columns
+from partialpool.design.evaluate import (
+    ModelColumns,
+    PredictorColumns,
+    evaluate_model,
+    evaluate_predictor,
+    learn_columns,
+)
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.frequencies import repeat_rows
@@ -38,10 +44,10 @@ from partialpool.design.memberships import learn_memberships
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
-from partialpool.design.response import read_positive, read_response_values
+from partialpool.design.response import Response, read_positive, read_response_values
 from partialpool.design.smooth_effects import smooth_effects
 from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
-from partialpool.design.table import Missing, column_names, read_table
+from partialpool.design.table import Missing, Table, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
@@ -110,13 +116,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
     # 2. Every expression, evaluated.
     columns = evaluate_model(spec, frame)
     # 3. Response, known standard errors, offset.
-    response = read_response_values(
-        spec.response_term, spec.family_record, columns.response, columns.trials, table.unused
-    )
-    if spec.cens is not None:
-        censoring = read_censoring(spec.cens, spec.response_term, response.values, frame)
-        check_some_seen(spec.response_term, response.values, censoring)
-        response = replace(response, censoring=censoring)
+    response = _read_response(spec, table, columns)
     se = read_positive("standard errors", frame[spec.se]) if spec.se else None
     precision = read_positive("precisions", frame[spec.precision]) if spec.precision else None
     offset = columns.predictor.offset
@@ -166,6 +166,17 @@ def _check_some_parameter(spec: ModelSpec, common: CommonEffects) -> None:
             allowed="an intercept, a predictor or a grouping term",
             do="leave out the 0, or add a term",
         )
+
+
+def _read_response(spec: ModelSpec, table: Table, columns: ModelColumns) -> Response:
+    """Read the response, and which of its rows are bounds only."""
+    term, family = spec.response_term, spec.family_record
+    response = read_response_values(term, family, columns.response, columns.trials, table.unused)
+    if spec.cens is None:
+        return response
+    censoring = read_censoring(spec.cens, term, response.values, table.frame, whole=family.support.is_whole)
+    check_some_seen(term, response.values, censoring)
+    return replace(response, censoring=censoring)
 
 
 def _predictors_of_categories(design: Design) -> Design:

@@ -94,7 +94,7 @@ def interval_rows(raw: pd.DataFrame, cens: str | None) -> pd.DataFrame:
     return raw.assign(**{end: raw[end].where(~lacking, told.iloc[0])})
 
 
-def read_censoring(cens: str, term: ResponseTerm, values: np.ndarray, frame: pd.DataFrame) -> Censoring:
+def read_censoring(cens: str, term: ResponseTerm, values: np.ndarray, frame: pd.DataFrame, *, whole: bool) -> Censoring:
     """Read status and upper ends.
 
     Parameters
@@ -105,6 +105,8 @@ def read_censoring(cens: str, term: ResponseTerm, values: np.ndarray, frame: pd.
         The response, and its values, (rows,).
     frame
         The table.
+    whole
+        Whether responses are counts.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def read_censoring(cens: str, term: ResponseTerm, values: np.ndarray, frame: pd.
     other = np.where(kinds == _RIGHT, np.inf, np.where(kinds == _LEFT, -np.inf, values.astype(float)))
     interval = kinds == _INTERVAL
     if interval.any():
-        other[interval] = _read_ends(cens, term, values, frame, interval)
+        other[interval] = _read_ends(cens, term, values, frame, interval, whole=whole)
     return Censoring(other)
 
 
@@ -152,7 +154,7 @@ def _read_status(column: pd.Series) -> np.ndarray:
 
 
 def _read_ends(
-    cens: str, term: ResponseTerm, values: np.ndarray, frame: pd.DataFrame, interval: np.ndarray
+    cens: str, term: ResponseTerm, values: np.ndarray, frame: pd.DataFrame, interval: np.ndarray, *, whole: bool
 ) -> np.ndarray:
     """Return the upper ends of the rows that are intervals."""
     columns = cens_columns(cens)
@@ -188,6 +190,15 @@ def _read_ends(
             got=f"{values[at]:g} to {ends[at]:g} {such_rows_in_words(column.index, at, int(wrong.sum()))}",
             allowed=f"{columns[1]} above {name}: the response is in ({name}, {columns[1]}]",
             do="correct the rows; a response that was seen has status 'none'",
+        )
+    fractional = interval & (ends != np.floor(ends))
+    if whole and fractional.any():
+        at = int(np.flatnonzero(fractional)[0])
+        raise DataError(
+            f"upper ends {columns[1]!r} of counts must be integers",
+            got=f"{ends[at]:g} {such_rows_in_words(column.index, at, int(fractional.sum()))}",
+            allowed="integers above the response",
+            do="correct the rows",
         )
     return ends[interval]
 

@@ -67,13 +67,15 @@ def tails_of_censored(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Evaluate the probabilities below what is known of each row, of that itself, and above it, (draws, rows).
 
-    Of rows that were seen the middle one is 0.
+    Of rows that were seen the middle one is P(new = y), 0 on a continuous scale.
     """
     seen, right, left = other_end == y, other_end == np.inf, other_end == -np.inf
-    below, above = family.tails(given, y)
-    upper = np.where(seen | right | left, y, other_end)
-    at = np.where(seen, 0.0, np.exp(log_density_of_censored(family, given, y, other_end)))
-    return np.where(left, 0.0, below), at, np.where(right, 0.0, np.where(left, above, family.tails(given, upper)[1]))
+    upper = np.where(np.isfinite(other_end), other_end, y)
+    known = np.exp(log_density_of_censored(family, given, y, other_end))
+    below = np.where(seen, family.tails(given, y)[0], np.exp(family.log_tails(given, y)[0]))
+    above = family.tails(given, upper)[1]
+    at = np.where(seen, family.probability(given, y), known)
+    return np.where(left, 0.0, below), at, np.where(right, 0.0, above)
 
 
 def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarray) -> "pt.TensorVariable":

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["MORE_ZEROS", "Poisson", "draw_counts"]
 
 _LARGE_COUNT: Final = 1e12
+_UNDERFLOWING: Final = 1e-290
+_LOST: Final = 1e-18
 MORE_ZEROS: Final = (
     "more zeros than the family implies: use family 'zero_inflated_{0}' if some zeros are certain and others counts of "
     "0, or 'hurdle_{0}' if every zero has a cause of its own"
@@ -31,12 +33,23 @@ def draw_counts(mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.where(mean > _LARGE_COUNT, mean, rng.poisson(np.minimum(mean, _LARGE_COUNT)))
 
 
+def _terms_below(y: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return 1 + y / mean + y (y - 1) / mean^2 + ..., elementwise, where y is below the mean."""
+    total, term, left = np.ones(np.broadcast(y, mean).shape), 1.0, y
+    while np.any(left > 0):
+        term = term * np.maximum(left, 0.0) / mean
+        total += term
+        left = np.where(term > _LOST * total, left - 1, 0.0)
+    return total
+
+
 class Poisson(Family):
     """y ~ Poisson(mean)."""
 
     name = "poisson"
     proper_name = "Poisson"
     row_kernels = "partialpool.families.row_kernels.poisson"
+    censored_row_kernels = "partialpool.families.row_kernels.censored_poisson"
     support = COUNT
     links = ("log", "sqrt")
     log_concave_links = frozenset({"log"})
@@ -68,6 +81,27 @@ class Poisson(Family):
         """P(new < y) = Q(y, mean) and P(new > y) = P(y + 1, mean), regularised incomplete gamma functions."""
         below = np.where(y > 0, special.gammaincc(np.maximum(y, 1), given.mean), 0.0)
         return below, special.gammainc(y + 1, given.mean)
+
+    @override
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the logs of Q(y + 1, mean) and P(y + 1, mean); where one underflows, of its series.
+
+        P(y + 1, mean) = p(y + 1) 1F1(1; y + 2; mean), Q(y + 1, mean) = p(y) (1 + y / mean + y (y - 1) / mean^2 + ...).
+        """
+        mean = given.mean
+        below, above = special.gammaincc(y + 1, mean), special.gammainc(y + 1, mean)
+        few, many = below < _UNDERFLOWING, above < _UNDERFLOWING
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            far_below = self.log_density(given, y) + np.log(_terms_below(np.where(few, y, 0.0), mean))
+            far_above = self.log_density(given, y + 1) + np.log(special.hyp1f1(1, y + 2, np.where(many, mean, 0.0)))
+            return np.where(few, far_below, np.log(below)), np.where(many, far_above, np.log(above))
+
+    @override
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        new = given.pm.Poisson.dist(given.mean)
+        return given.pm.logcdf(new, y), given.pm.logccdf(new, y)
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
