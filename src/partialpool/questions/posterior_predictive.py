@@ -27,7 +27,7 @@ def posterior_predictive(
 ) -> xr.Dataset:
     """Draw a new response for every row and posterior draw, given the effects of each level.
 
-    New responses are never censored: those of a model with `cens(...)` are of what would be seen with patience.
+    New responses are never censored, also those of a model with `cens(...)`: they are the responses themselves.
 
     Parameters
     ----------
