@@ -65,12 +65,19 @@ def _of_likelihoods() -> None:
 
 
 def _of_families() -> None:
-    from partialpool.families.row_kernels.load import load_row_kernels  # noqa: PLC0415 - in the worker only
+    from partialpool.families.row_kernels.load import (  # noqa: PLC0415 - in the worker only
+        load_censored_row_kernels,
+        load_row_kernels,
+    )
 
     ones, none = np.ones(2), np.empty(0)
     for family in FAMILIES.values():
         if not family.row_kernels:
             continue
-        own = np.arange(1.0, 3.0) if family.has_cutpoints else np.ones(len(family.parameters))
+        own_count = len(family.parameters)
+        if family.censored_row_kernels:
+            rows = load_censored_row_kernels(family, family.default_link).rows
+            rows(ones, ones, ones / 2, np.ones(own_count), np.empty(2), np.empty(2), np.empty(own_count))
+        own = np.arange(1.0, 3.0) if family.has_cutpoints else np.ones(own_count)
         rows = load_row_kernels(family, family.default_link).rows
         rows(ones, none, ones / 2, own, np.empty(2), np.empty(2), np.empty(len(own)))

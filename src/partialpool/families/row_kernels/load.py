@@ -33,9 +33,10 @@ class RowKernels:
         For parameters that are the same in all rows.
         `rows(y, known, eta, own, slope, information, own_slope)` returns the sum of log p without what depends on y
         and known alone. It writes d log p / d eta of each row into `slope`; weights for Newton's steps into
-        `information`, -d^2 log p / d eta^2 under the family's `log_concave_links`, else its expectation, finite and
-        never below 1e-300; and the slopes of the sum in the family's own parameters into `own_slope`. Where the sum is
-        not finite, or parameters lie outside their domain, it returns -inf, and what it has written means nothing.
+        `information`, -d^2 log p / d eta^2 under the family's `log_concave_links`, else its expectation or that of a
+        quasi-likelihood (beta-binomial), finite and never below 1e-300; and the slopes of the sum in the family's own
+        parameters into `own_slope`. Where the sum is not finite, or parameters lie outside their domain, it returns
+        -inf, and what it has written means nothing.
     each
         For parameters of each row; None for a family that has none, or cutpoints.
         `each(y, known, values, slopes, informations)` returns the same sum. It writes the derivatives of log p of each
