@@ -20,6 +20,7 @@ import partialpool as pp
 from checks import without_package
 from checks.fixed import fit_at
 from checks.kin import sib_matrix, traits
+from checks.refusals import check_refused
 from checks.residuals import visits
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
@@ -332,9 +333,9 @@ def test_scripts_are_formatted_and_clean(folder):
 
 
 @pytest.mark.parametrize("formulas", [["y ~ x", "sigma ~ x"], ["k ~ x", "zi ~ x"]])
-def test_a_script_of_predictors_of_parameters_is_refused(formulas, refuses):
+def test_a_script_of_predictors_of_parameters_is_refused(formulas):
     family = "gaussian" if formulas[0].startswith("y") else "zero_inflated_poisson"
-    refuses(pp.EngineError, lambda: pp.pymc_source(formulas, TABLE, family=family), "pp.build_model")
+    check_refused(pp.EngineError, lambda: pp.pymc_source(formulas, TABLE, family=family), "pp.build_model")
 
 
 def test_long_tables_are_compressed(folder):

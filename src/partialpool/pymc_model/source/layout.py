@@ -31,7 +31,15 @@ class Chain:
     operators: tuple[str, ...]
 
 
-Node = str | Bracket | Chain
+@dataclass(frozen=True)
+class Lambda:
+    """A function of one expression: `lambda x: ` and what may be before it, and the expression."""
+
+    before: str
+    body: "Node"
+
+
+Node = str | Bracket | Chain | Lambda
 
 
 def flat(node: Node) -> str:
@@ -42,6 +50,8 @@ def flat(node: Node) -> str:
         case Chain(operands, operators):
             joined = (f" {sign} {flat(one)}" for sign, one in zip(operators, operands[1:], strict=True))
             return flat(operands[0]) + "".join(joined)
+        case Lambda(before, body):
+            return before + flat(body)
     return node
 
 
@@ -52,6 +62,8 @@ def prefixed(before: str, node: Node) -> Node:
             return Bracket(before + node.before, node.items, node.after)
         case Chain(operands, operators):
             return Chain((prefixed(before, operands[0]), *operands[1:]), operators)
+        case Lambda():
+            return Lambda(before + node.before, node.body)
     return before + node
 
 
@@ -61,7 +73,7 @@ def laid_out(node: Node, indent: int = 0, *, after: str = "") -> list[str]:
     Parameters
     ----------
     node
-        Text, a call or list, or a chain of operators.
+        Text, a call or list, a chain of operators, or a function of one expression.
     indent
         Number of steps of indentation.
     after
@@ -90,6 +102,10 @@ def laid_out(node: Node, indent: int = 0, *, after: str = "") -> list[str]:
                 *(prefixed(f"{sign} ", one) for sign, one in zip(operators, operands[1:], strict=True)),
             ]
             return [line for one, end in zip(signed, ends, strict=True) for line in laid_out(one, indent, after=end)]
+        case Lambda(before, Chain() as body):
+            return [_STEP * indent + before + "(", *laid_out(body, indent + 1), _STEP * indent + ")" + after]
+        case Lambda(before, body):
+            return laid_out(prefixed(before, body), indent, after=after)
     return [whole]
 
 

@@ -20,7 +20,7 @@ from partialpool.model.prior_set import PriorSet
 from partialpool.names import CUTPOINT, OBS, SIGMA
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
 from partialpool.pymc_model.source.columns import Column, as_expression, chosen, stored_column, table_column
-from partialpool.pymc_model.source.layout import commented, prefixed
+from partialpool.pymc_model.source.layout import Lambda, commented
 from partialpool.pymc_model.source.piece import Piece, let, prior_reasons, read_by, statement
 from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated
 from partialpool.pymc_model.source.residual import given_earlier
@@ -43,8 +43,8 @@ class WrittenGiven(TensorGiven):
         """Write both functions as lambdas."""
         names = ", ".join(arguments)
         inner = {name: Code(name) for name in arguments}
-        of_value = Code(prefixed(f"lambda value, {names}: ", log_density(Code("value"), **inner).node))
-        of_new = Code(prefixed(f"lambda {names}, size: ", new(**inner, size=Code("size")).node))
+        of_value = Code(Lambda(f"lambda value, {names}: ", log_density(Code("value"), **inner).node))
+        of_new = Code(Lambda(f"lambda {names}, size: ", new(**inner, size=Code("size")).node))
         return PM.CustomDist(self.name, *arguments.values(), dist=of_new, logp=of_value, **self.observed())
 
     @override
