@@ -11,7 +11,8 @@ from scipy import optimize
 
 import partialpool as pp
 from checks.kin import sib_matrix, traits
-from marginal.glmm.test_density import CASES, RESPONSES
+from checks.responses import RESPONSES, counts_successes
+from marginal.glmm.test_density import CASES
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
 from partialpool.likelihood.maximise_generalised import GeneralisedLikelihood, integration_of
@@ -143,7 +144,7 @@ def simulated(family, link, *, crossed, seed=2):
     rng = np.random.default_rng(seed)
     g, h = np.repeat(np.arange(5), 8), np.tile(np.arange(4), 10)
     frame = {"y": RESPONSES[family](rng, 40), "x": rng.normal(size=40), "g": g, "h": h, "n": np.full(40, 7)}
-    response = "p(y, n)" if family == "binomial" else "y"
+    response = "p(y, n)" if counts_successes(family) else "y"
     formula = f"{response} ~ x + (x | g)" + (" + (1 | h)" if crossed else "")
     return build_design(ModelSpec.from_formula(formula, family=family, link=link), frame)
 

@@ -8,6 +8,7 @@ from scipy import special, stats
 
 import partialpool as pp
 from checks.kin import sib_matrix, traits
+from checks.responses import RESPONSES, counts_successes
 from marginal.gaussian.oracle import EFFECTS, FACTORS, table
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
@@ -36,26 +37,6 @@ from partialpool.names import BETA, ICC, b_name, corr_name, sd_name
 from partialpool.spec.model import ModelSpec
 
 CASES = [(name, link) for name, f in FAMILIES.items() if not f.has_predictors_of_categories for link in f.links]
-RESPONSES = {
-    "bernoulli": lambda rng, n: (rng.random(n) < 0.4).astype(int),
-    "binomial": lambda rng, n: rng.binomial(7, 0.4, n),
-    "poisson": lambda rng, n: rng.poisson(3, n),
-    "negative_binomial": lambda rng, n: rng.negative_binomial(2, 0.4, n),
-    "gamma": lambda rng, n: rng.gamma(2, 1, n),
-    "exponential": lambda rng, n: rng.exponential(1, n),
-    "beta": lambda rng, n: rng.beta(2, 3, n),
-    "gaussian": lambda rng, n: rng.normal(5, 1, n),
-    "lognormal": lambda rng, n: np.exp(rng.normal(1, 1, n)),
-    "cumulative": lambda rng, n: rng.integers(0, 4, n),
-    "sratio": lambda rng, n: rng.integers(0, 4, n),
-    "acat": lambda rng, n: rng.integers(0, 4, n),
-    "student_t": lambda rng, n: rng.standard_t(4, n) + 9,
-    "weibull": lambda rng, n: rng.weibull(1.5, n),
-    "inverse_gaussian": lambda rng, n: rng.wald(1, 2, n),
-    "zero_one_inflated_beta": lambda rng, n: np.clip(rng.normal(0.5, 0.4, n), 0, 1),
-    "exgaussian": lambda rng, n: rng.normal(4, 0.5, n) + rng.exponential(1, n),
-    "skew_normal": lambda rng, n: 5 - rng.gamma(4, 0.5, n),
-}
 
 
 def problem(formula, frame, seed=0, **options):
@@ -287,7 +268,7 @@ def test_density_and_gradient_of_every_family_and_link(family, link):
     rng = np.random.default_rng(4)
     frame = table("unbalanced")
     frame["y"], frame["n"] = RESPONSES[family](rng, len(frame)), 7
-    response = "p(y, n)" if family == "binomial" else "y"
+    response = "p(y, n)" if counts_successes(family) else "y"
     design, priors, posterior = problem(f"{response} ~ x + (1 | a) + (1 | c)", frame, family=family, link=link)
     x = spread(posterior, rng)
     x[posterior.size :] *= 0.1 if link == "inverse" else 1.0  # means stay positive
@@ -357,7 +338,7 @@ def test_a_fixed_parameter_is_no_coordinate():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_is_sampled_in_these_coordinates(name):
-    spec = ModelSpec.from_formula("p(y, n) ~ x + (1 | g)" if name == "binomial" else "y ~ x + (1 | g)", family=name)
+    spec = ModelSpec.from_formula("p(y, n) ~ x + (1 | g)" if counts_successes(name) else "y ~ x + (1 | g)", family=name)
     assert not why_not(spec)
 
 
@@ -432,7 +413,7 @@ def test_a_prior_of_the_icc_of_a_latent_response(family, link, terms):
     rng = np.random.default_rng(13)
     frame = table("unbalanced")
     frame["y"], frame["trials"] = RESPONSES[family](rng, len(frame)), 7
-    response = "p(y, trials)" if family == "binomial" else "y"
+    response = "p(y, trials)" if counts_successes(family) else "y"
     stated = {"icc": pp.Prior("Beta", alpha=2, beta=6)}
     if terms.count("|") > 1 or "x" in terms:
         stated["share_a"] = pp.Prior("Dirichlet", a=1.7)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from checks.responses import RESPONSES
 from marginal.gaussian.oracle import table
 from marginal.glmm import test_predictors
-from marginal.glmm.test_density import RESPONSES, check_gradient, jacobian, problem, spread, theta_prior, variables
+from marginal.glmm.test_density import check_gradient, jacobian, problem, spread, theta_prior, variables
 from partialpool.design.newdata import own_rows
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from marginal.glmm.test_density import CASES, RESPONSES
+from checks.responses import RESPONSES, counts_successes
+from marginal.glmm.test_density import CASES
 from partialpool.design.build import build_design
 from partialpool.families.given import Given
 from partialpool.kernel_address import address_of
@@ -29,7 +30,7 @@ class Case:
         n = sizes.sum()
         frame = {"y": RESPONSES[family](rng, n), "x": rng.normal(size=n), "g": np.repeat(np.arange(levels), sizes)}
         response = "y"
-        if family == "binomial":
+        if counts_successes(family):
             response, frame["trials"] = "p(y, trials)", np.full(n, 7)
         spec = ModelSpec.from_formula(f"{response} ~ x + (1 | g)", family=family, link=link)
         self.design = build_design(spec, frame)
