@@ -88,8 +88,13 @@ FORMULAS = {
     ),
     "a number as strata": ("y ~ x, sigma ~ 0 + x", {}, "some have one row", "and 93 more"),
     "strata that are not in the table": ("y ~ x, sigma ~ 0 + arms", {}, "no column 'arms'", "'arm' (nearest)"),
-    "a group on sigma": ("y ~ x, sigma ~ 0 + (1 | site)", {}, "formula of a parameter", "sigma ~ 0 + arm"),
-    "two formulas of sigma": ("y ~ x, sigma ~ 0 + arm, sigma ~ 0 + week", {}, "formula of a parameter", "joined by :"),
+    "a response to the right": ("y ~ x, sigma ~ 0 + (1 | site) ~ x", {}, "formula of a parameter", "sigma ~ arm"),
+    "two formulas of sigma": (
+        "y ~ x, sigma ~ 0 + arm, sigma ~ 0 + week",
+        {},
+        "formula of a parameter",
+        "parameter once",
+    ),
     # Weights.
     "a missing precision": ("y | precision(w) ~ x", lacking("w"), "missing values", "in w (1)"),
     "an infinite precision": (

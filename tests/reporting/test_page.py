@@ -158,7 +158,13 @@ def test_no_exported_name_is_a_module():
 
 def test_template_and_styles_are_in_the_package():
     folder = importlib.resources.files("partialpool") / "reporting" / "templates"
-    assert {item.name for item in folder.iterdir()} == {"page.html", "page.css", "table.html", "table_figure.html"}
+    assert {item.name for item in folder.iterdir()} == {
+        "page.html",
+        "page.css",
+        "dark.css",
+        "table.html",
+        "table_figure.html",
+    }
 
 
 def test_awkward_names_give_a_valid_page_with_valid_pictures(pages):

@@ -11,6 +11,7 @@ from partialpool.design.build import build_design
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.workload import expect_workload
 from partialpool.marginal.glmm.axes import axes_about
+from partialpool.marginal.glmm.predictors import lay_out
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
 from partialpool.sampling.dense_levels import warn_if_dense
@@ -133,8 +134,9 @@ COUNTS = {
 
 def seconds_of_an_evaluation(design):
     """The least processor time of one evaluation in this thread; other programs on the machine only increase it."""
+    priors = resolve_priors(design)
     with single_lapack():
-        posterior, peak = find_mode(design, resolve_priors(design))
+        posterior, peak = find_mode(design, priors, lay_out(design, priors))
         density = posterior.along(axes_about(peak.theta, peak.covariance)).evaluator()
         x, taken = np.zeros(posterior.size + posterior.noise_size), []
         for _ in range(30):

@@ -250,7 +250,7 @@ def drawn(diverged, *, heavy=False, interrupted=False):
         x[:, :, 4] = rng.standard_t(1, size=(4, 100))
     rows = x.reshape(-1, 5)
     stats = {"diverging": np.arange(400).reshape(4, 100) < diverged}
-    return nuts._Drawn(None, x, rows[:, :1], rows[:, 1:2], stats, interrupted)
+    return nuts._Drawn(SimpleNamespace(own=SimpleNamespace(nu=())), x, rows[:, :1], rows[:, 1:2], stats, interrupted)
 
 
 def stopped():

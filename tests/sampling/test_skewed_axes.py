@@ -7,6 +7,7 @@ from scipy import stats
 import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.marginal.glmm.axes import axes_about, bend
+from partialpool.marginal.glmm.predictors import lay_out
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.skewed_axes import _shape, _slice, axes_of_draws, skewed_axes
 from partialpool.sampling.working_response import find_mode
@@ -45,7 +46,8 @@ def grouse_ticks():
     """The posterior about its mode, and the peak; beside broods, the sd between locations is weakly identified."""
     formula = "TICKS ~ YEAR + scale(HEIGHT) + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)"
     design = build_design(ModelSpec.from_formula(formula, family="poisson"), pp.load_dataset("grouseticks"))
-    return find_mode(design, resolve_priors(design))
+    priors = resolve_priors(design)
+    return find_mode(design, priors, lay_out(design, priors))
 
 
 def test_an_sd_that_may_be_0_is_stretched_on_the_left():

@@ -9,6 +9,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.marginal.glmm.predictors import lay_out
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.working_response import find_mode, with_wide_weights
 from partialpool.spec.model import ModelSpec
@@ -52,8 +53,8 @@ def test_saturated_levels_lose_weight_and_others_keep_it(family):
     y[saturated[g]] = 0
     design = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g)", family=family), {"y": y, "g": g})
     priors = resolve_priors(design)
-    posterior, peak = find_mode(design, priors)
-    wide = with_wide_weights(posterior, priors, peak.theta, np.sqrt(np.diagonal(peak.covariance)))
+    posterior, peak = find_mode(design, priors, lay_out(design, priors))
+    wide = with_wide_weights(posterior, lay_out(design, priors), peak.theta, np.sqrt(np.diagonal(peak.covariance)))
     share = of_rows(wide) / of_rows(posterior)
     assert (share[saturated] < 0.6).all()
     assert (share[~saturated] > 0.97).all()
@@ -68,7 +69,8 @@ def test_the_mode_is_found_from_levels_of_zeros():
     g = np.concatenate([np.repeat(np.arange(6), 4), np.repeat(np.arange(6, 16), 200)])
     y = np.where(g < 6, 0, rng.poisson(4, len(g)))
     design = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g)", family="poisson"), {"y": y, "g": g})
-    posterior, peak = find_mode(design, resolve_priors(design))
+    priors = resolve_priors(design)
+    posterior, peak = find_mode(design, priors, lay_out(design, priors))
     eta = posterior.linear_predictor(peak.theta)
     sd = np.exp(peak.theta[0])
     b = np.array([eta[g == level][0] for level in range(16)]) - eta.mean()
@@ -81,7 +83,7 @@ def test_the_mode_is_found_from_levels_of_zeros():
 def test_normal_rows_keep_their_weights():
     design = build_design(ModelSpec.from_formula("Reaction ~ Days + (Days | Subject)"), pp.load_dataset("sleepstudy"))
     priors = resolve_priors(design)
-    posterior, peak = find_mode(design, priors)
-    wide = with_wide_weights(posterior, priors, peak.theta, np.sqrt(np.diagonal(peak.covariance)))
+    posterior, peak = find_mode(design, priors, lay_out(design, priors))
+    wide = with_wide_weights(posterior, lay_out(design, priors), peak.theta, np.sqrt(np.diagonal(peak.covariance)))
     own = [p.stand_in.arrangement.moments.own[0] for p in (wide, posterior)]
     np.testing.assert_allclose(own[0] / own[0].max(), own[1] / own[1].max(), atol=1e-12)

@@ -77,7 +77,7 @@ def parameter_scales(prior: Prior, link: Link) -> Scales:
     >>> from partialpool.families.links import LINKS
     >>> scales = parameter_scales(Prior("HalfStudentT", nu=3, sigma=1), LINKS["log"])
     >>> round(scales.location, 2), round(scales.intercept, 2), scales.unit
-    (-0.27, 1.06, 0.4)
+    (-0.27, 1.07, 0.4)
     """
     low, middle, high = link.forward(frozen(prior).ppf(_CENTRAL))
     spread = float(high - low) / 2

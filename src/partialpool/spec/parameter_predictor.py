@@ -107,6 +107,13 @@ def read_parameters(parameters: Mapping[str, object], family: Family, *, se: str
         )
     known = [name for name, _ in family.parameters if name != "cutpoints" and not (name == SIGMA and se)]
     for name in parameters:
+        if name == SIGMA and se and SIGMA in dict(family.parameters):
+            raise SpecError(
+                "known standard errors replace sigma, which cannot have a predictor",
+                got=f"se and {name} ~ ...",
+                allowed=f"a predictor of {' or '.join(known)}" if known else "a predictor of the mean alone",
+                do="leave out the standard errors, or the predictor of sigma",
+            )
         if name not in known:
             raise SpecError(
                 f"the family {family.name!r} has no parameter {name!r} that could have a predictor",
