@@ -28,6 +28,7 @@ _RELATIVE: Final = 0.05
 _LARGE: Final = 1000
 _RELATIVE_LARGE: Final = 0.15
 _UNITS: Final = 3
+_BOUND: Final = re.compile(r"\bp [<>] (?=\d)")
 OTHER_SEEDS: Final = 8
 """Number of runs with other seeds that show how far a number moves by chance, where one disagrees."""
 
@@ -86,6 +87,8 @@ def text_differences(committed: str, rerun: str, others: Sequence[str] = ()) -> 
     ['0.39 committed, now 0.49, in: ICC 0.49 of 18 levels']
     >>> text_differences("ICC 0.39 of 18 levels", "ICC 0.49 of 18 levels", ["ICC 0.43 of 18 levels"])
     []
+    >>> text_differences("p = 0.001", "p < 0.001"), text_differences("p = 0.3", "p < 0.001")
+    ([], ['0.3 committed, now 0.001, in: p < 0.001'])
     >>> text_differences("good", "doubtful")
     ['committed: good | now: doubtful']
     """
@@ -126,7 +129,8 @@ def _by_chance(committed: str, runs: list[str]) -> bool:
 
 def _words(line: str) -> list[str]:
     # A rule under a heading is as long as its column, which follows the digits.
-    return re.sub(r"[-─━=]{3,}", "---", _NUMBER.sub("#", line)).split()
+    # p < 0.001 and p = 0.001 may be the same p value, on either side of the bound.
+    return re.sub(r"[-─━=]{3,}", "---", _NUMBER.sub("#", _BOUND.sub("p = ", line))).split()
 
 
 def _first_apart(old: list[str], new: list[str]) -> str:
