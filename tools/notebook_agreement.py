@@ -87,8 +87,8 @@ def text_differences(committed: str, rerun: str, others: Sequence[str] = ()) -> 
     ['0.39 committed, now 0.49, in: ICC 0.49 of 18 levels']
     >>> text_differences("ICC 0.39 of 18 levels", "ICC 0.49 of 18 levels", ["ICC 0.43 of 18 levels"])
     []
-    >>> text_differences("p = 0.001", "p < 0.001"), text_differences("p = 0.3", "p < 0.001")
-    ([], ['0.3 committed, now 0.001, in: p < 0.001'])
+    >>> text_differences("p = 0.001", "p < 0.001"), text_differences("p = 0.300", "p < 0.001")
+    ([], ['0.300 committed, now 0.001, in: p < 0.001'])
     >>> text_differences("good", "doubtful")
     ['committed: good | now: doubtful']
     """
