@@ -5,11 +5,11 @@
 
 import numpy as np
 
-from partialpool.families.row_kernels.normal_interval import LARGEST_FINITE, censored_normal
+from partialpool.families.row_kernels.normal_interval import censored_row
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
 from partialpool.families.row_kernels.same_in_all_rows import gather, spread
-from partialpool.families.row_kernels.vector_math import exp, log
-from partialpool.kernels import FUSED, kernel, part
+from partialpool.families.row_kernels.vector_math import exp
+from partialpool.kernels import kernel
 
 __all__ = ["constant", "each_identity", "each_log", "rows_identity", "rows_log"]
 
@@ -20,23 +20,6 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
     return -float(0.5 * len(seen) * np.log(2 * np.pi))
 
 
-@part(fastmath=FUSED)
-def _row(y: float, end: float, location: float, sigma: float) -> tuple[float, float, float, float, float]:
-    """Return log p, its slopes in the location and in sigma, and the informations about both."""
-    inverse = 1.0 / sigma
-    is_finite = abs(end) <= LARGEST_FINITE
-    z, z_end = (y - location) * inverse, (end - location) * inverse if is_finite else 0.0
-    log_p, slope, information, turned = censored_normal(y, end, z, z_end)
-    seen = 1.0 if end == y else 0.0
-    return (
-        log_p - seen * log(sigma),
-        slope * inverse,
-        -(turned + seen) * inverse,
-        information * inverse * inverse,
-        bounded(2.0 * inverse * inverse),
-    )
-
-
 @kernel
 def each_identity(
     y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
@@ -45,8 +28,8 @@ def each_identity(
     total, usable = 0.0, True
     for i in range(len(y)):
         usable &= is_positive(values[1, i])
-        log_p, slopes[0, i], slopes[1, i], information, informations[1, i] = _row(
-            y[i], known[i], values[0, i], values[1, i]
+        log_p, slopes[0, i], slopes[1, i], information, informations[1, i] = censored_row(
+            y[i], known[i], y[i], known[i], values[0, i], values[1, i]
         )
         informations[0, i] = bounded(information)
         total += log_p
@@ -62,7 +45,9 @@ def each_log(
     for i in range(len(y)):
         mean = exp(values[0, i])
         usable &= is_positive(values[1, i])
-        log_p, slope, slopes[1, i], information, informations[1, i] = _row(y[i], known[i], mean, values[1, i])
+        log_p, slope, slopes[1, i], information, informations[1, i] = censored_row(
+            y[i], known[i], y[i], known[i], mean, values[1, i]
+        )
         slopes[0, i] = slope * mean
         informations[0, i] = bounded(information * mean * mean)
         total += log_p

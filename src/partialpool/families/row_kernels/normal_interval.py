@@ -14,39 +14,40 @@ one side of 0 are mirrored to the left, where Phi keeps its digits; a narrow int
 from typing import Final
 
 from partialpool.families.row_kernels.binary_links import normal
+from partialpool.families.row_kernels.outcome import bounded
 from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, excess_of_exp, exp, log, log1p
 from partialpool.kernels import FUSED, part
 
-__all__ = ["LARGEST_FINITE", "above", "below", "between", "censored_normal", "seen"]
+__all__ = ["censored_row"]
 
-LARGEST_FINITE: Final = 1.7976931348623157e308
+_LARGEST_FINITE: Final = 1.7976931348623157e308
 """The largest finite number: other ends beyond are infinite."""
 _NARROW: Final = 1e-3
 _LN2: Final = 0.6931471805599453
 
 
 @part(fastmath=FUSED, inlined=True)
-def seen(z: float) -> tuple[float, float, float, float]:
+def _seen(z: float) -> tuple[float, float, float, float]:
     """Return -z^2 / 2, its slope z along the location and information 1, and -z^2, all in units of the scale."""
     return -0.5 * z * z, z, 1.0, -z * z
 
 
 @part(fastmath=FUSED)
-def above(z: float) -> tuple[float, float, float, float]:
+def _above(z: float) -> tuple[float, float, float, float]:
     """Return the same of log P(Z > z)."""
     _, log_p, _, hazard, _, curved = normal(z)
     return log_p, hazard, curved, -z * hazard
 
 
 @part(fastmath=FUSED)
-def below(z: float) -> tuple[float, float, float, float]:
+def _below(z: float) -> tuple[float, float, float, float]:
     """Return the same of log P(Z <= z)."""
     log_p, _, slope, _, curved, _ = normal(z)
     return log_p, -slope, curved, z * slope
 
 
 @part(fastmath=FUSED)
-def between(low: float, high: float) -> tuple[float, float, float, float]:
+def _between(low: float, high: float) -> tuple[float, float, float, float]:
     """Return the same of log P(low < Z <= high)."""
     width, middle = high - low, 0.5 * (low + high)
     if width * (1.0 + abs(middle)) < _NARROW:
@@ -77,15 +78,38 @@ def _expm1(x: float) -> float:
 
 
 @part(fastmath=FUSED)
-def censored_normal(y: float, end: float, z: float, z_end: float) -> tuple[float, float, float, float]:
+def _censored_normal(y: float, end: float, z: float, z_end: float) -> tuple[float, float, float, float]:
     """Return the same of a row with response y and other end `end`, which are z and `z_end` in standard units.
 
     `z_end` is not read where `end` is infinite.
     """
     if end == y:
-        return seen(z)
-    if end > LARGEST_FINITE:
-        return above(z)
-    if end < -LARGEST_FINITE:
-        return below(z)
-    return between(z, z_end)
+        return _seen(z)
+    if end > _LARGEST_FINITE:
+        return _above(z)
+    if end < -_LARGEST_FINITE:
+        return _below(z)
+    return _between(z, z_end)
+
+
+@part(fastmath=FUSED)
+def censored_row(
+    y: float, end: float, at: float, at_end: float, location: float, sigma: float
+) -> tuple[float, float, float, float, float]:
+    """Return log p, its slopes in the location and in sigma, and the informations about both.
+
+    `at` and `at_end` are the response and its other end on the scale of the normal variable: themselves, or their
+    logarithms. `at_end` is not read where `end` is infinite.
+    """
+    inverse = 1.0 / sigma
+    is_finite = abs(end) <= _LARGEST_FINITE
+    z, z_end = (at - location) * inverse, (at_end - location) * inverse if is_finite else 0.0
+    log_p, slope, information, turned = _censored_normal(y, end, z, z_end)
+    seen = 1.0 if end == y else 0.0
+    return (
+        log_p - seen * log(sigma),
+        slope * inverse,
+        -(turned + seen) * inverse,
+        information * inverse * inverse,
+        bounded(2.0 * inverse * inverse),
+    )
