@@ -13,9 +13,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core: threads of 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BUDGET = 240
-"""Seconds that the quick tests of one file may take, also on a busy machine; longer tests are marked slow."""
+"""Seconds that the quick tests of one file, or one test of a file of `APART`, may take, also on a busy machine; longer
+tests are marked slow."""
 TOGETHER = ("tests/explorer", "tests/reporting")
 """Folders whose files share pages that take long to make: one worker runs them, and makes each page once."""
+APART = ("tests/docs/test_pages.py",)
+"""Files of tests that share nothing: each test is run by whichever worker is free."""
 _seconds: Counter[str] = Counter()
 _compilers = []
 
@@ -35,7 +38,7 @@ def pytest_xdist_node_collection_finished():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Share tests by file, and files that make the same pages by folder."""
+    """Share tests by file, files that make the same pages by folder, and tests that share nothing one by one."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -43,9 +46,15 @@ def pytest_xdist_make_scheduler(config, log):
     class ByFileOrFolder(LoadFileScheduling):
         def _split_scope(self, nodeid):
             whole = [folder for folder in TOGETHER if nodeid.startswith(f"{folder}/")]
-            return whole[0] if whole else super()._split_scope(nodeid)
+            return whole[0] if whole else unit_of(nodeid)
 
     return ByFileOrFolder(config, log)
+
+
+def unit_of(nodeid):
+    """Return the tests that one worker must run and whose time is limited: a file, or a test of a file of `APART`."""
+    file = nodeid.split("::")[0]
+    return nodeid if file in APART else file
 
 
 def pytest_report_header():
@@ -66,7 +75,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_runtest_logreport(report):
     """Add up the time of each file."""
-    _seconds[report.nodeid.split("::")[0]] += report.duration
+    _seconds[unit_of(report.nodeid)] += report.duration
 
 
 def pytest_sessionfinish(session):
@@ -79,7 +88,7 @@ def pytest_terminal_summary(terminalreporter, config):
     """List the files that take longer than they may."""
     over = [f"{name}: {seconds:.0f} s" for name, seconds in _seconds.most_common() if seconds > BUDGET]
     if over and "not slow" in config.option.markexpr:
-        terminalreporter.section(f"files over their budget of {BUDGET} s: mark their longest tests as slow", red=True)
+        terminalreporter.section(f"files or tests over their budget of {BUDGET} s: mark their longest tests as slow", red=True)
         for line in over:
             terminalreporter.line(line)
 

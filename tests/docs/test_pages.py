@@ -1,5 +1,6 @@
 """The code on the pages runs and gives the output and pictures shown below it; numbers in the prose are printed."""
 
+import ast
 import os
 import re
 
@@ -11,6 +12,8 @@ from make_pages import BLOCK, pages, rewritten, run_block, run_page
 from notebook_agreement import OTHER_SEEDS, text_differences
 
 PAGES = {str(page.relative_to(DOCS).with_suffix("")): page for page in pages()}
+RANDOM = {"check", "fit", "posterior_checks", "posterior_predictive", "prior_predictive", "quantile_residuals"}
+"""Functions whose answers are random whatever they are given."""
 READ = re.compile(r"^## (?:How to read it|Reading the output)\n(.*?)(?=^## |\Z)", re.S | re.M)
 
 
@@ -41,6 +44,19 @@ def test_a_page_prints_what_it_shows(name, monkeypatch):
         assert (one.figure is not None) == bool(one.block["picture"]), one.block["code"]
         if one.block["picture"]:
             assert (page.parent / one.block["picture"]).is_file()
+
+
+def unseeded(code):
+    for call in ast.walk(ast.parse(code)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).removeprefix("pp.") in RANDOM:
+            if "seed" not in {word.arg for word in call.keywords}:
+                yield ast.unparse(call)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_random_answers_have_a_seed(name):
+    blocks = [block["code"] for block in BLOCK.finditer(text_of(PAGES[name])) if not block["skip"]]
+    assert [call for code in blocks for call in unseeded(code)] == []
 
 
 @pytest.mark.parametrize("name", PAGES)
