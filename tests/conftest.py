@@ -88,7 +88,9 @@ def pytest_terminal_summary(terminalreporter, config):
     """List the files that take longer than they may."""
     over = [f"{name}: {seconds:.0f} s" for name, seconds in _seconds.most_common() if seconds > BUDGET]
     if over and "not slow" in config.option.markexpr:
-        terminalreporter.section(f"files or tests over their budget of {BUDGET} s: mark their longest tests as slow", red=True)
+        terminalreporter.section(
+            f"files or tests over their budget of {BUDGET} s: mark their longest tests as slow", red=True
+        )
         for line in over:
             terminalreporter.line(line)
 

@@ -8,8 +8,8 @@ import partialpool as pp
 from checks.refusals import check_refused
 from checks.residuals import correlations, reference_table, residual_covariance, visits
 from partialpool.design.build import build_design
+from partialpool.marginal.group_log_density import joint_log_density
 from partialpool.model.default_priors import resolve_priors
-from partialpool.model.group_log_density import joint_log_density
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.sampling.mixing import mcse_mean
 

@@ -9,6 +9,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.pack import label_draws
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.options import as_spec
 
 
 def fit_at(formula, data, *, draws=None, family="gaussian", link=None, se=None, **values):
@@ -16,7 +17,7 @@ def fit_at(formula, data, *, draws=None, family="gaussian", link=None, se=None, 
 
     `b_<f>` are 0 unless given. Names with a colon are given by a dictionary: `**{"sd_batch:cask": [2.9]}`.
     """
-    spec = ModelSpec.from_formula(formula, family=family, link=link, se=se)
+    spec = formula if isinstance(formula, ModelSpec) else as_spec(formula, family=family, link=link, se=se)
     design = build_design(spec, data)
     shapes = {f"b_{f.name}": (f.n_levels, len(f.names)) for f in design.factors}
     arrays = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import partialpool
 
-LAST_OF_EACH = ("level_integrals.integrate_levels", "compiled_density._density")
+LAST_OF_EACH = ("level_under_draws.integrate_under_draws", "compiled_density._density")
 """The kernels that are compiled last."""
 
 

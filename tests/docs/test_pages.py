@@ -48,9 +48,9 @@ def test_a_page_prints_what_it_shows(name, monkeypatch):
 
 def unseeded(code):
     for call in ast.walk(ast.parse(code)):
-        if isinstance(call, ast.Call) and ast.unparse(call.func).removeprefix("pp.") in RANDOM:
-            if "seed" not in {word.arg for word in call.keywords}:
-                yield ast.unparse(call)
+        is_random = isinstance(call, ast.Call) and ast.unparse(call.func).removeprefix("pp.") in RANDOM
+        if is_random and "seed" not in {word.arg for word in call.keywords}:
+            yield ast.unparse(call)
 
 
 @pytest.mark.parametrize("name", PAGES)

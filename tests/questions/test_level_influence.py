@@ -7,7 +7,7 @@ from arviz_stats.base import array_stats
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.model.group_log_density import joint_log_density
+from partialpool.marginal.group_log_density import joint_log_density
 from partialpool.questions import level_influence as influence
 from partialpool.questions.cross_validation import refit_without
 from partialpool.questions.level_influence import level_influence

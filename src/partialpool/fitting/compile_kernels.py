@@ -56,12 +56,18 @@ def _of_collapsed() -> None:
 
 
 def _of_likelihoods() -> None:
-    from partialpool.likelihood.maximum_likelihood import maximum_likelihood  # noqa: PLC0415 - in the worker only
+    from partialpool.design.build import build_design  # noqa: PLC0415 - in the worker only
+    from partialpool.likelihood.maximum_likelihood import maximum_likelihood  # noqa: PLC0415
+    from partialpool.marginal.group_log_density import joint_log_density  # noqa: PLC0415
+    from partialpool.spec.model import ModelSpec  # noqa: PLC0415
 
     maximum_likelihood(_FORMULA, load_dataset("dyestuff"))
     counts = {"y": [1, 2, 0, 3, 1, 2, 5, 1], "g": [1, 1, 1, 1, 2, 2, 2, 2], "h": [1, 1, 2, 2, 3, 3, 4, 4]}
     for formula in ("y ~ 1 + (1 | g)", "y ~ 1 + (1 | g) + (1 | h)"):
         maximum_likelihood(formula, counts, family="poisson")
+    design = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g)", family="poisson"), counts)
+    draws = {"beta": np.ones((1, 1)), "sd_g": np.ones((1, 1)), "b_g": np.zeros((1, 2, 1))}
+    joint_log_density(design, np.repeat([0, 1], 4), draws)
 
 
 def _of_families() -> None:

@@ -8,10 +8,9 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.likelihood.free_parameters import Point
 from partialpool.likelihood.quadrature import Integrated, Quadrature
-from partialpool.marginal.glmm.level_integrals import integrate_levels
+from partialpool.marginal.glmm.level_integrals import MOST_EFFECTS, integrate_levels
 from partialpool.marginal.glmm.level_rows import LevelRows, rows_by_level
 from partialpool.marginal.glmm.weighted_rows import Rows
-from partialpool.model.quadrature import MOST_EFFECTS
 
 __all__ = ["LevelQuadrature"]
 
@@ -35,7 +34,7 @@ class LevelQuadrature(Quadrature):
     def integrate(self, point: Point) -> Integrated:
         root, beta, own = np.empty_like(point.roots[0]), np.empty_like(point.beta), np.empty_like(point.own)
         value, error, _ = integrate_levels(
-            self.address,
+            self.density,
             self.rows,
             np.ascontiguousarray(point.roots[0]),
             np.ascontiguousarray(point.beta),

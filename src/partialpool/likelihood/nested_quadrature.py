@@ -47,7 +47,7 @@ class NestedQuadrature(Quadrature):
     def integrate(self, point: Point) -> Integrated:
         roots, beta, own = np.empty(2), np.empty_like(point.beta), np.empty_like(point.own)
         value, error, _ = integrate_parents(
-            self.address,
+            self.density,
             self.rows,
             np.ascontiguousarray(point.roots[:, 0, 0]),
             np.ascontiguousarray(point.beta),

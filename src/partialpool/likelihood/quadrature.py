@@ -4,15 +4,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numba as nb
 import numpy as np
 
-from partialpool.kernel_address import address_of
 from partialpool.likelihood.boundary_optimizer import NO_DENSITY, limited
 from partialpool.likelihood.free_parameters import FreeParameters, Point
 from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
 from partialpool.marginal.glmm.posterior import Response
+from partialpool.marginal.glmm.row_density import RowDensity
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 
 __all__ = ["Integrated", "Quadrature"]
@@ -39,15 +37,15 @@ class Quadrature(ABC):
         The coordinates.
     response
         The response and its row kernels.
-    address
-        Of the family's row kernel.
+    density
+        How rows are evaluated.
     rows
         The rows as the rule reads them, from `sort`.
     """
 
     parameters: FreeParameters
     response: Response
-    address: int
+    density: RowDensity
     rows: Any
 
     @classmethod
@@ -56,8 +54,7 @@ class Quadrature(ABC):
         spec = marginal.design.spec
         is_concave = spec.family_record.is_log_concave(spec.link_record)
         rows = cls.sort(collect_rows(marginal, response.y, response.known), is_concave=is_concave)
-        address = address_of(response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64)
-        return cls(parameters, response, address, rows)
+        return cls(parameters, response, response.row_density, rows)
 
     @staticmethod
     @abstractmethod

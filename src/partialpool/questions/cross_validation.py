@@ -14,7 +14,7 @@ from partialpool.design.subset import keep_rows
 from partialpool.errors import DataError, EngineError
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.refit import repeat_fit
-from partialpool.model.group_log_density import joint_log_density
+from partialpool.marginal.group_log_density import joint_log_density
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.names import b_name
@@ -123,7 +123,7 @@ def score_levels(
     """Score the rows of each level together, as rows of a new level.
 
     elpd_j = log p(y_j | y_-j), the effects of the level, and of every level that occurs only in it, integrated out
-    (`model.group_log_density`). It is computed by importance sampling, with Pareto-smoothed weights
+    (`marginal.group_log_density`). It is computed by importance sampling, with Pareto-smoothed weights
     1 / p(y_j | theta, ...) of all draws (Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413; Merkle et al.
     2019, Psychometrika 84:802). Where their k-hat is above 0.7, it is computed by a fit without the level: always if
     the collapsed engine gives the evidence, from which it follows exactly as log p(y) - log p(y_-j); under other

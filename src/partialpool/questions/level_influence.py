@@ -13,8 +13,8 @@ from partialpool.errors import EngineError, PartialPoolError, SpecError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
+from partialpool.marginal.group_log_density import joint_log_density
 from partialpool.model.distribution import needs_mean
-from partialpool.model.group_log_density import joint_log_density
 from partialpool.progress import progress_line
 from partialpool.questions.asked_quantities import check_asked
 from partialpool.questions.cross_validation import MAX_KHAT, other_rows, refit_without
@@ -48,7 +48,7 @@ def level_influence(
     """Leave each level out in turn and compute how the quantities change.
 
     The posterior without level j is that of all rows, weighted by 1 / p(y_j | ...), Pareto-smoothed, with the effects
-    that occur only in the level's rows integrated out (`model.group_log_density`). Where the weights' k-hat is above
+    that occur only in the level's rows integrated out (`marginal.group_log_density`). Where the weights' k-hat is above
     0.7, the model is fitted again without the level if the fit is by the collapsed engine (for a NUTS fit the weights
     are kept, and k-hat shows how reliable they are). In both cases a quantity that is averaged over rows, such as the
     ICC of counts or of a model with slopes, is averaged over the remaining rows, as in a fit of a table without the

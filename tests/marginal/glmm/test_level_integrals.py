@@ -1,16 +1,13 @@
 """Levels integrated out by quadrature, compared with brute-force integration of the explicit density."""
 
-import numba as nb
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, special
 
 from checks.responses import RESPONSES, counts_successes
 from marginal.glmm.test_density import CASES
 from partialpool.design.build import build_design
 from partialpool.families.given import Given
-from partialpool.kernel_address import address_of
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
 from partialpool.marginal.glmm.level_integrals import integrate_levels
 from partialpool.marginal.glmm.level_rows import LevelRows
 from partialpool.marginal.glmm.own_parameters import own_priors
@@ -53,8 +50,8 @@ class Case:
         rows = self.rows if rows is None else rows
         values = np.empty(len(rows.first) - 1)
         slopes = np.full(root.shape, 9.0), np.full(beta.shape, 9.0), np.full(own.shape, 9.0)
-        address = address_of(self.response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64)
-        return values, slopes, integrate_levels(address, rows, root, beta, own, values, *slopes)
+        density = self.response.row_density
+        return values, slopes, integrate_levels(density, rows, root, beta, own, values, *slopes)
 
     def log_density(self, j, v, root, beta):
         """log p(y_j | v) + log N(v; 0, I), by the family's own density."""
@@ -120,6 +117,27 @@ def test_two_effects_equal_brute_force(family, link):
     _, _, (total, _, _) = case.integrate(ROOTS[2], beta, case.values)
     expected = sum(brute_force(case, j, ROOTS[2], beta) for j in range(2))
     assert total + case.response.constant == pytest.approx(expected, abs=2e-8)
+
+
+def test_two_effects_of_levels_with_equal_outcomes_and_large_sds():
+    """The integrand is a normal density on one side of a line, and 0 on the other: most of it is off the axes."""
+    case, root = Case("bernoulli", "logit", 2, levels=2), np.array([[10.0, 0.0], [1.5, 2.6]])
+    y = np.repeat([1.0, 0.0], np.diff(case.rows.first))
+    case.rows.y[:] = y
+    values, _, (_, error, _) = case.integrate(root, np.array([0.4]), case.values)
+    grid = np.linspace(-9, 9, 1201)
+    v = np.stack(np.meshgrid(grid, grid, indexing="ij"))
+    shift = np.tensordot(root, v, axes=1)
+    for j in range(2):
+        here = slice(case.rows.first[j], case.rows.first[j + 1])
+        log_p = -0.5 * (v**2).sum(axis=0) - np.log(2 * np.pi) + 2 * np.log(grid[1] - grid[0])
+        for start, columns, z in zip(
+            case.rows.start[here], case.rows.columns[0, here], case.rows.effects[:, here].T, strict=True
+        ):
+            eta = start + 0.4 * columns + np.tensordot(z, shift, axes=1)
+            log_p += special.log_expit(eta if y[here][0] else -eta)
+        assert values[j] == pytest.approx(special.logsumexp(log_p), abs=1e-8)
+    assert error < 1e-8
 
 
 def test_three_effects_with_equal_columns_equal_one_effect():

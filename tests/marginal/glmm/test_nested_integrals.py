@@ -1,6 +1,5 @@
 """Children integrated out inside their parents, compared with a fixed fine grid on the explicit density."""
 
-import numba as nb
 import numpy as np
 import pytest
 
@@ -9,8 +8,6 @@ from marginal.glmm.test_density import CASES
 from partialpool.design.build import build_design
 from partialpool.families.given import Given
 from partialpool.families.registry import FAMILIES
-from partialpool.kernel_address import address_of
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
 from partialpool.marginal.glmm.level_integrals import integrate_levels
 from partialpool.marginal.glmm.level_rows import LevelRows, NestedRows, rows_by_parent
 from partialpool.marginal.glmm.nested_integrals import integrate_parents
@@ -57,14 +54,14 @@ class Case:
             1 + 0.2 * rng.normal(size=n),
             np.append(0, np.cumsum(children)).astype(np.int64),
         )
-        self.address = address_of(self.response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64)
+        self.density = self.response.row_density
 
     def integrate(self, roots=ROOTS, beta=BETA, own=None, rows=None):
         """The values of the parents, the gradient, and what the kernel returns."""
         rows, own = self.rows if rows is None else rows, self.own if own is None else own
         values = np.empty(len(rows.parents) - 1)
         slopes = np.full(2, 9.0), np.full(beta.shape, 9.0), np.full(own.shape, 9.0)
-        return values, slopes, integrate_parents(self.address, rows, roots, beta, own, values, *slopes)
+        return values, slopes, integrate_parents(self.density, rows, roots, beta, own, values, *slopes)
 
     def on_a_grid(self, j):
         """log p(y_j) by the trapezoidal rule over the parent's effect and each child's."""
@@ -118,7 +115,7 @@ def test_without_variance_among_parents_the_children_are_independent():
     case = Case("bernoulli", "logit")
     alone = case.rows.children
     values, slopes = np.empty(len(alone.first) - 1), (np.empty((1, 1)), np.empty(1), np.empty(0))
-    expected, *_ = integrate_levels(case.address, alone, ROOTS[:1, None], BETA, case.own, values, *slopes)
+    expected, *_ = integrate_levels(case.density, alone, ROOTS[:1, None], BETA, case.own, values, *slopes)
     found = case.integrate(np.array([ROOTS[0], 0.0]))
     assert found[2][0] == pytest.approx(expected, abs=1e-9)
     assert found[1][0][0] == pytest.approx(slopes[0][0, 0], abs=1e-7)
@@ -132,7 +129,7 @@ def test_without_variance_among_children_the_parents_have_one_effect(shape):
     first = level.first[case.rows.parents]
     parents = level._replace(effects=case.rows.above[None], first=first)
     values, slopes = np.empty(3), (np.empty((1, 1)), np.empty(1), np.empty(1))
-    total, *_ = integrate_levels(case.address, parents, ROOTS[1:, None], BETA, own, values, *slopes)
+    total, *_ = integrate_levels(case.density, parents, ROOTS[1:, None], BETA, own, values, *slopes)
     found, (of_roots, of_beta, of_own), (value, error, _) = case.integrate(np.array([0.0, ROOTS[1]]), own=own)
     np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-9)
     assert value == pytest.approx(total, rel=1e-9, abs=1e-9)

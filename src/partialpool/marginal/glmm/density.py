@@ -18,8 +18,7 @@ import numba as nb
 import numpy as np
 
 from partialpool.distributions.density_kernel import place
-from partialpool.families.row_kernels.by_row import BY_ROW_ARGUMENTS
-from partialpool.kernel_address import as_pointer, borrower, by_address, pointer_to
+from partialpool.kernel_address import as_pointer, borrower, pointer_to
 from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.cholesky import Common
 from partialpool.marginal.gaussian.conditional_draw import put_back
@@ -44,24 +43,21 @@ from partialpool.marginal.glmm.information_scale import (
 )
 from partialpool.marginal.glmm.kinship_turn import turn_effects, turn_slopes
 from partialpool.marginal.glmm.own_priors import place_own, pull_own
+from partialpool.marginal.glmm.row_density import sum_rows
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["EVALUATE_ARGUMENTS", "ROWS_ARGUMENTS", "VECTOR", "WRITE_ARGUMENTS", "evaluate", "write_effects"]
+__all__ = ["EVALUATE_ARGUMENTS", "VECTOR", "WRITE_ARGUMENTS", "evaluate", "write_effects"]
 
 
 VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
-ROWS_ARGUMENTS: Final = (VECTOR,) * 7
-"""numba's types of the arguments of `RowKernels.rows`."""
 EVALUATE_ARGUMENTS: Final = (VECTOR,) * 3
 WRITE_ARGUMENTS: Final = (nb.types.Array(nb.types.float64, 2, "C"),) * 3
 """Those of `evaluate` and `write_effects` after the problem."""
-_call_rows = by_address(nb.types.float64, ROWS_ARGUMENTS)
-_call_by_row = by_address(nb.types.float64, BY_ROW_ARGUMENTS)
 _layout, _normals, _known = borrower("layout"), borrower("normals"), borrower("known")
 _own, _rows, _turns = borrower("own"), borrower("rows"), borrower("turns")
 _information, _constant, _axes = borrower("information"), borrower("constant"), borrower("axes")
-_address, _forward, _backward = borrower("address"), borrower("forward"), borrower("backward")
-_by_row, _heavy = borrower("by_row"), borrower("heavy")
+_row_density, _forward, _backward = borrower("row_density"), borrower("forward"), borrower("backward")
+_heavy = borrower("heavy")
 _estimated = borrower("own", "estimated")
 _widths, _levels = borrower("rows", "widths"), borrower("rows", "levels")
 
@@ -153,26 +149,6 @@ def _place_all(axes: Axes, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noi
 
 
 @part
-def _sum_rows(
-    problem: Any,
-    rows: Rows,
-    eta: np.ndarray,
-    values: np.ndarray,
-    slope: np.ndarray,
-    information: np.ndarray,
-    own_slope: np.ndarray,
-) -> float:
-    """Sum the log density of the rows, and write its slopes and informations."""
-    by_row = _by_row(problem)
-    if by_row.address == 0:
-        return _call_rows(_address(problem), (rows.y, rows.known, eta, values, slope, information, own_slope))
-    return _call_by_row(
-        by_row.address,
-        (by_row.each, by_row.links, rows.y, rows.known, eta, values, slope, information, own_slope),
-    )
-
-
-@part
 def _add_kept_slopes(
     layout: Layout, at: np.ndarray, coefficients: np.ndarray, root: float, pulled: PulledScales, slopes: np.ndarray
 ) -> None:
@@ -234,7 +210,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
         forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi)
     )
     _predict(rows, coefficients, bar, eta)
-    total += _sum_rows(problem, rows, eta, values, slope, information, own_slope)
+    total += sum_rows(_row_density(problem), rows.y, rows.known, eta, values, slope, information, own_slope)
     if not np.isfinite(total):
         return -np.inf
     _add_slopes(rows, slope, bar, size - integrated, coefficients)

@@ -17,21 +17,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from partialpool.kernels import kernel, part
-from partialpool.marginal.glmm.level_integrals import (
-    COARSE,
-    FALL,
-    INTERVALS,
-    NEGLIGIBLE,
-    Level,
-    Sums,
-    integrate_level,
-)
+from partialpool.marginal.glmm.level_integrals import NEGLIGIBLE, Sums, integrate_level
+from partialpool.marginal.glmm.level_integrand import FOR_LIKELIHOOD, Level
 from partialpool.marginal.glmm.level_rows import LevelRows, NestedRows
+from partialpool.marginal.glmm.row_density import RowDensity
 
 __all__ = ["integrate_parents"]
 
-_REACH: Final = 7.2
-"""Sds to the ends of a range, for a normal integrand."""
 _SEARCH: Final = 60
 _CLOSE: Final = 0.5
 """Width of the bracket of the mode, in sds of the integrand, at which it is near enough: the rule needs no more."""
@@ -47,7 +39,7 @@ class _Parent(NamedTuple):
         All rows, by child, and the column of the parents' effect.
     children
         First and last child.
-    address, own
+    density, own
         Of the row kernel; the family's parameters.
     base, turned, shifted, eta, slope, information
         X beta and offset; z lambda; the predictor without the child's effect; as in `Level`, (rows of the parent,).
@@ -68,7 +60,7 @@ class _Parent(NamedTuple):
     rows: LevelRows
     above: np.ndarray
     children: tuple[int, int]
-    address: int
+    density: RowDensity
     own: np.ndarray
     base: np.ndarray
     turned: np.ndarray
@@ -100,7 +92,8 @@ def _height(parent: _Parent, u: float) -> float:
         for i in range(n):
             parent.shifted[at + i] = parent.base[at + i] + parent.scale * u * parent.above[a + i]
         level = Level(
-            parent.address,
+            parent.density,
+            FOR_LIKELIHOOD,
             rows.y[a:b],
             rows.known[a:b],
             parent.shifted[at : at + n],
@@ -112,11 +105,6 @@ def _height(parent: _Parent, u: float) -> float:
             parent.own_room,
             rows.is_concave,
         )
-        sums.weight[0], sums.root[0, 0] = 0.0, 0.0
-        for i in range(n):
-            sums.scores[i] = 0.0
-        for m in range(len(sums.own)):
-            sums.own[m] = 0.0
         value, bound, along = integrate_level(level, rows.effects[:, a:b], sums)
         if not np.isfinite(value):
             return -np.inf
@@ -174,12 +162,12 @@ def _find_mode(parent: _Parent) -> tuple[float, float, float]:
 @part
 def _find_end(parent: _Parent, mode: float, top: float, spread: float, sign: float) -> float:
     """Return the distance from the mode at which F has fallen enough."""
-    near, far, end = 0.0, np.inf, _REACH * spread
+    near, far, end = 0.0, np.inf, FOR_LIKELIHOOD.reach * spread
     for _ in range(_SEARCH):
         fall = top - _height(parent, mode + sign * end)
-        if fall < FALL[0]:
+        if fall < FOR_LIKELIHOOD.least_fall:
             near = end
-        elif fall <= FALL[1]:
+        elif fall <= FOR_LIKELIHOOD.most_fall:
             break
         else:
             far = end
@@ -223,24 +211,24 @@ def _integrate(parent: _Parent, means: _Means) -> tuple[float, float, int]:
     if not np.isfinite(top):
         return -np.inf, np.inf, 0
     below, above = _find_end(parent, mode, top, spread, -1.0), _find_end(parent, mode, top, spread, 1.0)
-    change, value, intervals = np.inf, 0.0, INTERVALS
+    change, value, intervals = np.inf, 0.0, FOR_LIKELIHOOD.intervals
     for halving in range(_HALVINGS + 1):
         for step in range(intervals + 1):
             if halving == 0 or step % 2 == 1:
                 _add_node(parent, mode - below + (below + above) * step / intervals, top, means)
         finer = np.log(means.numbers[0]) - np.log(float(intervals))
         change, value = abs(finer - value) if halving > 0 else np.inf, finer
-        if change < COARSE:
+        if change < FOR_LIKELIHOOD.coarse:
             break
         intervals *= 2
     value += top + np.log(below + above) - 0.5 * np.log(2.0 * np.pi)
-    bound = change * change if change < COARSE else change
+    bound = change * change if change < FOR_LIKELIHOOD.coarse else change
     return value, means.numbers[3] + bound, max(intervals + 1, int(parent.found[4]))
 
 
 @kernel
 def integrate_parents(
-    address: int,
+    density: RowDensity,
     rows: NestedRows,
     roots: np.ndarray,
     beta: np.ndarray,
@@ -254,8 +242,8 @@ def integrate_parents(
 
     Parameters
     ----------
-    address
-        Of the family's row kernel, `RowKernels.rows`.
+    density
+        How rows are evaluated.
     rows
         The rows by parent and child.
     roots, beta, own
@@ -277,7 +265,7 @@ def integrate_parents(
         most = max(most, level_rows.first[rows.parents[j + 1]] - level_rows.first[rows.parents[j]])
     base, turned, shifted, scores, mean = np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(most)
     eta, slope, information = np.empty(most), np.empty(most), np.empty(most)
-    sums = Sums(np.zeros(1), np.empty(most), np.zeros((1, 1)), np.zeros(len(own)))
+    sums = Sums(np.zeros(1), np.zeros((2, 1)), np.empty(most), np.zeros((1, 1)), np.zeros(len(own)))
     numbers, found, found_own, own_room, own_mean = (
         np.zeros(4),
         np.zeros(5),
@@ -298,7 +286,7 @@ def integrate_parents(
             level_rows,
             rows.above,
             (first, last),
-            address,
+            density,
             own,
             base,
             turned,

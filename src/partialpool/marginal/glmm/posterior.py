@@ -26,7 +26,6 @@ from partialpool.marginal.glmm.axes import Axes, axes_about, places_along
 from partialpool.marginal.glmm.compiled_density import compiled_density
 from partialpool.marginal.glmm.density import (
     EVALUATE_ARGUMENTS,
-    ROWS_ARGUMENTS,
     WRITE_ARGUMENTS,
     evaluate,
     write_effects,
@@ -36,7 +35,8 @@ from partialpool.marginal.glmm.heavy_effects import collect_heavy, stretch_of
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
-from partialpool.marginal.glmm.problem import ByRow, Given, Problem, make_problem, type_of_given, type_of_problem
+from partialpool.marginal.glmm.problem import Given, Problem, make_problem, type_of_given, type_of_problem
+from partialpool.marginal.glmm.row_density import ROWS_ARGUMENTS, ByRow, RowDensity
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 from partialpool.model.prior_scales import predictor_scales
 from partialpool.names import nu_name
@@ -73,6 +73,11 @@ class Response:
         """What the row kernels leave out of the log density."""
         return float(self.kernels.constant(self.y, self.known))
 
+    def take(self, index: np.ndarray) -> "Response":
+        """Return the response of some of the rows, by position."""
+        known, start = self.known[index] if len(self.known) else self.known, self.start.reshape(-1, len(self.y))
+        return replace(self, y=self.y[index], known=known, start=start[:, index].ravel())
+
     def log_density(self, eta: np.ndarray, own: np.ndarray) -> float:
         """Evaluate the log density of all rows, up to the constant."""
         return self._evaluate(eta, own)[0]
@@ -95,10 +100,11 @@ class Response:
         return address_of(self.kernels.each, EACH_ARGUMENTS, nb.types.float64), self.links
 
     @property
-    def by_row(self) -> ByRow:
-        """How the density's kernel evaluates rows with several predictors."""
+    def row_density(self) -> RowDensity:
+        """How other kernels evaluate the rows."""
         address = 0 if self.links is None else address_of(rows_by_row, BY_ROW_ARGUMENTS, nb.types.float64)
-        return ByRow(address, *self._each)
+        rows = address_of(self.kernels.rows, ROWS_ARGUMENTS, nb.types.float64)
+        return RowDensity(rows, ByRow(address, *self._each))
 
 
 def read_response(design: Design) -> Response:
@@ -248,8 +254,7 @@ class Posterior:
             collect_heavy(self.stand_in, self.own.nu_priors),
             self.information,
             self.response.constant,
-            self.response.by_row,
-            address_of(self.response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64),
+            self.response.row_density,
             0,
             0,
             self.axes,

@@ -16,27 +16,10 @@ from partialpool.marginal.glmm.heavy_effects import HeavyEffects
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import Turns
 from partialpool.marginal.glmm.own_priors import OwnPriors
+from partialpool.marginal.glmm.row_density import RowDensity
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["ByRow", "Given", "Problem", "make_problem", "type_of_given", "type_of_problem"]
-
-
-class ByRow(NamedTuple):
-    """How rows are evaluated of which several parameters have predictors: see `row_kernels/by_row.py`.
-
-    Attributes
-    ----------
-    address
-        Of the kernel `rows_by_row`; 0 where the mean alone has a predictor.
-    each
-        Of the family's kernel `RowKernels.each`.
-    links
-        By parameter, the code of the link of its predictor, (k,).
-    """
-
-    address: int
-    each: int
-    links: np.ndarray
+__all__ = ["Given", "Problem", "make_problem", "type_of_given", "type_of_problem"]
 
 
 class Given(NamedTuple):
@@ -57,10 +40,10 @@ class Given(NamedTuple):
         How the rows' information grows with the own parameters.
     constant
         What the family's row kernel leaves out of the log density.
-    by_row
-        How rows with several predictors are evaluated.
-    address, forward, backward
-        Of the family's row kernel, and of the kernels of `given_theta` for the system.
+    row_density
+        How rows are evaluated.
+    forward, backward
+        Addresses of the kernels of `given_theta` for the system.
     axes
         The map from z, the first elements of x, to (theta, own).
     """
@@ -76,8 +59,7 @@ class Given(NamedTuple):
     heavy: HeavyEffects
     information: InformationScale
     constant: float
-    by_row: ByRow
-    address: int
+    row_density: RowDensity
     forward: int
     backward: int
     axes: Axes

@@ -6,7 +6,7 @@ from scipy import special, stats
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.model.group_log_density import joint_log_density
+from partialpool.marginal.group_log_density import joint_log_density
 
 
 def of(fit, codes):
@@ -173,3 +173,45 @@ def test_more_than_three_effects_are_refused_where_the_response_is_not_normal():
     )  # fmt: skip
     with pytest.raises(pp.DataError, match="integrated over at most three effects"):
         of(fit, fit.design.factor_named("LOCATION").codes)
+
+
+@pytest.mark.parametrize("tag", ["", "p"])
+def test_effects_on_a_parameter_are_integrated_out_with_those_on_the_mean(tag):
+    rng, rows = np.random.default_rng(5), 7
+    data = {"y": rng.normal(size=3 * rows), "x": rng.normal(size=3 * rows), "g": np.repeat(["a", "b", "c"], rows)}
+    group = f"(1 |{tag}| g)" if tag else "(1 | g)"
+    values = {"beta": [0.3], "beta_sigma": [-0.2, 0.4], "sd_g": [0.8], "sd_sigma_g": [0.6]}
+    corr = 0.7 if tag else 0.0
+    if tag:
+        values["corr_across_g"] = [[1, corr], [corr, 1]]
+    fit = fit_at(
+        [f"y ~ 1 + {group}", f"sigma ~ x + {group}"], data, b_g=rng.normal(size=(3, 1)),
+        b_sigma_g=rng.normal(size=(3, 1)), **values,
+    )  # fmt: skip
+    found = of(fit, fit.design.factors[0].codes)[0]
+    axis = np.linspace(-7, 7, 701)
+    v = np.stack(np.meshgrid(axis, axis, indexing="ij"))
+    of_mean, of_sigma = 0.8 * v[0], 0.6 * (corr * v[0] + np.sqrt(1 - corr**2) * v[1])
+    for k in range(3):
+        log_p = stats.norm.logpdf(v).sum(axis=0) + 2 * np.log(axis[1] - axis[0])
+        for i in range(k * rows, (k + 1) * rows):
+            log_p += stats.norm(0.3 + of_mean, np.exp(-0.2 + 0.4 * data["x"][i] + of_sigma)).logpdf(data["y"][i])
+        assert found[k] == pytest.approx(special.logsumexp(log_p), abs=1e-4)
+
+
+def test_own_parameters_of_a_row_are_those_of_its_draw():
+    """A predictor of zi, whose rows are below those of the mean, and alpha, which has none."""
+    data = {"y": [0, 3, 0, 1, 0, 0, 5, 2], "x": np.linspace(-1, 1, 8), "g": np.repeat(["a", "b"], 4)}
+    values = {"beta": [[0.5], [0.9]], "beta_zi": [[-1.0, 0.5], [0.3, 0.0]], "alpha": [2.0, 5.0], "sd_g": [[0.7], [1.4]]}
+    fit = fit_at(["y ~ 1 + (1 | g)", "zi ~ x"], data, family="zero_inflated_negative_binomial", draws=2,
+                 b_g=np.ones((2, 2, 1)), **values)  # fmt: skip
+    found = of(fit, fit.design.factors[0].codes)
+    v = np.linspace(-9, 9, 4001)
+    for d, k in np.ndindex(2, 2):
+        log_p = stats.norm.logpdf(v) + np.log(v[1] - v[0])
+        for i in range(4 * k, 4 * k + 4):
+            mean, alpha = np.exp(values["beta"][d][0] + values["sd_g"][d][0] * v), values["alpha"][d]
+            zi = special.expit(values["beta_zi"][d][0] + values["beta_zi"][d][1] * data["x"][i])
+            counts = stats.nbinom.pmf(data["y"][i], alpha, alpha / (alpha + mean))
+            log_p += np.log(zi * (data["y"][i] == 0) + (1 - zi) * counts)
+        assert found[d, k] == pytest.approx(special.logsumexp(log_p), abs=1e-4)
