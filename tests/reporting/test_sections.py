@@ -21,6 +21,7 @@ from partialpool.reporting.sections.diagnostics import diagnostics_section
 from partialpool.reporting.sections.estimates import estimates
 from partialpool.reporting.sections.glossary import glossary_section
 from partialpool.reporting.sections.group_effects import group_effects_section
+from partialpool.reporting.sections.hypothesis import hypothesis_section
 from partialpool.reporting.sections.icc import icc_section
 from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.level_lines import level_lines_section
@@ -652,3 +653,31 @@ def test_ratios_name_the_units_per_which_they_are():
     assert ratios.notes == ()
     *_, ratios = estimates(Reported(fit.with_units({"age": "years"}))).tables
     assert ratios.notes == ("Units: age per year.",)
+
+
+def test_claims_have_their_probabilities(slopes):
+    draws = np.array([[250, 10 + d] for d in (-1, 0, 1, 2)])
+    values = {name: np.repeat([value], 4, axis=0) for name, value in SLOPES.items()} | {"beta": draws}
+    data = pp.load_dataset("sleepstudy")
+    fit = fit_at("Reaction ~ Days + (Days | Subject)", data, draws=4, b_Subject=np.zeros((4, 18, 2)), **values)
+    (table,) = hypothesis_section(Reported(fit, claims=("Days > 9.5", "Days > 100"))).tables
+    assert [(row[0], row[1], row[-1]) for row in table.rows] == [
+        ("Days > 9.5", "10.5", "0.750"),
+        ("Days > 100", "10.5", "< 0.001"),
+    ]
+    assert hypothesis_section(Reported(slopes)) is None
+
+
+def test_a_report_has_the_claims_that_are_stated(sleep, tmp_path):
+    page = pp.report(sleep, tmp_path / "r.html", sections=["Summary"], claims="Days > 9.5").read_text()
+    assert "Days &gt; 9.5" in page
+    assert "posterior probability" in page
+    assert "Claims" not in pp.report(sleep, tmp_path / "r.html", sections=["Summary"]).read_text()
+
+
+def test_claims_that_are_not_understood_write_no_page(slopes, tmp_path):
+    with pytest.raises(pp.SpecError, match="Dayz"):
+        pp.report(slopes, tmp_path / "r.html", claims=["Dayz > 5"])
+    with pytest.raises(pp.SpecError, match="no claims are stated for the report"):
+        pp.report(slopes, tmp_path / "r.html", sections=["Claims"])
+    assert not (tmp_path / "r.html").exists()

@@ -23,6 +23,9 @@ def add(commands: Any) -> None:
     report.add_argument("--author", default="", help="who wrote the report")
     report.add_argument("--sections", nargs="+", metavar="TITLE", help="sections to include, or short; default: all")
     report.add_argument(
+        "--claims", nargs="+", metavar="CLAIM", help="inequalities whose probabilities to state: 'Days > 5'"
+    )
+    report.add_argument(
         "--labels", nargs="+", metavar="NAME=LABEL", help="what to write for a column, a factor or a category"
     )
     add_interval_option(report)
@@ -38,6 +41,6 @@ def run(options: argparse.Namespace) -> int:
     check_other_file(out, options.fit, wrong="the page would replace the fit")
     about = {name: getattr(options, name) for name in ("title", "author", "sections")}
     prob = DEFAULT_PROB if options.prob is None else options.prob
-    written = report(fit, out, prob=prob, labels=labels or None, **about)
+    written = report(fit, out, prob=prob, labels=labels or None, claims=options.claims or (), **about)
     say(f"{fit.digest.verdict}\n\nwrote {written}")
     return ended(fit)

@@ -13,6 +13,7 @@ from partialpool.reporting.sections.diagnostics import diagnostics_section
 from partialpool.reporting.sections.estimates import estimates
 from partialpool.reporting.sections.glossary import glossary_section
 from partialpool.reporting.sections.group_effects import group_effects_section
+from partialpool.reporting.sections.hypothesis import hypothesis_section
 from partialpool.reporting.sections.icc import icc_section
 from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.level_lines import level_lines_section
@@ -29,12 +30,15 @@ from partialpool.reporting.sections.the_model import the_model
 from partialpool.reporting.sections.variance_components import variance_components_section
 from partialpool.reporting.sections.variance_function import variance_function_section
 
-__all__ = ["BRIEF", "CHAPTERS", "SHORT"]
+__all__ = ["BRIEF", "CHAPTERS", "CLAIMS", "SHORT"]
 
+CLAIMS: Final = Chapter("Claims", hypothesis_section)
+"""It is there only if claims are stated."""
 CHAPTERS: Final = (
     Chapter("Summary", in_short),
     Chapter("Predictions", predict_section),
     Chapter("Estimates", estimates),
+    CLAIMS,
     Chapter("Intraclass correlation", icc_section),
     Chapter("Variance components", variance_components_section),
     Chapter("Design effect", design_effect_section),

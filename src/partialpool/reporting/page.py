@@ -17,7 +17,8 @@ from partialpool.fitting.over_tables import first_table_is_said
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.labels.labels import checked_labels
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image
-from partialpool.reporting.contents import BRIEF, CHAPTERS, SHORT
+from partialpool.questions.hypothesis import hypothesis
+from partialpool.reporting.contents import BRIEF, CHAPTERS, CLAIMS, SHORT
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.reported import Reported
@@ -47,6 +48,7 @@ def report(
     title: str = "",
     author: str = "",
     sections: str | Sequence[str] | None = None,
+    claims: str | Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a report of a fit as one HTML page: effects, predictions, variances, model, priors, checks, with figures.
@@ -72,6 +74,9 @@ def report(
         priors", "Diagnostics of the draws", "Model checks", "Software and settings", "Glossary". `"short"` stands for
         "Summary", "Predictions", "Statistical methods" and "Checks in brief", which has the findings of the three
         chapters on draws, checks and sensitivity in one table; it can be combined with titles: `["short", "Priors"]`.
+    claims
+        Inequalities, as in `hypothesis`: `["Days > 5", "sd_Subject[Days] > 2"]`. The section "Claims" states their
+        posterior probabilities.
     labels
         What to write for a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
         awake", "Subject": "Participant", "Reaction": "Reaction time"}`. All sections have the labels, except the
@@ -88,7 +93,8 @@ def report(
     FileError
         The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe.
     SpecError
-        `prob` is not between 0 and 1; no such section; a label for a name that the model does not have.
+        `prob` is not between 0 and 1; no such section; a claim that is not an inequality of known quantities; a label
+        for a name that the model does not have.
 
     Examples
     --------
@@ -98,9 +104,12 @@ def report(
     >>> report(fit, Path(tempfile.mkdtemp()) / "report.html", sections=["Summary", "Estimates"]).name
     'report.html'
     """
-    chapters = None if sections is None else _chosen(sections)
+    stated = (claims,) if isinstance(claims, str) else tuple(claims)
+    if stated:
+        hypothesis(fit, *stated)  # a claim that is not understood is an error, not a section without an answer
+    chapters = None if sections is None else _chosen(sections, stated)
     shown = None if labels is None and not fit.labels else checked_labels([fit], labels)
-    write = partial(render, Reported(fit, prob, shown), title=title, author=author, chapters=chapters)
+    write = partial(render, Reported(fit, prob, shown, stated), title=title, author=author, chapters=chapters)
     return write_page(path, write, doing="write the report")
 
 
@@ -152,8 +161,8 @@ def _heading(reported: Reported) -> dict[str, str]:
     return found
 
 
-def _chosen(sections: str | Sequence[str]) -> tuple[Chapter, ...]:
-    """Return the chapters with these titles, in the page's order; `short` stands for several."""
+def _chosen(sections: str | Sequence[str], claims: Sequence[str]) -> tuple[Chapter, ...]:
+    """Return the chapters with these titles and that of the claims, in the page's order; `short` stands for several."""
     chapters = (*CHAPTERS, BRIEF)
     titles = [chapter.title for chapter in chapters]
     asked = [sections] if isinstance(sections, str) else list(sections)
@@ -166,6 +175,14 @@ def _chosen(sections: str | Sequence[str]) -> tuple[Chapter, ...]:
                 allowed=nearest(str(name), ["short", *titles]),
                 do="name one of these, 'short' for a short report, or leave sections out to have all",
             )
+    if CLAIMS.title in wanted and not claims:
+        raise SpecError(
+            "no claims are stated for the report",
+            got=f"sections with {CLAIMS.title!r}, without claims",
+            allowed="inequalities between quantities of the model",
+            do="state them: claims=['Days > 0']",
+        )
+    wanted += [CLAIMS.title] if claims else []
     return tuple(chapter for chapter in chapters if chapter.title in wanted)
 
 

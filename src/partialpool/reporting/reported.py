@@ -37,11 +37,14 @@ class Reported:
         Probability of all intervals on the page.
     labels
         What to write for names of the model, as in `table`; None writes every name as in the formula.
+    claims
+        Inequalities whose probabilities the page states, as in `hypothesis`.
     """
 
     fit: Fit
     prob: float = DEFAULT_PROB
     labels: Labels | None = None
+    claims: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> NamesShown:
