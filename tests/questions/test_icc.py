@@ -362,3 +362,20 @@ def test_the_latent_icc_of_ordered_categories_is_that_of_performance(link, own):
     data = pd.DataFrame({"y": pd.Categorical(list("abcabcab"), ordered=True), "g": list("ppqqrrss")})
     fit = fit_at("y ~ 1 + (1 | g)", data, family="cumulative", link=link, cutpoints=[-1.0, 1.0], sd_g=[1.5])
     assert value(pp.icc(fit)["icc"]) == pytest.approx(1.5**2 / (1.5**2 + own))
+
+
+def test_of_two_infinite_variances_the_one_of_the_heavier_tails_is_everything():
+    """Nu of 2 or less in both factors of some draws: the second moment below c grows as c^(2 - nu)."""
+    data = {"y": np.arange(8.0), "g": np.repeat(["a", "b"], 4), "h": np.tile(["c", "d"], 4)}
+    nu_g, nu_h = np.array([1.5, 1.9, 1.5, 6.0]), np.array([1.8, 1.2, 4.0, 4.0])
+    once = np.ones((4, 1))
+    fit = fit_at(
+        "y ~ 1 + (1 | gr(g, dist='student_t')) + (1 | gr(h, dist='student_t'))", data, draws=4, beta=once, sd_g=once,
+        sd_h=once, nu_g=nu_g, nu_h=nu_h, sigma=np.ones(4), b_g=np.zeros((4, 2, 1)), b_h=np.zeros((4, 2, 1)),
+    )  # fmt: skip
+    found = pp.icc(fit)
+    shares = found["icc"].to_numpy()[0]
+    assert shares[:3].tolist() == [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
+    assert shares[3] == pytest.approx(np.array([1.5, 2.0]) / 4.5)
+    assert found["total"].to_numpy()[0] == pytest.approx([1.0, 1.0, 1.0, 3.5 / 4.5])
+    assert "in which its share, or that of a factor with a smaller nu, is 1" in found.attrs["residual"]

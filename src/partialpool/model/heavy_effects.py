@@ -17,7 +17,16 @@ from partialpool.errors import DataError
 from partialpool.families.student_t import tail_inflation
 from partialpool.names import nu_name
 
-__all__ = ["NU_PRIOR", "NU_REASON", "check_mean_of_heavy", "heavy_noise", "infinite_in_words", "inflation", "share_of"]
+__all__ = [
+    "NU_PRIOR",
+    "NU_REASON",
+    "check_mean_of_heavy",
+    "heaviest_alone",
+    "heavy_noise",
+    "infinite_in_words",
+    "inflation",
+    "share_of",
+]
 
 NU_PRIOR: Final = Prior("Gamma", alpha=2, beta=0.1, lower=1)
 """Default prior of the degrees of freedom of group effects, that of brms (Juarez & Steel 2010)."""
@@ -65,15 +74,43 @@ def share_of(part: np.ndarray, total: np.ndarray) -> np.ndarray:
     return np.divide(part, total, out=np.ones(np.broadcast(part, total).shape), where=~both)
 
 
+def heaviest_alone(
+    design: Design, draws: Mapping[Any, Any], variances: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return variances of factors as shares need them: of those that are infinite, that of the heaviest tails alone.
+
+    The second moment below c of effects with nu < 2 degrees of freedom grows as c^(2 - nu): beside the effects with the
+    fewest degrees of freedom all others are nothing, infinite variance or not, and count as 0.
+
+    Parameters
+    ----------
+    design, draws
+        The model, and `nu_<f>`, (chains, draws).
+    variances
+        By factor, (chains, draws, places).
+    """
+    heavy = [factor.name for factor in design.grouping if factor.is_heavy]
+    if len(heavy) < 2:
+        return dict(variances)
+    nu = {name: np.asarray(draws[nu_name(name)])[..., None] for name in heavy}
+    least = np.min(np.stack(list(nu.values())), axis=0)
+    return {
+        name: np.where(np.isinf(value) & (nu[name] > least), 0.0, value) if name in nu else value
+        for name, value in variances.items()
+    }
+
+
 def infinite_in_words(design: Design, draws: Mapping[Any, Any]) -> str:
     """Say in how many draws a factor's variance is infinite; empty where it is in none."""
+    heavy = [factor for factor in design.grouping if factor.is_heavy]
+    besides = ", or that of a factor with a smaller nu," if len(heavy) > 1 else ""
     found = []
-    for factor in (factor for factor in design.grouping if factor.is_heavy):
+    for factor in heavy:
         nu = np.asarray(draws[nu_name(factor.name)])
         if count := int((nu <= 2).sum()):
             found.append(
                 f"; the variance of {factor.name} infinite in {count} of {nu.size} draws (nu of 2 or less), in which "
-                "its share is 1"
+                f"its share{besides} is 1"
             )
     return "".join(found)
 

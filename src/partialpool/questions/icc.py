@@ -1,5 +1,6 @@
 """The intraclass correlation: how strongly two responses of the same group are correlated."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import needs_mean
-from partialpool.model.heavy_effects import share_of
+from partialpool.model.heavy_effects import heaviest_alone, share_of
 from partialpool.model.partition import Partition, common_variance, partition_at, partition_over_rows
 from partialpool.model.response_variance import response_share
 from partialpool.spec.keywords import explains_keywords
@@ -84,16 +85,16 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
         return _labelled(fit, points, *response_share(posterior, design, points, _closure(fit)))
     if at is None:
         partition = partition_over_rows(posterior, design)
-        answer = _labelled(fit, None, _shares(partition, _closure(fit)), partition.residual_definition)
+        answer = _labelled(fit, None, _shares(fit, partition), partition.residual_definition)
         return answer.assign(unadjusted=_unadjusted(fit, partition))
     with_mean = needs_mean(design)
     points = covariate_points(design, at, common=with_mean)
     partition = partition_at(posterior, design, points)
     if other is None:
-        return _labelled(fit, points, _shares(partition, _closure(fit)), partition.residual_definition)
+        return _labelled(fit, points, _shares(fit, partition), partition.residual_definition)
     second = covariate_points(design, {name: [value] for name, value in other.items()}, common=with_mean)
     between = _between(fit, points, second, partition, partition_at(posterior, design, second))
-    answer = _labelled(fit, points, _shares(between, _closure(fit)), partition.residual_definition)
+    answer = _labelled(fit, points, _shares(fit, between), partition.residual_definition)
     answer.attrs["other"] = ", ".join(f"{name}={value}" for name, value in other.items())
     return answer
 
@@ -126,8 +127,14 @@ def _closure(fit: Fit) -> dict[str, tuple[str, ...]]:
     return {name: (name, *outer) for name, outer in nesting(fit.design).items()}
 
 
-def _shares(partition: Partition, closure: dict[str, tuple[str, ...]]) -> _Shares:
+def _comparable(fit: Fit, partition: Partition) -> Partition:
+    """Return the partition with at most one infinite variance in each draw."""
+    return replace(partition, factors=heaviest_alone(fit.design, fit.posterior, partition.factors))
+
+
+def _shares(fit: Fit, partition: Partition) -> _Shares:
     """Return shares of the total by factor, by shared level, and in total."""
+    partition, closure = _comparable(fit, partition), _closure(fit)
     total = partition.total
     own = np.stack([share_of(partition.factors[name], total) for name in closure], axis=2)
     together = (np.asarray(sum(partition.factors[n] for n in names)) for names in closure.values())
@@ -148,7 +155,7 @@ def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Pa
 
 def _unadjusted(fit: Fit, partition: Partition) -> xr.DataArray:
     """Return shares of a total that includes the variance of X beta over the rows."""
-    design = fit.design
+    design, partition = fit.design, _comparable(fit, partition)
     total = partition.total[..., 0] + common_variance(fit.posterior, design)
     values = np.stack([share_of(partition.factors[f.name][..., 0], total) for f in design.grouping], axis=2)
     return xr.DataArray(values, dims=("chain", "draw", "factor"))
