@@ -11,6 +11,7 @@ from partialpool.families.family import Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.location_scale import LocationScale
 from partialpool.families.support import REAL
+from partialpool.families.within import log_within
 from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ class Gaussian(LocationScale):
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         away = (y - given.mean) / given.sigma
         return special.log_ndtr(away), special.log_ndtr(-away)
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return mean + sigma (phi(a) - phi(b)) / P, a and b the ends in standard units."""
+        whole = log_within(self, given, low, high)
+        ends = ((end - given.mean) / given.sigma for end in (low, high))
+        a, b = (np.exp(scipy.stats.norm.logpdf(end) - whole) for end in ends)
+        return np.clip(given.mean + given.sigma * (a - b), low, high)
 
     @override
     def tensor_log_tails(

@@ -24,6 +24,7 @@ from partialpool.design.design import Design
 from partialpool.design.newdata import Rows, own_rows
 from partialpool.design.residual_rows import Series
 from partialpool.errors import DataError, EngineError
+from partialpool.model.log_concave import is_log_concave
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.model.quadrature import MOST_EFFECTS, log_integral
 from partialpool.model.response import given_of, log_density_of
@@ -226,8 +227,7 @@ def _middle(design: Design, own: list[_Own], draws: Draws) -> np.ndarray:
 def _integrated(given: _Conditional, own: list[_Own], guess: np.ndarray) -> np.ndarray:
     """Return the log density with the set's own effects integrated out, (draws,), after checking its bounds."""
     z, root = _columns(own), _covariance_root(given.design, own, given.draws)
-    spec = given.design.spec
-    found = log_integral(given, z, root, guess, concave=spec.family_record.is_log_concave(spec.link_record))
+    found = log_integral(given, z, root, guess, concave=is_log_concave(given.design.spec))
     spread = np.sqrt(((root.transpose(0, 2, 1) @ z.T) ** 2).sum(axis=1))
     with np.errstate(all="ignore"):
         rows = sum(weight * given.log_density(node * spread) for node, weight in zip(_NODES, _WEIGHTS, strict=True))

@@ -11,7 +11,8 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.labels import mean_in_words
-from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_rows, own_rows
+from partialpool.design.new_levels import NewLevels, check_new_levels
+from partialpool.design.newdata import Rows, new_rows, own_rows
 from partialpool.design.table import column_names
 from partialpool.design.units import UNITS
 from partialpool.errors import SpecError, nearest

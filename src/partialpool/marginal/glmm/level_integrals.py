@@ -356,10 +356,11 @@ def integrate_levels(
                 here[c, i] = 0.0
                 for d in range(q):
                     here[c, i] += effects[d, i] * root[d, c]
+        width = len(rows.known) // len(rows.y)
         level = Level(
             address,
             rows.y[a:b],
-            rows.known[a:b],
+            rows.known[width * a : width * b],
             base[:n],
             here,
             own,

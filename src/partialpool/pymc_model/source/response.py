@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, override
 
+import numpy as np
 import pandas as pd
 
 from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
 from partialpool.design.response import Response
-from partialpool.families.censored import register_censored, upper_ends
+from partialpool.design.truncation import ends_of_all_rows
+from partialpool.families.censored import register_bounded, upper_ends
 from partialpool.families.twin import TensorGiven
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import CUTPOINT, OBS, SIGMA
@@ -24,10 +26,15 @@ from partialpool.pymc_model.source.layout import Lambda, commented
 from partialpool.pymc_model.source.piece import Piece, let, prior_reasons, read_by, statement
 from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated
 from partialpool.pymc_model.source.residual import given_earlier
+from partialpool.spec.additions import trunc_columns
 
 __all__ = ["WrittenGiven", "likelihood", "offset_piece"]
 
 _CUTPOINTS = "cutpoints"
+_TOLD = {
+    "low": "Responses are above this; for counts, it is 1 less than the lower bound.",
+    "high": "Responses are this or below.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,22 +119,37 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
     if design.residual is not None and design.residual.series is not None:
         inside += given_earlier(design.residual.series, parameters[SIGMA])
         parameters[SIGMA] = Code("sd")
-    ends = design.response.other_ends
-    if design.response.censoring is not None:
+    response = design.response.within_bounds
+    ends = response.other_ends
+    if response.censoring is not None:
         columns["other_end"] = stored_column("other_end", ends, design.frame)
         told = "The other end of each response: itself where it was seen, inf where it is above, -inf where below."
         before += _array("other_end", columns["other_end"], "float", told)
-        if (upper_ends(design.response.values, ends) == ends).any():
+        if (upper_ends(response.values, ends) == ends).any():
             before += let("upper_end", _upper_end(), 1)
-    values, link = design.response.values, design.spec.link_record
+    bounds: dict[str, Code | float] = {}
+    if response.truncation is not None:
+        for name, end in zip(("low", "high"), ends_of_all_rows(response.truncation), strict=True):
+            if end is not None:
+                columns[name] = _bound(name, end, design)
+                bounds[name] = Code(name)
+                before += _array(name, columns[name], "float", _TOLD[name])
+    values, link = response.values, design.spec.link_record
     given = _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)
     written_out: Any = family.register(given)
-    if design.response.censoring is not None:
-        written_out = register_censored(
-            family, replace(given, other_end=Code("other_end"), upper_end=Code("upper_end")), ends
-        )
+    if response.is_bounded:
+        known = replace(given, other_end=Code("other_end"), upper_end=Code("upper_end"), **bounds)
+        written_out = register_bounded(family, known, values, ends)
     inside += ["", *commented("The response.", indent=2), *statement(written_out, 2)]
     return Piece(tuple(before), tuple(inside), *read_by(columns.values()))
+
+
+def _bound(name: str, values: np.ndarray, design: Design) -> Column:
+    """Write a bound of each row: a number, a column of the table, or one that is stored."""
+    if (values == values[0]).all():
+        return Column(Code("np").full(Code("len(table)"), float(values[0])), values)
+    candidates = (table_column(column, design.frame) for column in trunc_columns(design.spec.trunc))
+    return chosen(candidates, values) or stored_column(name, values, design.frame)
 
 
 def _upper_end() -> Code:
@@ -146,7 +168,7 @@ def _sum(one: Column, two: Column) -> Column:
 
 
 def _response(design: Design) -> Column:
-    response = design.response
+    response = design.response.within_bounds
     column = chosen(_candidates(design), response.values)
     return column or stored_column(response.name, response.values, design.frame)
 
