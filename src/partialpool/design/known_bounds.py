@@ -29,11 +29,12 @@ def with_known_bounds(spec: ModelSpec, response: Response, frame: pd.DataFrame) 
         `check_within`.
     """
     term, support, values = spec.response_term, spec.family_record.support, response.values
+    whole = support.is_whole
     if spec.cens is not None:
-        censoring = read_censoring(spec.cens, term, values, frame, whole=support.is_whole)
+        censoring = read_censoring(spec.cens, term, values, frame, whole=whole)
         response = replace(response, censoring=censoring)
     if spec.trunc is not None:
         bounds = read_truncation(spec.trunc, support, frame)
-        check_within(term, spec.trunc, values, response.censoring, bounds, frame.index, whole=support.is_whole)
+        check_within(term, spec.trunc, values, response.censoring, bounds=bounds, index=frame.index, whole=whole)
         response = replace(response, truncation=bounds)
     return response

@@ -71,9 +71,8 @@ def truncation_in_words(trunc: str) -> str:
     ends = {end: quote_name(bound) if isinstance(bound, str) else f"{bound:g}" for end, bound in bounds}
     if len(ends) == 2:
         return f"the table has only responses from {ends['lb']} to {ends['ub']}"
-    return (
-        f"the table has only responses of {ends.get('lb', ends.get('ub'))} and {'above' if 'lb' in ends else 'below'}"
-    )
+    side = "above" if "lb" in ends else "below"
+    return f"the table has only responses of {ends.get('lb', ends.get('ub'))} and {side}"
 
 
 def is_same_truncation(one: Truncation | None, two: Truncation | None) -> bool:
@@ -152,9 +151,9 @@ def check_within(
     trunc: str,
     y: np.ndarray,
     censoring: Censoring | None,
+    *,
     bounds: Truncation,
     index: pd.Index,
-    *,
     whole: bool,
 ) -> None:
     """Refuse responses that the model says cannot be in the table.

@@ -10,8 +10,8 @@ from scipy import special
 from partialpool.families.family import Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.location_scale import LocationScale
+from partialpool.families.normal_within import mean_of_normal_within
 from partialpool.families.support import REAL
-from partialpool.families.within import log_within
 from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
@@ -74,11 +74,9 @@ class Gaussian(LocationScale):
 
     @override
     def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Return mean + sigma (phi(a) - phi(b)) / P, a and b the ends in standard units."""
-        whole = log_within(self, given, low, high)
-        ends = ((end - given.mean) / given.sigma for end in (low, high))
-        a, b = (np.exp(scipy.stats.norm.logpdf(end) - whole) for end in ends)
-        return np.clip(given.mean + given.sigma * (a - b), low, high)
+        """Return mean + sigma E(Z | a < Z <= b), a and b the ends in standard units."""
+        ends = [(end - given.mean) / given.sigma for end in (low, high)]
+        return np.clip(given.mean + given.sigma * mean_of_normal_within(*ends), low, high)
 
     @override
     def tensor_log_tails(

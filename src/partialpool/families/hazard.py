@@ -62,5 +62,5 @@ def log_moment_within(
     [[-0.3069]]
     """
     with np.errstate(over="ignore"):
-        tails = [log_incomplete_gamma(1 + 1 / np.asarray(alpha), np.exp(at)) for at in log_hazards]
-    return log_between(*tails, low, high)
+        at_low, at_high = (log_incomplete_gamma(1 + 1 / np.asarray(alpha), np.exp(at)) for at in log_hazards)
+    return log_between(at_low, at_high, low, high)

@@ -18,6 +18,8 @@ __all__ = ["clipped", "draw_within", "log_density_of_truncated", "tails_of_trunc
 _ROUNDS: Final = 12
 """Rounds of draws without bounds, of which those within them are kept; the rest are drawn by inversion."""
 _HALVINGS: Final = 200
+_Bounds = tuple[np.ndarray, np.ndarray]
+"""Low and high, (rows,) each."""
 
 
 def clipped(y: np.ndarray, other_end: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +42,7 @@ def clipped(y: np.ndarray, other_end: np.ndarray, low: np.ndarray, high: np.ndar
 
 
 def log_density_of_truncated(
-    family: Family, given: Given, y: np.ndarray, other_end: np.ndarray, low: np.ndarray, high: np.ndarray
+    family: Family, given: Given, y: np.ndarray, other_end: np.ndarray, bounds: _Bounds
 ) -> np.ndarray:
     """Evaluate log p(y | low < y <= high), and of censored rows the log probability of what is known of them.
 
@@ -48,8 +50,8 @@ def log_density_of_truncated(
     ----------
     family, given
         The distribution of each row.
-    y, other_end, low, high
-        Responses, their other ends (`families/censored.py`), and bounds, (rows,).
+    y, other_end, bounds
+        Responses, their other ends (`families/censored.py`), and (low, high), each (rows,).
 
     Returns
     -------
@@ -62,33 +64,34 @@ def log_density_of_truncated(
     >>> from partialpool.families.registry import FAMILIES
     >>> given = Given(LINKS["log"], np.zeros((1, 1)), {})  # mean 1
     >>> one = np.array([1.0])  # of counts above 0 of mean 1, 58% are 1
-    >>> log_density_of_truncated(FAMILIES["poisson"], given, one, one, one * 0, one * np.inf).round(4).tolist()
+    >>> log_density_of_truncated(FAMILIES["poisson"], given, one, one, (one * 0, one * np.inf)).round(4).tolist()
     [[-0.5413]]
     """
-    y, other_end = clipped(y, other_end, low, high)
-    return log_density_of_censored(family, given, y, other_end) - log_within(family, given, low, high)
+    y, other_end = clipped(y, other_end, *bounds)
+    return log_density_of_censored(family, given, y, other_end) - log_within(family, given, *bounds)
 
 
 def tails_of_truncated(
-    family: Family, given: Given, y: np.ndarray, other_end: np.ndarray, low: np.ndarray, high: np.ndarray
+    family: Family, given: Given, y: np.ndarray, other_end: np.ndarray, bounds: _Bounds
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Evaluate the probabilities below what is known of each row, of that itself, and above it, given the bounds.
 
     Of rows that were seen the middle one is P(new = y), 0 on a continuous scale; all are (draws, rows).
     """
+    low, high = bounds
     y, other_end = clipped(y, other_end, low, high)
-    seen = other_end == y
-    least, most = known_ends(y, other_end)
-    before = np.where(seen & (not family.is_continuous), y - 1, least)
+    seen, least_most = other_end == y, known_ends(y, other_end)
+    before = np.where(seen & (not family.is_continuous), y - 1, least_most[0])
     whole = log_within(family, given, low, high)
-    inside = log_density_of_censored(family, given, y, other_end) - whole
-    at = np.where(seen & family.is_continuous, 0.0, np.exp(inside))
-    parts = []
-    for start, end in ((low, np.maximum(before, low)), (np.minimum(most, high), high)):
+
+    def share(start: np.ndarray, end: np.ndarray) -> np.ndarray:
         there = end > start
-        start, end = np.where(there, start, low), np.where(there, end, high)
-        parts.append(np.where(there, np.exp(log_within(family, given, start, end) - whole), 0.0))
-    return parts[0], at, parts[1]
+        inside = log_within(family, given, np.where(there, start, low), np.where(there, end, high))
+        return np.where(there, np.exp(inside - whole), 0.0)
+
+    known = np.exp(log_density_of_censored(family, given, y, other_end) - whole)
+    at = np.where(seen & family.is_continuous, 0.0, known)
+    return share(low, np.maximum(before, low)), at, share(np.minimum(least_most[1], high), high)
 
 
 def draw_within(

@@ -1,4 +1,4 @@
-"""Whether the log density of each row is concave in its linear predictor, so that integrals over effects have one mode."""
+"""Whether the log density of each row is concave in its linear predictor: integrals over effects then have one mode."""
 
 from partialpool.spec.model import ModelSpec
 

@@ -71,7 +71,7 @@ def log_density_of(y: np.ndarray, design: Design, rows: Rows, eta: np.ndarray, d
     family, given = design.spec.family_record, given_of(design, rows, eta, draws)
     ends, bounds = y if rows.censoring is None else rows.censoring.other_end, rows.truncation
     if bounds is not None:
-        return log_density_of_truncated(family, given, y, ends, bounds.low, bounds.high)
+        return log_density_of_truncated(family, given, y, ends, (bounds.low, bounds.high))
     if rows.censoring is not None:
         return log_density_of_censored(family, given, y, ends)
     return family.log_density(given, y)
@@ -91,7 +91,7 @@ def tail_probabilities(
     given, y, family = given_of(design, rows, eta, draws), design.response.values, design.spec.family_record
     ends, bounds = design.response.other_ends, rows.truncation
     if bounds is not None:
-        return tails_of_truncated(family, given, y, ends, bounds.low, bounds.high)
+        return tails_of_truncated(family, given, y, ends, (bounds.low, bounds.high))
     if rows.censoring is not None:
         return tails_of_censored(family, given, y, ends)
     below, above = family.tails(given, y)

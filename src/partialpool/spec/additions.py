@@ -1,10 +1,10 @@
 """What a formula says of its response after the bar: `y | se(s)`, `y | precision(w)`, `y | cens(c) + trunc(lb=0)`."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-import numpy as np
 from formulae.expr import Assign, Call, Literal, QuotedName, Unary, Variable
 
 from partialpool.errors import FormulaError, SpecError
@@ -62,8 +62,8 @@ def read_additions(text: str) -> Mapping[str, str]:
                 "cannot read what follows | in the response",
                 got=repr(text.strip()),
                 allowed="'y | se(standard_error)', 'successes | trials(n)', 'y | precision(w)', 'y | frequency(n)', "
-                "'y | cens(status)', 'y | cens(status, y2)', 'y | trunc(lb=0, ub=high)', or several of them, each once, joined "
-                "by +",
+                "'y | cens(status)', 'y | cens(status, y2)', 'y | trunc(lb=0, ub=high)', or several of them, "
+                "each once, joined by +",
                 do=WEIGHTS if piece.startswith("weights") else _BOUNDS if piece.startswith(TRUNC) else _ONE,
             )
         found |= said
@@ -158,7 +158,7 @@ def written_bound(bound: float) -> str:
     >>> written_bound(2), written_bound(-0.5), written_bound(1e-7)
     ('2', '-0.5', '0.0000001')
     """
-    return np.format_float_positional(bound, trim="-")
+    return str(int(bound)) if bound == int(bound) else f"{Decimal(repr(bound)):f}"
 
 
 def trunc_bounds(text: str | None) -> dict[str, str | float]:

@@ -1,8 +1,8 @@
 """Responses outside bounds that are not in the table, as a formula says it: `y | trunc(lb=0, ub=high)`."""
 
 from collections.abc import Iterable, Mapping
-
-import numpy as np
+from math import isfinite
+from numbers import Real
 
 from partialpool.errors import FormulaError, SpecError
 from partialpool.families.family import Family
@@ -67,8 +67,9 @@ def _written(bound: object) -> str:
     """Write a bound as a formula does; text that no formula has where it is none."""
     if isinstance(bound, str) and bound.strip():
         return quote_name(bound)
-    is_number = isinstance(bound, int | float | np.number) and not isinstance(bound, bool) and np.isfinite(bound)
-    return written_bound(float(bound)) if is_number else "()"
+    if isinstance(bound, Real) and not isinstance(bound, bool) and isfinite(bound):
+        return written_bound(float(bound))
+    return "()"
 
 
 def _read(trunc: object) -> str:

@@ -1,4 +1,4 @@
-"""Row kernels of the exponential family for rows that are known within bounds only, or given bounds (`within_hazards.py`).
+"""Row kernels of the exponential family for rows known within bounds only, or given bounds (`within_hazards.py`).
 
 `known`: see `within_bounds.py`. The cumulated hazard is y / mean; nothing is left out.
 """

@@ -1,4 +1,4 @@
-"""Row kernels of the gaussian family for rows that are known within bounds only, or given bounds (`normal_interval.py`).
+"""Row kernels of the gaussian family for rows known within bounds only, or given bounds (`normal_interval.py`).
 
 `known`: see `within_bounds.py`. Own parameter: sigma. Left out: log(2 pi) / 2 of each row that was seen.
 """

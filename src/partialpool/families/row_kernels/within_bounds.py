@@ -23,17 +23,17 @@ _LEAST: Final = 1e-4
 """Least information of a row, as a part of that without bounds."""
 
 
-def known_of_rows(y: np.ndarray, other_end: np.ndarray, low: np.ndarray | None, high: np.ndarray | None) -> np.ndarray:
-    """Return `known`, (rows,), or (3 x rows,) with bounds.
+def known_of_rows(other_end: np.ndarray, bounds: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+    """Return `known`, (rows,), or (3 x rows,) with bounds (low, high].
 
     Examples
     --------
-    >>> y, ends, low = np.array([2.0, 5.0]), np.array([2.0, np.inf]), np.array([1.0, -np.inf])
-    >>> known_of_rows(y, ends, low, np.full(2, 7.0)).tolist()
+    >>> known_of_rows(np.array([2.0, np.inf]), (np.array([1.0, -np.inf]), np.full(2, 7.0))).tolist()
     [2.0, 1.0, 7.0, inf, 7.0, -inf]
     """
-    if low is None or high is None:
+    if bounds is None:
         return np.array(other_end, float)
+    low, high = bounds
     is_left = (low == -np.inf) & (high < np.inf)
     return np.stack([other_end, np.where(is_left, high, low), np.where(is_left, low, high)], axis=1).ravel()
 

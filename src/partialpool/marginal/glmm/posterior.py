@@ -111,8 +111,8 @@ def read_response(design: Design) -> Response:
     elif design.se is not None:
         known = np.array(design.se, float)
     elif response.is_bounded:
-        bounds = response.truncation
-        known = known_of_rows(response.values, response.other_ends, bounds and bounds.low, bounds and bounds.high)
+        bounds = None if response.truncation is None else (response.truncation.low, response.truncation.high)
+        known = known_of_rows(response.other_ends, bounds)
     y = np.array(response.values, dtype=float, order="C")  # kernels take arrays that can be written to
     if family.has_cutpoints:
         start = np.zeros(y.shape)
