@@ -19,6 +19,14 @@ CASES = [
     ("exponential", "inverse", []),
     ("poisson", "log", []),
     ("poisson", "sqrt", []),
+    ("student_t", "identity", [0.7, 4.0]),
+    ("student_t", "log", [0.7, 1.5]),
+    ("gamma", "log", [2.5]),
+    ("gamma", "log", [0.3]),
+    ("gamma", "inverse", [4.0]),
+    ("negative_binomial", "log", [1.7]),
+    ("negative_binomial", "log", [0.2]),
+    ("negative_binomial", "sqrt", [30.0]),
 ]
 """Families, links and own parameters."""
 COUNTS = ("poisson", "negative_binomial")
@@ -39,4 +47,10 @@ def frozen(name, link, own, eta):
         return scipy.stats.lognorm(own[0], scale=np.exp(eta))
     if name == "weibull":
         return scipy.stats.weibull_min(own[0], scale=mean / special.gamma(1 + 1 / own[0]))
+    if name == "student_t":
+        return scipy.stats.t(own[1], mean, own[0])
+    if name == "gamma":
+        return scipy.stats.gamma(own[0], scale=mean / own[0])
+    if name == "negative_binomial":
+        return scipy.stats.nbinom(own[0], own[0] / (own[0] + mean))
     return scipy.stats.poisson(mean) if name == "poisson" else scipy.stats.expon(scale=mean)

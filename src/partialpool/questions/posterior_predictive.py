@@ -28,7 +28,8 @@ def posterior_predictive(
 ) -> xr.Dataset:
     """Draw a new response for every row and posterior draw, given the effects of each level.
 
-    New responses are never censored, also those of a model with `cens(...)`: they are the responses themselves.
+    New responses are never censored, also those of a model with `cens(...)`: they are the responses themselves. Those
+    of a model with `trunc(...)` are within its bounds.
 
     Parameters
     ----------
