@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy import integrate, special
+from scipy import special
 
-from checks.bounded_rows import CASES, COUNTS, frozen, given_of
+from checks.bounded_rows import CASES, COUNTS, frozen, given_of, probability
 from partialpool.families.censored import log_density_of_censored, tails_of_censored
 from partialpool.families.registry import FAMILIES
 from partialpool.families.row_kernels.load import load_censored_row_kernels, load_row_kernels
@@ -39,22 +39,18 @@ def test_every_family_with_kernels_of_censored_rows_is_among_the_cases():
 def test_a_censored_row_has_the_integral_of_the_density(name, link, own):
     eta, y, end = rows_of(name, link)
     found = log_density(name, link, own, eta, y, end)
+    checked = 0
     for i in range(len(y)):
         new = frozen(name, link, own, eta[i])
-        if name in COUNTS:
-            counts = np.arange(200)
-            known = (counts > y[i]) & (counts <= end[i]) if end[i] > y[i] else counts <= y[i]
-            expected = new.pmf(y[i]) if end[i] == y[i] else new.pmf(counts[known]).sum()
-            assert np.exp(found[i]) == pytest.approx(expected, rel=1e-9)
-            continue
-        low, high = (y[i], end[i]) if end[i] > y[i] else (-np.inf, y[i])
         if end[i] == y[i]:
-            expected = new.pdf(y[i])
+            expected = new.pmf(y[i]) if name in COUNTS else new.pdf(y[i])
         else:
-            bounds = max(low, new.ppf(1e-15)), min(high, new.isf(1e-15))
-            expected = integrate.quad(new.pdf, *bounds, epsabs=1e-13, epsrel=1e-11)[0]
+            low, high = (y[i], end[i]) if end[i] > y[i] else (-np.inf, y[i])
+            expected = probability(name, new, low, high)
         if expected > 1e-6:
             assert np.exp(found[i]) == pytest.approx(expected, rel=1e-8)
+            checked += 1
+    assert checked > 30
 
 
 @pytest.mark.parametrize(("name", "link", "own"), CASES)
@@ -80,7 +76,7 @@ def test_kernels_agree_with_the_density_and_its_differences(name, link, own):
     h = 1e-5
     up, down = (log_density(name, link, own, eta + step, y, end) for step in (h, -h))
     assert slope == pytest.approx((up - down) / (2 * h), rel=1e-6, abs=1e-6)
-    if (name, link) not in (("gaussian", "log"), ("poisson", "sqrt")):  # where it is no second derivative
+    if not (name == "student_t" or link == "sqrt" or (name, link) == ("gaussian", "log")):  # no second derivatives
         shifted = [np.empty(len(y)), np.empty(len(y))]
         for out, step in zip(shifted, (h, -h), strict=True):
             kernels.rows(y, end, eta + step, own, out, np.empty(len(y)), np.empty(len(own)))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import stats
 
-from checks.bounded_rows import CASES, COUNTS, frozen, given_of
+from checks.bounded_rows import CASES, COUNTS, frozen, given_of, integral, probability
 from partialpool.families.registry import FAMILIES
 from partialpool.families.row_kernels.load import load_censored_row_kernels
 from partialpool.families.row_kernels.within_bounds import known_of_rows
@@ -37,15 +37,6 @@ def log_density(name, link, own, eta, y, end, low, high):
     return log_density_of_truncated(FAMILIES[name], given_of(name, link, own, eta), y, end, (low, high))[0]
 
 
-def probability(new, low, high, name):
-    """Return P(low < new <= high) by numeric integration, or a sum of counts."""
-    if name in COUNTS:
-        k = np.arange(3000)
-        return new.pmf(k[(k > low) & (k <= high)]).sum()
-    a, b = max(low, new.ppf(1e-14)), min(high, new.isf(1e-14))
-    return integrate.quad(new.pdf, a, b, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
-
-
 @pytest.mark.parametrize(("name", "link", "own"), CASES)
 def test_a_truncated_row_has_the_density_over_the_probability_of_its_bounds(name, link, own):
     eta, y, end, low, high = rows_of(name, link)
@@ -53,14 +44,14 @@ def test_a_truncated_row_has_the_density_over_the_probability_of_its_bounds(name
     checked = 0
     for i in range(len(y)):
         new = frozen(name, link, own, eta[i])
-        whole = probability(new, low[i], high[i], name)
+        whole = probability(name, new, low[i], high[i])
         if whole < 1e-5:
             continue
         if end[i] == y[i]:
             known = new.pmf(y[i]) if name in COUNTS else new.pdf(y[i])
         else:
             a, b = (y[i], np.inf) if end[i] > y[i] else (-np.inf, y[i])
-            known = probability(new, max(a, low[i]), min(b, high[i]), name)
+            known = probability(name, new, max(a, low[i]), min(b, high[i]))
         if known > 1e-7:
             assert np.exp(found[i]) == pytest.approx(known / whole, rel=1e-7)
             checked += 1
@@ -75,9 +66,9 @@ def test_the_probabilities_below_at_and_above_are_those_within_the_bounds(name, 
     assert below + at + above == pytest.approx(np.ones(len(y)), abs=1e-10)
     for i in np.flatnonzero(end == y):
         new = frozen(name, link, own, eta[i])
-        whole = probability(new, low[i], high[i], name)
+        whole = probability(name, new, low[i], high[i])
         if whole > 1e-5:
-            assert above[i] == pytest.approx(probability(new, max(y[i], low[i]), high[i], name) / whole, abs=1e-7)
+            assert above[i] == pytest.approx(probability(name, new, max(y[i], low[i]), high[i]) / whole, abs=1e-7)
     assert not above[(end == np.inf)].any()
     assert not below[(end == -np.inf)].any()
 
@@ -94,10 +85,8 @@ def test_the_mean_is_that_of_the_truncated_distribution(name, link, own):
             p = new.pmf(k) * ((k > low[i]) & (k <= high[i]))
             whole, moment = p.sum(), (p * k).sum()
         else:
-            a, b = max(low[i], new.ppf(1e-15)), min(high[i], new.isf(1e-15))
-            points = [p for p in new.ppf([1e-9, 1e-3, 0.5, 0.999, 1 - 1e-9]) if a < p < b] or None
-            whole = integrate.quad(new.pdf, a, b, epsabs=1e-14, limit=500, points=points)[0]
-            moment = integrate.quad(lambda x: x * new.pdf(x), a, b, epsabs=1e-14, limit=500, points=points)[0]  # noqa: B023
+            whole = probability(name, new, low[i], high[i])
+            moment = integral(lambda x: x * new.pdf(x), new, low[i], high[i])  # noqa: B023
         if whole > 1e-3:
             assert found[i] == pytest.approx(moment / whole, rel=1e-6)
             checked += 1
@@ -131,7 +120,8 @@ def test_kernels_agree_with_the_density_and_its_differences(name, link, own):
 
 
 @pytest.mark.parametrize(
-    ("name", "link", "own"), [case for case in CASES if case[1] not in ("sqrt",) and case[:2] != ("gaussian", "log")]
+    ("name", "link", "own"),
+    [case for case in CASES if case[1] != "sqrt" and case[:2] != ("gaussian", "log") and case[0] != "student_t"],
 )
 def test_the_information_is_the_expected_one_given_the_bounds(name, link, own):
     """Average -d^2 log p over draws within bounds; where it does not depend on y, it is exact."""

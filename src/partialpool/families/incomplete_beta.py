@@ -27,7 +27,11 @@ def log_incomplete_beta(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarr
     ([-921.034], [0.0])
     """
     a, b, x, y = np.broadcast_arrays(*(np.asarray(part, float) for part in (a, b, x, y)))
-    below, above = special.betainc(a, b, x), special.betainc(b, a, y)
+    # From the smaller of x and y, which has all its digits relative to itself.
+    is_left = x < y
+    first, second, at = np.where(is_left, a, b), np.where(is_left, b, a), np.minimum(x, y)
+    inside, outside = special.betainc(first, second, at), special.betaincc(first, second, at)
+    below, above = np.where(is_left, inside, outside), np.where(is_left, outside, inside)
     with np.errstate(divide="ignore"):
         log_below = np.where(below < 0.5, np.log(below), np.log1p(-above))
         log_above = np.where(above < 0.5, np.log(above), np.log1p(-below))
