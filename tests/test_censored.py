@@ -194,9 +194,9 @@ def counted(table):
     return table.assign(y=np.floor(2 * table["y"]), y2=np.floor(2 * table["y2"]) + 1)
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "poisson"])
+@pytest.mark.parametrize("family", [*FAMILIES, "poisson", "negative_binomial", "gamma", "student_t"])
 def test_the_pymc_model_has_the_same_density_of_every_row(family):
-    table = counted(censored_table()) if family == "poisson" else censored_table()
+    table = counted(censored_table()) if family in ("poisson", "negative_binomial") else censored_table()
     model = pp.build_model(INTERVALS, table, family=family)
     point = model.initial_point()
     twin = model.compile_logp(vars=model.observed_RVs, sum=False)(point)[0]

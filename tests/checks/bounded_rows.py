@@ -42,7 +42,12 @@ def given_of(name, link, own, eta):
 
 def frozen(name, link, own, eta):
     """Return SciPy's distribution of one response."""
-    mean = float(LINKS[link].inverse(np.array(eta)))
+    return distribution(name, link, own, np.array(eta, float))
+
+
+def distribution(name, link, own, eta):
+    """Return SciPy's distribution of responses with an array of linear predictors."""
+    mean = LINKS[link].inverse(eta)
     first = own[0] if own else 1.0
     made = {
         "gaussian": lambda: scipy.stats.norm(mean, first),
