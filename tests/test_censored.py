@@ -129,13 +129,13 @@ def test_rows_of_which_nothing_was_seen_are_refused():
     )
 
 
-@pytest.mark.parametrize("family", ["negative_binomial", "bernoulli", "gamma", "student_t", "cumulative"])
+@pytest.mark.parametrize("family", ["beta", "bernoulli", "skew_normal", "cumulative"])
 def test_other_families_are_refused(family):
     check_refused(
         pp.SpecError,
         lambda: pp.ModelSpec.from_formula("y | cens(status) ~ 1", family=family),
         f"family {family!r} does not take censored responses",
-        "'gaussian', 'lognormal', ",
+        "'gaussian', 'student_t', 'lognormal', ",
     )
 
 
@@ -194,9 +194,9 @@ def counted(table):
     return table.assign(y=np.floor(2 * table["y"]), y2=np.floor(2 * table["y2"]) + 1)
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "poisson"])
+@pytest.mark.parametrize("family", [*FAMILIES, "poisson", "negative_binomial", "gamma", "student_t"])
 def test_the_pymc_model_has_the_same_density_of_every_row(family):
-    table = counted(censored_table()) if family == "poisson" else censored_table()
+    table = counted(censored_table()) if family in ("poisson", "negative_binomial") else censored_table()
     model = pp.build_model(INTERVALS, table, family=family)
     point = model.initial_point()
     twin = model.compile_logp(vars=model.observed_RVs, sum=False)(point)[0]
@@ -396,3 +396,46 @@ def test_an_lrt_has_no_simulated_null():
         "a simulated null distribution is not available for censored responses",
         "simulations=0",
     )
+
+
+# Beside other parts of a model.
+
+
+def test_a_predictor_of_sigma_beside_censoring_finds_what_made_the_responses():
+    """The spread grows with x, and so does the share of responses above the limit."""
+    rng = np.random.default_rng(8)
+    rows, truth = 900, {"beta": np.array([1.0, 0.4]), "beta_sigma": np.array([-0.4, 0.5])}
+    x, g = rng.normal(size=rows), rng.integers(0, 30, rows)
+    eta = truth["beta"][0] + truth["beta"][1] * x + rng.normal(0, 0.4, 30)[g]
+    y = rng.normal(eta, np.exp(truth["beta_sigma"][0] + truth["beta_sigma"][1] * x))
+    table = pd.DataFrame({"y": np.minimum(y, 1.6), "late": y > 1.6, "x": x, "g": g})
+    fit = pp.fit(["y | cens(late) ~ x + (1 | g)", "sigma ~ x"], table, seed=1, progressbar=False)
+    assert fit.digest.verdict.good
+    for name, true in truth.items():
+        draws = fit.posterior[name].to_numpy().reshape(4000, -1)
+        assert (abs(draws.mean(axis=0) - true) / draws.std(axis=0) < 3.5).all()
+    naive = pp.fit(["y ~ x + (1 | g)", "sigma ~ x"], table, seed=1, draws=300, progressbar=False)
+    assert float(naive.posterior["beta_sigma"][..., 1].mean()) < 0.35  # bounds have no spread
+    sigma = pp.predict(fit, seed=1)["sigma"].mean(("chain", "draw")).to_numpy()
+    assert np.corrcoef(np.log(sigma), x)[0, 1] > 0.999
+    z = pp.quantile_residuals(fit, levels="new", seed=1)["z"].to_numpy()
+    assert stats.kstest(z, "norm").pvalue > 0.01
+
+
+def test_a_smooth_beside_censoring_follows_the_curve_through_the_limit():
+    rng = np.random.default_rng(9)
+    x = rng.uniform(0, 1, 500)
+    curve = np.sin(2 * np.pi * x)
+    y = curve + rng.normal(0, 0.3, 500)
+    table = pd.DataFrame({"y": np.minimum(y, 0.6), "late": y > 0.6, "x": x})
+    grid = pd.DataFrame({"x": np.linspace(0.05, 0.95, 40)})
+    truth = np.sin(2 * np.pi * grid["x"].to_numpy())
+    found = {}
+    for name, formula in {"censored": "y | cens(late) ~ s(x)", "naive": "y ~ s(x)"}.items():
+        fit = pp.fit(formula, table, seed=1, progressbar=False)
+        assert fit.digest.verdict.good
+        found[name] = pp.predict(fit, grid, seed=1)["expectation"].to_numpy().reshape(4000, 40)
+    mean, sd = found["censored"].mean(axis=0), found["censored"].std(axis=0)
+    assert (abs(mean - truth) / sd).max() < 4
+    assert np.sqrt(((mean - truth) ** 2).mean()) < 0.1
+    assert (truth - found["naive"].mean(axis=0)).max() > 0.3  # 0.6 taken for the response

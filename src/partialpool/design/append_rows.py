@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from partialpool.design.censoring import Censoring, read_censoring
+from partialpool.design.censoring import Censoring
 from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.columns import label_text
 from partialpool.design.design import Design
@@ -16,14 +16,18 @@ from partialpool.design.evaluate import evaluate_response, evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels
 from partialpool.design.frequencies import repeat_rows
+from partialpool.design.known_bounds import with_known_bounds
 from partialpool.design.left_out import count_left_out
 from partialpool.design.member_effects import MemberEffects
 from partialpool.design.newdata import GroupRows, Rows, rows_of_table
 from partialpool.design.residual_rows import ResidualRows, read_residual_rows
-from partialpool.design.response import Response, read_response_values
+from partialpool.design.response import Response
+from partialpool.design.response_values import read_response_values
 from partialpool.design.structured_blocks import check_structure
 from partialpool.design.table import Missing, Table, read_table
+from partialpool.design.truncation import Truncation
 from partialpool.errors import DataError, DataWarning, nearest
+from partialpool.spec.additions import trunc_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.terms import blank_where_zero
 
@@ -78,6 +82,7 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
         computed=computed_columns(spec),
         blank=blank_where_zero(spec.groups),
         cens=spec.cens,
+        endless=trunc_columns(spec.trunc),
     )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
@@ -88,11 +93,7 @@ def append_rows(design: Design, data: Any, *, missing: Missing = "drop") -> Appe
     _check_columns_kept(design, rows)
     for factor, group in zip(design.factors, rows.groups, strict=True):
         _check_unrelated(factor, group)
-    response = _read_response(design, frame)
-    if spec.cens is not None:
-        counts = spec.family_record.support.is_whole
-        censoring = read_censoring(spec.cens, spec.response_term, response.values, frame, whole=counts)
-        response = replace(response, censoring=censoring)
+    response = with_known_bounds(spec, _read_response(design, frame), frame)
     added = _added(design, table, frame, rows, response)
     whole = _joined(design, added)
     _check_levels_keep_their_category(whole)
@@ -240,6 +241,7 @@ def _joined(design: Design, added: Design) -> Design:
         values=_stacked(design.response.values, added.response.values),
         trials=_both(design.response.trials, added.response.trials),
         censoring=_joined_censoring(design.response, added.response),
+        truncation=_joined_truncation(design.response, added.response),
     )
     factors = tuple(_joined_factor(old, new) for old, new in zip(design.factors, added.factors, strict=True))
     frame = _joined_frame(design.frame.set_axis(design.rows), added.frame)
@@ -267,6 +269,12 @@ def _joined_censoring(old: Response, new: Response) -> Censoring | None:
     if old.censoring is None or new.censoring is None:
         return None
     return old.censoring.with_rows(new.censoring)
+
+
+def _joined_truncation(old: Response, new: Response) -> Truncation | None:
+    if old.truncation is None or new.truncation is None:
+        return None
+    return old.truncation.with_rows(new.truncation)
 
 
 def _joined_factor(old: FactorEffects, new: FactorEffects) -> FactorEffects:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from partialpool.design.aliasing import find_aliases, find_empty
-from partialpool.design.censoring import check_some_seen, read_censoring
+from partialpool.design.censoring import check_some_seen
 from partialpool.design.checks import (
     check_common,
     check_digits,
@@ -38,17 +38,20 @@ from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.frequencies import repeat_rows
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
+from partialpool.design.known_bounds import with_known_bounds
 from partialpool.design.left_out import count_left_out
 from partialpool.design.member_effects import MemberEffects
 from partialpool.design.memberships import learn_memberships
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
-from partialpool.design.response import Response, read_positive, read_response_values
+from partialpool.design.response import Response
+from partialpool.design.response_values import read_positive, read_response_values
 from partialpool.design.smooth_effects import smooth_effects
 from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
 from partialpool.design.table import Missing, Table, column_names, read_table
 from partialpool.errors import DataError
+from partialpool.spec.additions import trunc_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.predictor_spec import predictor_spec
@@ -106,6 +109,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         computed=computed,
         blank=blank_where_zero(spec.groups),
         cens=spec.cens,
+        endless=trunc_columns(spec.trunc),
     )
     if spec.frequency is not None:
         table = repeat_rows(table, spec.frequency)
@@ -169,14 +173,13 @@ def _check_some_parameter(spec: ModelSpec, common: CommonEffects) -> None:
 
 
 def _read_response(spec: ModelSpec, table: Table, columns: ModelColumns) -> Response:
-    """Read the response, and which of its rows are bounds only."""
+    """Read the response, which of its rows are bounds only, and between which bounds all are."""
     term, family = spec.response_term, spec.family_record
     response = read_response_values(term, family, columns.response, columns.trials, table.unused)
-    if spec.cens is None:
-        return response
-    censoring = read_censoring(spec.cens, term, response.values, table.frame, whole=family.support.is_whole)
-    check_some_seen(term, response.values, censoring)
-    return replace(response, censoring=censoring)
+    response = with_known_bounds(spec, response, table.frame)
+    if response.censoring is not None:
+        check_some_seen(term, response.values, response.censoring)
+    return response
 
 
 def _predictors_of_categories(design: Design) -> Design:

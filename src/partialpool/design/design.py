@@ -273,6 +273,22 @@ class Design:
                 do=do,
             )
 
+    def check_untruncated(self, question: str, *, because: str, do: str) -> None:
+        """Refuse a question that is not defined where responses outside bounds are not in the table.
+
+        Raises
+        ------
+        DataError
+            Responses are truncated.
+        """
+        if self.response.truncation is not None:
+            raise DataError(
+                f"{question} is not available for truncated responses: {because}",
+                got=f"{self.spec}",
+                allowed="a model without trunc(...)",
+                do=do,
+            )
+
     def predictor_named(self, parameter: str | None) -> "Design":
         """Return the predictor of a parameter or category by name; that of the mean where none is named.
 

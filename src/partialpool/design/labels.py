@@ -106,8 +106,14 @@ def observed_name(design: Design) -> str:
 
 
 def mean_in_words(design: Design) -> str:
-    """Describe the mean of the response; for two categories, the probability of the second."""
-    return design.response.outcome if design.response.is_binary else design.spec.family_record.support.mean_in_words
+    """Describe the mean of the response; for two categories, the probability of the second.
+
+    Of a truncated response, it is that of all responses, also those that are not in the table.
+    """
+    if design.response.is_binary:
+        return design.response.outcome
+    mean = design.spec.family_record.support.mean_in_words
+    return mean if design.response.truncation is None else f"{mean} before truncation"
 
 
 def mean_by_name(design: Design) -> str:

@@ -123,13 +123,14 @@ def _known(factor: FactorEffects) -> Relationship | None:
 
 
 def _check_same_kind(full: Design, reduced: Design) -> None:
-    for what in ("response", "family", "link", "se", "precision", "frequency", "cens", "residual", "sigma"):
+    for what in ("response", "family", "link", "se", "precision", "frequency", "cens", "trunc", "residual", "sigma"):
         values = getattr(full.spec, what), getattr(reduced.spec, what)
         if values[0] != values[1]:
             raise SpecError(
                 f"the two models differ in their {what}",
                 got=f"{values[0]!r} and {values[1]!r}",
-                allowed="one response, family, link, se, precision, frequency and cens: only effects may be added",
+                allowed="one response, family, link, se, precision, frequency, cens and trunc: only effects "
+                "may be added",
                 do="let the two models differ only in the tested effects",
             )
     fixed = full.spec.fixed_parameters, reduced.spec.fixed_parameters

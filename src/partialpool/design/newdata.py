@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,20 +16,21 @@ from partialpool.design.evaluate import evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.member_effects import MemberEffects
 from partialpool.design.memberships import read_memberships
+from partialpool.design.new_levels import NewLevels, check_new_levels
 from partialpool.design.residual_rows import ResidualRows
-from partialpool.design.response import check_trials, read_positive
+from partialpool.design.response_values import check_trials, read_positive
 from partialpool.design.table import Missing, Table, read_table
+from partialpool.design.truncation import Truncation, read_truncation
 from partialpool.errors import DataError, nearest
+from partialpool.spec.additions import trunc_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import blank_where_zero, factor_columns, members_of
 
 __all__ = [
     "GroupRows",
-    "NewLevels",
     "Rows",
     "as_new_levels",
-    "check_new_levels",
     "effect_values",
     "expression_rows",
     "new_rows",
@@ -37,8 +38,6 @@ __all__ = [
     "rows_of_table",
     "smooth_rows",
 ]
-
-NewLevels = Literal["error", "sample", "population"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +117,9 @@ class Rows:
     unobserved
         Whether each row belongs to a cell of categories that no row of the data informs, shape (rows,); None where
         every cell is informed.
-    censoring
-        Which of the model's own responses are bounds only; None where all were seen, and for new rows.
+    censoring, truncation
+        Which of the model's own responses are bounds only, None where all were seen, and for new rows; bounds of every
+        response, None where there are none.
     parameters
         The same rows, with the terms of the predictors of the family's parameters.
     """
@@ -136,6 +136,7 @@ class Rows:
     new_levels: NewLevels = "error"
     unobserved: np.ndarray | None = None
     censoring: Censoring | None = None
+    truncation: Truncation | None = None
     parameters: Mapping[str, "Rows"] = MappingProxyType({})
 
     def take(self, index: np.ndarray) -> "Rows":
@@ -153,6 +154,7 @@ class Rows:
             trials=None if self.trials is None else self.trials[index],
             unobserved=None if self.unobserved is None else self.unobserved[index],
             censoring=None if self.censoring is None else self.censoring.take(index),
+            truncation=None if self.truncation is None else self.truncation.take(index),
             parameters={name: other.take(index) for name, other in self.parameters.items()},
         )
 
@@ -183,19 +185,9 @@ def own_rows(design: Design) -> Rows:
         index=design.rows,
         frame=design.frame,
         censoring=design.response.censoring,
+        truncation=design.response.truncation,
         parameters={name: own_rows(other) for name, other in design.parameters.items()},
     )
-
-
-def check_new_levels(new_levels: str) -> None:
-    """Refuse an unknown treatment of new levels, whether or not there are new levels."""
-    if new_levels not in ("error", "sample", "population"):
-        raise DataError(
-            "unknown treatment of new levels",
-            got=repr(new_levels),
-            allowed="'error', 'sample', 'population'",
-            do="name one of these",
-        )
 
 
 def as_new_levels(design: Design) -> Rows:
@@ -306,6 +298,7 @@ def new_rows(
     known = tuple(spec.all_factors if factors is None else factors)
     columns = spec.predictor_columns_with(known)
     needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
+    needed |= {*trunc_columns(spec.trunc)}
     needed |= {column for name in known if (found := members_of(spec.groups, name)) for column in found.weights}
     optional = () if responses else set(columns) - needed
     values, computed = value_columns(spec), computed_columns(spec)
@@ -317,6 +310,7 @@ def new_rows(
         computed=computed,
         optional=optional,
         blank=blank_where_zero(spec.groups),
+        endless=trunc_columns(spec.trunc),
     )
     return rows_of_table(design, table, known, new_levels=new_levels)
 
@@ -365,6 +359,7 @@ def rows_of_table(design: Design, table: Table, known: Collection[str], *, new_l
         frame,
         new_levels,
         unobserved,
+        truncation=None if spec.trunc is None else read_truncation(spec.trunc, spec.family_record.support, frame),
         parameters=others,
     )
 

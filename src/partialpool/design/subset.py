@@ -28,6 +28,7 @@ def keep_rows(design: Design, keep: np.ndarray) -> Design:
         design.response,
         values=design.response.values[keep],
         trials=None if design.response.trials is None else design.response.trials[keep],
+        truncation=None if design.response.truncation is None else design.response.truncation.take(keep),
         censoring=None if design.response.censoring is None else design.response.censoring.take(keep),
     )
     return replace(

@@ -64,6 +64,7 @@ def read_table(
     optional: Collection[str] = (),
     blank: Mapping[str, str] = MappingProxyType({}),
     cens: str | None = None,
+    endless: Collection[str] = (),
 ) -> Table:
     """Select the columns a model reads from any data frame, and drop incomplete rows.
 
@@ -86,6 +87,8 @@ def read_table(
         Columns of members that may be missing where their weight is 0, by name: the column of weights.
     cens
         Columns of censoring (`ModelSpec.cens`): upper ends may be missing in rows that are no intervals.
+    endless
+        Columns of bounds, which may be infinite.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def read_table(
     frame = pd.DataFrame(read, index=complete.index)
     for name in columns:
         values = frame[name]
-        if pd.api.types.is_float_dtype(values) and not np.isfinite(values.to_numpy()).all():
+        if name not in endless and pd.api.types.is_float_dtype(values) and not np.isfinite(values.to_numpy()).all():
             row = int(values.index[~np.isfinite(values.to_numpy())][0])
             raise DataError(
                 f"column {name!r} has infinite values",

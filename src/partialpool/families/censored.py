@@ -3,6 +3,8 @@
 The other end of a row is its response y where that was seen, infinity where the response is above y (right censored),
 -infinity where it is y or below (left censored), and otherwise the upper end of (y, other end]. These are the
 conventions of brms (and of Stan's `lccdf` and `lcdf`): a row counts with the probability of what is known of it.
+
+Where rows outside bounds are not in the table (`families/truncated.py`), that is the probability given the bounds.
 """
 
 from dataclasses import replace
@@ -13,13 +15,26 @@ import numpy as np
 from partialpool.families.family import Family
 from partialpool.families.given import Given
 from partialpool.families.links import LINKS
+from partialpool.families.within import log_within, tensor_log_within
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
 
     from partialpool.families.twin import TensorGiven
 
-__all__ = ["log_density_of_censored", "register_censored", "tails_of_censored", "upper_ends"]
+__all__ = ["known_ends", "log_density_of_censored", "register_bounded", "tails_of_censored", "upper_ends"]
+
+
+def known_ends(y: np.ndarray, other_end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return low and high of (low, high], what is known of each row; of rows that were seen both are y.
+
+    Examples
+    --------
+    >>> low, high = known_ends(np.full(4, 2.0), np.array([2.0, np.inf, -np.inf, 3.0]))
+    >>> low.tolist(), high.tolist()
+    ([2.0, 2.0, -inf, 2.0], [2.0, inf, 2.0, 3.0])
+    """
+    return np.where(other_end < y, -np.inf, y), np.where(other_end < y, y, other_end)
 
 
 def log_density_of_censored(family: Family, given: Given, y: np.ndarray, other_end: np.ndarray) -> np.ndarray:
@@ -47,19 +62,9 @@ def log_density_of_censored(family: Family, given: Given, y: np.ndarray, other_e
     [[-2.0, -2.0, -2.4587]]
     """
     seen = other_end == y
-    out = family.log_density(given, y)
-    log_below, log_above = family.log_tails(given, y)
-    out = np.where(seen, out, np.where(other_end > 0, log_above, log_below))
-    interval = ~seen & np.isfinite(other_end)
-    if interval.any():
-        upper = np.where(interval, other_end, y)
-        log_below_upper, log_above_upper = family.log_tails(given, upper)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # From the smaller tail, in which the difference keeps its digits.
-            low = log_below_upper + _log1mexp(log_below - log_below_upper)
-            high = log_above + _log1mexp(log_above_upper - log_above)
-        out = np.where(interval, np.where(log_below_upper < log_above, low, high), out)
-    return out
+    if seen.all():
+        return family.log_density(given, y)
+    return np.where(seen, family.log_density(given, y), log_within(family, given, *known_ends(y, other_end)))
 
 
 def tails_of_censored(
@@ -78,19 +83,21 @@ def tails_of_censored(
     return np.where(left, 0.0, below), at, np.where(right, 0.0, above)
 
 
-def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarray) -> "pt.TensorVariable":
-    """Register the observed variable of a model with censored rows; its new values are not censored.
+def register_bounded(family: Family, given: "TensorGiven", y: np.ndarray, other_end: np.ndarray) -> "pt.TensorVariable":
+    """Register the observed variable of a model with censored rows or bounds of all rows.
+
+    Its new values are not censored; they are within the bounds.
 
     Parameters
     ----------
     family, given
-        The distribution of each row, with `other_end` and `upper_end`.
-    other_end
-        The other ends, (rows,).
+        The distribution of each row, with what is known of it: `other_end` and `upper_end`, `low` and `high`.
+    y, other_end
+        Responses and their other ends, (rows,): which formulas are needed.
     """
     pm, pt, ends, upper = given.pm, given.pt, given.other_end, given.upper_end
-    assert upper is not None
-    has_intervals = bool((upper_ends(given.values, other_end) == other_end).any())
+    has_censored = bool((other_end != y).any())
+    has_intervals = bool((np.isfinite(other_end) & (other_end != y)).any())
     names = tuple(given.parameters)
 
     def inner(location: Any, own: tuple[Any, ...], named: dict[str, Any], size: Any = None) -> "TensorGiven":
@@ -100,18 +107,23 @@ def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarra
 
     def log_density(value: Any, location: Any, *own: Any, **named: Any) -> Any:
         of = inner(location, own, named)
-        below, above = family.tensor_log_tails(of, value)
-        beyond = pt.switch(pt.gt(ends, 0), above, below)
-        if has_intervals:
-            below_upper, above_upper = family.tensor_log_tails(of, upper)
-            low = below_upper + pt.log1mexp(below - below_upper)
-            high = above + pt.log1mexp(above_upper - above)
-            beyond = pt.switch(pt.eq(ends, upper), pt.switch(pt.lt(below_upper, above), low, high), beyond)
-        return pt.switch(pt.eq(ends, value), pm.logp(family.register(of), value), beyond)
+        found = pm.logp(family.register(of), value)
+        if has_censored:
+            below, above = family.tensor_log_tails(of, value)
+            beyond = pt.switch(pt.gt(ends, 0), above, below)
+            if has_intervals:
+                beyond = pt.switch(pt.eq(ends, upper), tensor_log_within(family, of, value, upper), beyond)
+            found = pt.switch(pt.eq(ends, value), found, beyond)
+        is_bounded = given.low is not None or given.high is not None
+        return found - tensor_log_within(family, of, given.low, given.high) if is_bounded else found
 
     def new(location: Any, *own: Any, **named: Any) -> Any:
         *parameters, size = (*own, named.pop("size")) if "size" in named else own
-        return family.register(inner(location, tuple(parameters), named, size))
+        drawn = family.register(inner(location, tuple(parameters), named, size))
+        # PyMC's bounds are possible values.
+        lower = given.low if given.low is None or family.is_continuous else given.low + 1
+        bounds = {name: end for name, end in (("lower", lower), ("upper", given.high)) if end is not None}
+        return pm.Truncated.dist(drawn, **bounds) if bounds else drawn
 
     return given.custom({"location": given.mean, **given.parameters}, log_density, new)
 
@@ -119,11 +131,6 @@ def register_censored(family: Family, given: "TensorGiven", other_end: np.ndarra
 def upper_ends(y: np.ndarray, other_end: np.ndarray) -> np.ndarray:
     """Return the upper ends of intervals, (rows,), and other numbers above y for rows that are none."""
     return np.where(np.isfinite(other_end) & (other_end != y), other_end, np.abs(y) + y + 1.0)
-
-
-def _log1mexp(x: np.ndarray) -> np.ndarray:
-    """Return log(1 - exp(x)), x < 0 (Maechler 2012, Accurately computing log(1 - exp(-|a|)))."""
-    return np.where(x > -np.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
 class _Unnamed:

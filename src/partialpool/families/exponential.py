@@ -7,9 +7,10 @@ import numpy as np
 
 from partialpool.families.family import Family, Notation, Own
 from partialpool.families.given import Given
-from partialpool.families.hazard import log_tails_of_hazard, tensor_log_tails_of_hazard
+from partialpool.families.hazard import log_moment_within, log_tails_of_hazard, tensor_log_tails_of_hazard
 from partialpool.families.link import Link
 from partialpool.families.support import POSITIVE
+from partialpool.families.within import finite_ends, log_within
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -52,6 +53,13 @@ class Exponential(Family):
     @override
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return log_tails_of_hazard(np.log(y) - np.log(given.mean))
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        whole, ends = log_within(self, given, low, high), finite_ends(low, high)
+        hazards = [np.log(end) - np.log(given.mean) for end in ends]
+        mean = given.mean * np.exp(log_moment_within(hazards, low, high, 1.0) - whole)
+        return np.clip(mean, np.maximum(low, 0.0), high)
 
     @override
     def tensor_log_tails(

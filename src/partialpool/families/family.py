@@ -212,6 +212,10 @@ class Family(ABC):
         """Return the same in a PyMC model."""
         raise NotImplementedError
 
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Evaluate E(new | low < new <= high), (draws, rows), where there are `log_tails`."""
+        raise NotImplementedError
+
     def probability(self, given: Given, y: np.ndarray) -> np.ndarray:
         """Evaluate P(new = y): on a continuous scale 0, except for the support's atoms."""
         p = np.exp(self.log_density(given, y))

@@ -9,8 +9,10 @@ from scipy import special
 
 from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.incomplete_gamma import log_incomplete_gamma
 from partialpool.families.link import Link
 from partialpool.families.support import POSITIVE
+from partialpool.families.within import finite_ends, log_between, log_within
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -25,6 +27,7 @@ class Gamma(Family):
 
     name = "gamma"
     row_kernels = "partialpool.families.row_kernels.gamma"
+    censored_row_kernels = "partialpool.families.row_kernels.censored_gamma"
     support = POSITIVE
     links = ("log", "inverse")
     parameters = (("alpha", SHAPE_PRIOR),)
@@ -58,6 +61,26 @@ class Gamma(Family):
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         at = given.alpha * y / given.mean
         return special.gammainc(given.alpha, at), special.gammaincc(given.alpha, at)
+
+    @override
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return log_incomplete_gamma(given.alpha, given.alpha * y / given.mean)
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return the mean times P' / P, P' of the same scale and a shape that is larger by 1."""
+        at = (log_incomplete_gamma(given.alpha + 1, given.alpha * end / given.mean) for end in finite_ends(low, high))
+        at_low, at_high = at
+        ratio = log_between(at_low, at_high, low, high) - log_within(self, given, low, high)
+        return np.clip(given.mean * np.exp(ratio), np.maximum(low, 0.0), high)
+
+    @override
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        alpha, pt = given.parameters["alpha"], given.pt
+        at = alpha * y / given.mean
+        return pt.log(pt.gammainc(alpha, at)), pt.log(pt.gammaincc(alpha, at))
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy import special
 from partialpool.families.family import Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.location_scale import LocationScale
+from partialpool.families.normal_within import mean_of_normal_within
 from partialpool.families.support import REAL
 from partialpool.names import SIGMA
 
@@ -70,6 +71,12 @@ class Gaussian(LocationScale):
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         away = (y - given.mean) / given.sigma
         return special.log_ndtr(away), special.log_ndtr(-away)
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return mean + sigma E(Z | a < Z <= b), a and b the ends in standard units."""
+        ends = [(end - given.mean) / given.sigma for end in (low, high)]
+        return np.clip(given.mean + given.sigma * mean_of_normal_within(*ends), low, high)
 
     @override
     def tensor_log_tails(

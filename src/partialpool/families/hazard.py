@@ -1,10 +1,14 @@
 """Log probabilities of a positive response on both sides of y, given the log of its cumulated hazard H(y)."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["log_tails_of_hazard", "tensor_log_tails_of_hazard"]
+from partialpool.families.incomplete_gamma import log_incomplete_gamma
+from partialpool.families.within import log_between
+
+__all__ = ["log_moment_within", "log_tails_of_hazard", "tensor_log_tails_of_hazard"]
 
 _LN2: Final = 0.6931471805599453
 _FAR: Final = -40.0
@@ -32,3 +36,31 @@ def tensor_log_tails_of_hazard(log_hazard: Any, pt: Any) -> tuple[Any, Any]:
     hazard = pt.exp(log_hazard)
     near = pt.log1mexp(-pt.exp(pt.maximum(log_hazard, _FAR)))
     return pt.switch(pt.lt(log_hazard, _FAR), log_hazard, near), -hazard
+
+
+def log_moment_within(
+    log_hazards: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, alpha: np.ndarray | float
+) -> np.ndarray:
+    """Return log of E(new; low < new <= high) / E new where the cumulated hazard is a power alpha of the response.
+
+    y is proportional to H^(1 / alpha), H standard exponential, so that this is the probability that a gamma variable of
+    shape 1 + 1 / alpha is between the hazards.
+
+    Parameters
+    ----------
+    log_hazards
+        log H at both ends, each (draws, rows); any numbers where an end is infinite.
+    low, high
+        The ends, (rows,).
+    alpha
+        The power, broadcastable.
+
+    Examples
+    --------
+    >>> one, none = np.zeros((1, 1)), np.array([np.inf])  # of a standard exponential beyond 1, E(new; new > 1) = 2 / e
+    >>> log_moment_within([one, one], np.array([1.0]), none, 1.0).round(4).tolist()
+    [[-0.3069]]
+    """
+    with np.errstate(over="ignore"):
+        at_low, at_high = (log_incomplete_gamma(1 + 1 / np.asarray(alpha), np.exp(at)) for at in log_hazards)
+    return log_between(at_low, at_high, low, high)

@@ -1,5 +1,6 @@
 """A positive response whose logarithm is normal."""
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
@@ -13,6 +14,7 @@ from partialpool.families.link import Link
 from partialpool.families.links import LINKS
 from partialpool.families.location_scale import LocationScale
 from partialpool.families.support import POSITIVE
+from partialpool.families.within import log_within
 from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
@@ -64,6 +66,13 @@ class LogNormal(LocationScale):
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         away = (np.log(y) - given.eta) / given.sigma
         return special.log_ndtr(away), special.log_ndtr(-away)
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return the mean times P' / P, P' of a response whose logarithm has a mean that is sigma^2 larger."""
+        square = given.sigma**2
+        ratio = log_within(self, replace(given, eta=given.eta + square), low, high) - log_within(self, given, low, high)
+        return np.clip(np.exp(given.eta + square / 2 + ratio), np.maximum(low, 0.0), high)
 
     @override
     def tensor_log_tails(

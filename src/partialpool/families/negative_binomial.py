@@ -9,9 +9,12 @@ from scipy import special
 
 from partialpool.families.family import EFFECT_OF_EACH_ROW, SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.incomplete_beta import log_incomplete_beta
 from partialpool.families.link import Link
+from partialpool.families.links import LINKS
 from partialpool.families.poisson import MORE_ZEROS, draw_counts
 from partialpool.families.support import COUNT
+from partialpool.families.within import log_within
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -26,6 +29,7 @@ class NegativeBinomial(Family):
 
     name = "negative_binomial"
     row_kernels = "partialpool.families.row_kernels.negative_binomial"
+    censored_row_kernels = "partialpool.families.row_kernels.censored_negative_binomial"
     support = COUNT
     links = ("log", "sqrt")
     parameters = (("alpha", SHAPE_PRIOR),)
@@ -60,6 +64,29 @@ class NegativeBinomial(Family):
         total = given.alpha + given.mean
         below = np.where(y > 0, special.betainc(given.alpha, np.maximum(y, 1), given.alpha / total), 0.0)
         return below, special.betainc(y + 1, given.alpha, given.mean / total)
+
+    @override
+    def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        total = given.alpha + given.mean
+        above, below = log_incomplete_beta(y + 1, given.alpha, given.mean / total, given.alpha / total)
+        return below, above
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return the mean times P' / P, as k p(k) = mean p'(k - 1), p' with a shape that is larger by 1."""
+        one = given.alpha + 1
+        larger = Given(LINKS["identity"], given.mean * one / given.alpha, {"alpha": one})
+        lower = np.where(low >= 1, low - 1, -np.inf)
+        ratio = log_within(self, larger, lower, np.maximum(high - 1, 0.0)) - log_within(self, given, low, high)
+        return np.clip(np.where(high > 0, given.mean * np.exp(ratio), 0.0), np.maximum(low + 1, 0.0), high)
+
+    @override
+    def tensor_log_tails(
+        self, given: "TensorGiven", y: "pt.TensorVariable"
+    ) -> tuple["pt.TensorVariable", "pt.TensorVariable"]:
+        alpha, pt = given.parameters["alpha"], given.pt
+        share, rest = given.mean / (given.mean + alpha), alpha / (given.mean + alpha)
+        return pt.log(pt.betainc(alpha, y + 1, rest)), pt.log(pt.betainc(y + 1, alpha, share))
 
     @override
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:

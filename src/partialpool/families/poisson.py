@@ -10,6 +10,7 @@ from partialpool.families.family import Family, Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
 from partialpool.families.support import COUNT
+from partialpool.families.within import log_within
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -95,6 +96,14 @@ class Poisson(Family):
             far_below = self.log_density(given, y) + np.log(_terms_below(np.where(few, y, 0.0), mean))
             far_above = self.log_density(given, y + 1) + np.log(special.hyp1f1(1, y + 2, np.where(many, mean, 0.0)))
             return np.where(few, far_below, np.log(below)), np.where(many, far_above, np.log(above))
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return the mean times P(low - 1 < new <= high - 1) / P(low < new <= high): k p(k) = mean p(k - 1)."""
+        lower = np.where(low >= 1, low - 1, -np.inf)
+        ratio = log_within(self, given, lower, np.maximum(high - 1, 0.0)) - log_within(self, given, low, high)
+        mean = np.where(high > 0, given.mean * np.exp(ratio), 0.0)
+        return np.clip(mean, np.maximum(low + 1, 0.0), high)
 
     @override
     def tensor_log_tails(

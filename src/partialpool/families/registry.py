@@ -113,7 +113,8 @@ _ZEROS: Final = (
 )
 _HURDLES: Final = (
     "write family='hurdle_poisson' or 'hurdle_negative_binomial', whose parameter hu is the probability of a zero: the "
-    "second where counts above 0 vary more than their mean implies"
+    "second where counts above 0 vary more than their mean implies; where no count can be 0, write y | trunc(lb=1) and "
+    "family='poisson' or 'negative_binomial'"
 )
 _COSTS: Final = (
     "write family='hurdle_gamma' or 'hurdle_lognormal', for responses that are 0 or above; their parameter hu is the "
@@ -126,7 +127,7 @@ _PROPORTIONAL: Final = (
 )
 _TIMES: Final = (
     "times until an event that happened in every row: write family='weibull', 'exponential', 'gamma' or 'lognormal'; "
-    "events that have not happened yet (censored times) are not available"
+    "events that have not happened yet are right censored times: y | cens(status), status 1"
 )
 _ENDS: Final = (
     "write family='zero_one_inflated_beta', for proportions of which some are exactly 0 or 1; where only one of the "

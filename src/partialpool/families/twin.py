@@ -32,6 +32,8 @@ class TensorGiven:
         Trials of each row, or None.
     other_end, upper_end
         Other ends of responses that are bounds only, and `upper_ends` of these (`families/censored.py`), or None.
+    low, high
+        Bounds of responses, of which those outside are not in the table (`families/truncated.py`), or None.
     """
 
     name: str
@@ -45,6 +47,8 @@ class TensorGiven:
     trials: "pt.TensorVariable | None" = None
     other_end: "pt.TensorVariable | None" = None
     upper_end: "pt.TensorVariable | None" = None
+    low: "pt.TensorVariable | float | None" = None
+    high: "pt.TensorVariable | float | None" = None
 
     @property
     def mean(self) -> "pt.TensorVariable":

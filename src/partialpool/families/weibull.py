@@ -8,9 +8,10 @@ from scipy import special
 
 from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
-from partialpool.families.hazard import log_tails_of_hazard, tensor_log_tails_of_hazard
+from partialpool.families.hazard import log_moment_within, log_tails_of_hazard, tensor_log_tails_of_hazard
 from partialpool.families.link import Link
 from partialpool.families.support import POSITIVE
+from partialpool.families.within import finite_ends, log_within
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -64,6 +65,13 @@ class Weibull(Family):
     @override
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return log_tails_of_hazard(_log_power(given, y))
+
+    @override
+    def mean_within(self, given: Given, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        whole, ends = log_within(self, given, low, high), finite_ends(low, high)
+        hazards = [_log_power(given, end) for end in ends]
+        mean = given.mean * np.exp(log_moment_within(hazards, low, high, given.alpha) - whole)
+        return np.clip(mean, np.maximum(low, 0.0), high)
 
     @override
     def tensor_log_tails(

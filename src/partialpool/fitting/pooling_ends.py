@@ -29,7 +29,7 @@ def check_pooling_ends(fit: Fit) -> None:
     Raises
     ------
     DataError
-        The response is an ordered category or censored, or parameters of the family have predictors.
+        The response is an ordered category, censored or truncated, or parameters of the family have predictors.
     """
     fit.design.check_no_parameters(
         "a comparison of levels with and without pooling",
@@ -39,6 +39,11 @@ def check_pooling_ends(fit: Fit) -> None:
     fit.design.check_all_seen(
         "a comparison of levels with and without pooling",
         because="means and least squares of a level's rows would count a bound as a response",
+        do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
+    )
+    fit.design.check_untruncated(
+        "a comparison of levels with and without pooling",
+        because="means and least squares of a level's rows are those of the response within its bounds",
         do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
     )
     if fit.spec.family_record.has_cutpoints:

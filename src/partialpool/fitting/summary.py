@@ -13,6 +13,7 @@ from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors
 from partialpool.design.labels import without_reference
 from partialpool.design.one_sided_categories import one_sided_in_words
+from partialpool.design.truncation import truncation_in_words
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.rubin import pool
 from partialpool.fitting.summary_lines import (
@@ -114,6 +115,7 @@ class Digest:
             "Model": f"{design.spec}",
             "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
             "Censored": "" if censoring is None else censoring.in_words(design.response.values),
+            "Truncated": "" if design.spec.trunc is None else truncation_in_words(design.spec.trunc),
             "Updated": run.prior_rows,
             "Completed tables": f"{run.tables}, which differ in {', '.join(run.imputed)}" if run.tables > 1 else "",
             "Modelled": design.response.success,

@@ -12,6 +12,7 @@ from partialpool.likelihood.quadrature import Integrated, Quadrature
 from partialpool.marginal.glmm.level_rows import NestedRows, rows_by_parent
 from partialpool.marginal.glmm.nested_integrals import integrate_parents
 from partialpool.marginal.glmm.weighted_rows import Rows
+from partialpool.model.log_concave import is_log_concave
 
 __all__ = ["NestedQuadrature"]
 
@@ -32,7 +33,7 @@ class NestedQuadrature(Quadrature):
         factors, spec = design.factors, design.spec
         if len(factors) != 2 or design.n_rows > _MOST_ROWS:
             return False
-        if not spec.family_record.is_log_concave(spec.link_record):
+        if not is_log_concave(spec):
             return False
         if any(factor.root is not None or len(factor.names) > 1 for factor in factors):
             return False

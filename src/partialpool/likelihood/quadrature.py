@@ -12,6 +12,7 @@ from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.glmm.posterior import Response
 from partialpool.marginal.glmm.row_density import RowDensity
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
+from partialpool.model.log_concave import is_log_concave
 
 __all__ = ["Integrated", "Quadrature"]
 
@@ -52,7 +53,7 @@ class Quadrature(ABC):
     def of(cls, marginal: Marginal, response: Response, parameters: FreeParameters) -> Self:
         """Sort the rows; `marginal` keeps all coefficients and determines the columns."""
         spec = marginal.design.spec
-        is_concave = spec.family_record.is_log_concave(spec.link_record)
+        is_concave = is_log_concave(spec)
         rows = cls.sort(collect_rows(marginal, response.y, response.known), is_concave=is_concave)
         return cls(parameters, response, response.row_density, rows)
 

@@ -27,6 +27,7 @@ from partialpool.errors import DataError, EngineError
 from partialpool.marginal.effects_of_set import EffectsOfSet, SetsOfRows, covariance_root
 from partialpool.marginal.glmm.level_integrals import MOST_EFFECTS
 from partialpool.marginal.glmm.rows_under_draws import RowsUnderDraws
+from partialpool.model.log_concave import is_log_concave
 from partialpool.model.predictor import Draws
 from partialpool.model.response import given_of, log_density_of
 from partialpool.names import RESIDUAL_CORRELATION
@@ -183,8 +184,7 @@ def _integrated(given: _Conditional, own: Sequence[EffectsOfSet]) -> np.ndarray:
     """Return the log density with the set's own effects integrated out by quadrature, (draws,)."""
     design = given.design
     rows = RowsUnderDraws.of(design, given.partition.response.take(given.index), given.eta, given.draws)
-    is_concave = design.spec.family_record.is_log_concave(design.spec.link_record)
-    is_concave = is_concave and not any(one.on_parameters for one in own)
+    is_concave = is_log_concave(design.spec) and not any(one.on_parameters for one in own)
     columns = _columns(own)
     values, errors = rows.integrals(columns, covariance_root(own, given.draws), is_concave=is_concave)
     unknown = np.isfinite(values) & ~(errors < _MOST_ERROR)

@@ -6,6 +6,9 @@ from types import MappingProxyType
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.design.truncation import Truncation
+from partialpool.errors import DataError
+from partialpool.families.given import Given
 from partialpool.model.parameter_values import HasParameters, family_parameters
 from partialpool.model.predictor import Draws
 
@@ -20,6 +23,7 @@ def expectation(
     draws: Draws,
     *,
     parameters: Mapping[str, np.ndarray] = MappingProxyType({}),
+    bounds: Truncation | None = None,
 ) -> np.ndarray:
     """Evaluate E(y | eta), or E(y | eta + u) with u ~ N(0, spread) integrated out.
 
@@ -35,6 +39,9 @@ def expectation(
         The family's own parameters.
     parameters
         Means over levels of parameters that have predictors, in place of those of the rows' levels.
+    bounds
+        Bounds of the rows, for the mean of the response given that it is within them; None for the mean before
+        truncation.
 
     Returns
     -------
@@ -44,7 +51,17 @@ def expectation(
     Raises
     ------
     DataError
-        The inverse link with a spread: 1 / eta has no mean under a normal eta.
+        The inverse link with a spread: 1 / eta has no mean under a normal eta. Bounds with a spread.
     """
     own = {**family_parameters(design, rows, draws), **parameters}
+    if bounds is not None:
+        if spread is not None:
+            raise DataError(
+                "the mean over levels of a truncated response is not available: it has no closed form",
+                got=f"trunc({design.spec.trunc}), family {design.spec.family!r}",
+                allowed="kind='conditional' or 'typical'",
+                do="pass kind='conditional' with new_levels='sample', and average over draws",
+            )
+        family = design.spec.family_record
+        return family.mean_within(Given(design.spec.link_record, eta, own), bounds.low, bounds.high)
     return design.spec.family_record.mean(design.spec.link_record, eta, spread, own)

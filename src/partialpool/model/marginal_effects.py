@@ -75,7 +75,7 @@ def population_mean(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, f
     check_marginal_mean(design, factors)
     check_mean_of_heavy(design, factors, draws)
     spread, parameters = spread_of_rows(design, rows, draws, factors), marginal_parameters(design, rows, draws, factors)
-    return expectation(design, rows, eta, spread, draws, parameters=parameters)
+    return expectation(design, rows, eta, spread, draws, parameters=parameters, bounds=rows.truncation)
 
 
 def _category_probabilities(

@@ -9,6 +9,7 @@ from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.families.censored import log_density_of_censored, tails_of_censored
 from partialpool.families.given import Given
+from partialpool.families.truncated import draw_within, log_density_of_truncated, tails_of_truncated
 from partialpool.model.parameter_values import family_parameters
 from partialpool.model.predictor import Draws, Seed
 from partialpool.model.residual_covariance import correlated_noise, given_observed, given_the_others, residual_sds
@@ -68,8 +69,11 @@ def log_density_of(y: np.ndarray, design: Design, rows: Rows, eta: np.ndarray, d
         away = ((y - eta) / sd - mean) / own
         return np.asarray(-0.5 * (away**2 + np.log(2 * np.pi)) - np.log(own * sd))
     family, given = design.spec.family_record, given_of(design, rows, eta, draws)
+    ends, bounds = y if rows.censoring is None else rows.censoring.other_end, rows.truncation
+    if bounds is not None:
+        return log_density_of_truncated(family, given, y, ends, (bounds.low, bounds.high))
     if rows.censoring is not None:
-        return log_density_of_censored(family, given, y, rows.censoring.other_end)
+        return log_density_of_censored(family, given, y, ends)
     return family.log_density(given, y)
 
 
@@ -85,8 +89,11 @@ def tail_probabilities(
         a row is censored, the middle one is the probability of what is known of it.
     """
     given, y, family = given_of(design, rows, eta, draws), design.response.values, design.spec.family_record
+    ends, bounds = design.response.other_ends, rows.truncation
+    if bounds is not None:
+        return tails_of_truncated(family, given, y, ends, (bounds.low, bounds.high))
     if rows.censoring is not None:
-        return tails_of_censored(family, given, y, rows.censoring.other_end)
+        return tails_of_censored(family, given, y, ends)
     below, above = family.tails(given, y)
     return below, family.probability(given, y), above
 
@@ -135,4 +142,6 @@ def replicate(
     series = None if rows.residual is None else rows.residual.series
     if series is not None:
         return eta + residual_sds(rows, draws) * correlated_noise(series, draws, rng.standard_normal(eta.shape))
-    return design.spec.family_record.draw(given_of(design, rows, eta, draws, added=added), rng)
+    family, given = design.spec.family_record, given_of(design, rows, eta, draws, added=added)
+    bounds = rows.truncation
+    return family.draw(given, rng) if bounds is None else draw_within(family, given, bounds.low, bounds.high, rng)

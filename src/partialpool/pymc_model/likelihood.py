@@ -9,7 +9,8 @@ import pytensor.tensor as pt
 
 from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
-from partialpool.families.censored import register_censored, upper_ends
+from partialpool.design.truncation import ends_of_all_rows
+from partialpool.families.censored import register_bounded, upper_ends
 from partialpool.families.twin import TensorGiven
 from partialpool.names import OBS, SIGMA
 from partialpool.pymc_model.residual import given_earlier
@@ -21,7 +22,7 @@ def likelihood(
     design: Design, eta: pt.TensorVariable, parameters: Mapping[str, pt.TensorVariable]
 ) -> pt.TensorVariable:
     """Register the observed variable, under the response's name, with dims `obs`."""
-    response, trials = design.response, None
+    response, trials = design.response.within_bounds, None
     if design.se is not None:
         parameters = {**parameters, SIGMA: pm.Data("se_values", design.se, dims=OBS)}
     if design.residual is not None and design.residual.is_stratified:
@@ -36,8 +37,13 @@ def likelihood(
         trials = pm.Data("trials_values", np.asarray(response.trials, dtype="int64"), dims=OBS)
     family, values = design.spec.family_record, response.values
     given = TensorGiven(observed_name(design), OBS, values, design.spec.link_record, eta, parameters, pm, pt, trials)
-    if response.censoring is not None:
-        ends = response.censoring.other_end
-        upper = pt.as_tensor_variable(upper_ends(values, ends))
-        return register_censored(family, replace(given, other_end=pt.as_tensor_variable(ends), upper_end=upper), ends)
-    return family.register(given)
+    if not response.is_bounded:
+        return family.register(given)
+    ends, low, high = response.other_ends, None, None
+    if response.truncation is not None:
+        low, high = (
+            None if end is None else pt.as_tensor_variable(end) for end in ends_of_all_rows(response.truncation)
+        )
+    given = replace(given, other_end=pt.as_tensor_variable(ends), low=low, high=high)
+    upper = pt.as_tensor_variable(upper_ends(values, ends))
+    return register_bounded(family, replace(given, upper_end=upper), values, ends)

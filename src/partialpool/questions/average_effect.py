@@ -160,6 +160,10 @@ def average_effect(
     return views_compared(xr.concat(found, dim=labels, combine_attrs="override").transpose("chain", "draw", ...))
 
 
+def _before(design: Design) -> str:
+    return "" if design.response.truncation is None else ", of the response before truncation"
+
+
 def _kept(design: Design, predictor: str) -> str:
     """Describe what each row keeps: its own values of other predictors, and its own offset."""
     others = [name for name in read_columns(design) if name != predictor]
@@ -308,8 +312,9 @@ def _labelled(
     attrs = {
         "predictor": scenarios.predictor,
         "measure": measure,
-        "population_average": "compares means over rows and group effects",
-        "subject_specific": "compares within a row at the typical level (b = 0), then averages over rows",
+        "population_average": f"compares means over rows and group effects{_before(fit.design)}",
+        "subject_specific": "compares within a row at the typical level (b = 0), then averages over rows"
+        + _before(fit.design),
         "others": _kept(fit.design, scenarios.predictor),
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),

@@ -8,6 +8,7 @@ import arviz_stats as azs
 import numpy as np
 import pandas as pd
 
+from partialpool.design.truncation import is_same_truncation
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import first_table
@@ -186,6 +187,7 @@ def _check_same_data(named: Mapping[str, Fit]) -> None:
             and np.array_equal(a.response.values, b.response.values)
             and np.array_equal(a.response.n_trials, b.response.n_trials)
             and np.array_equal(a.response.other_ends, b.response.other_ends)
+            and is_same_truncation(a.response.truncation, b.response.truncation)
         )
         if not same:
             raise DataError(

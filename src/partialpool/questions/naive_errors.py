@@ -118,6 +118,11 @@ def _check(fit: Fit) -> None:
         because="without groups they have no closed form",
         do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",
     )
+    fit.design.check_untruncated(
+        "naive_errors",
+        because="without groups they have no closed form",
+        do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",
+    )
     if not spec.is_normal and not spec.family_record.is_scored:
         raise DataError(
             "naive standard errors are not available for this family and link",

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.newdata import NewLevels, check_new_levels, new_rows, own_rows
+from partialpool.design.new_levels import NewLevels, check_new_levels
+from partialpool.design.newdata import new_rows, own_rows
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
@@ -27,7 +28,8 @@ def posterior_predictive(
 ) -> xr.Dataset:
     """Draw a new response for every row and posterior draw, given the effects of each level.
 
-    New responses are never censored, also those of a model with `cens(...)`: they are the responses themselves.
+    New responses are never censored, also those of a model with `cens(...)`: they are the responses themselves. Those
+    of a model with `trunc(...)` are within its bounds.
 
     Parameters
     ----------

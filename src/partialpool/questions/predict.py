@@ -11,7 +11,8 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.labels import mean_in_words
-from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_rows, own_rows
+from partialpool.design.new_levels import NewLevels, check_new_levels
+from partialpool.design.newdata import Rows, new_rows, own_rows
 from partialpool.design.table import column_names
 from partialpool.design.units import UNITS
 from partialpool.errors import SpecError, nearest
@@ -98,13 +99,15 @@ def predict(
         offset of the rows, if the model has one.
 
         - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
-          ordinal one (chain, draw, obs, category), the probability of each category;
+          ordinal one (chain, draw, obs, category), the probability of each category; of a truncated response, the mean
+          within its bounds;
         - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out
           factors that are typical or marginal;
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
           are in its `attrs["categories"]`, in the order of the codes. Marginal responses of two rows are of two
-          different levels. They are never censored. It is left out if a new response would need a known standard error
-          or a number of trials that the table does not have, as stated in `attrs["no_response"]`;
+          different levels. They are never censored, and within the bounds of a truncated response. It is left out if a
+          new response would need a known standard error or a number of trials that the table does not have, as stated
+          in `attrs["no_response"]`;
         - each parameter of the family that has a predictor, such as `sigma` (chain, draw, obs): its value for the row's
           levels; marginal, its mean over the population of levels.
 
@@ -113,7 +116,8 @@ def predict(
     Raises
     ------
     DataError
-        A predictor is missing; a level or category is new; a marginal mean under the inverse link.
+        A predictor is missing; a level or category is new; a marginal mean under the inverse link, or of a truncated
+        response.
     SpecError
         An unknown kind; a factor the model does not have; a number of draws that the fit does not have.
     EngineError
@@ -274,6 +278,13 @@ def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
     return {name: given.get(name, "conditional") for name in names}
 
 
+def _mean_in_words(design: Design) -> str:
+    """Describe the mean, which of a truncated response is that within its bounds."""
+    if design.response.truncation is None:
+        return mean_in_words(design)
+    return f"{design.spec.family_record.support.mean_in_words} within its bounds, trunc({design.spec.trunc})"
+
+
 def _labelled(
     fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapping[str, Kind], residuals: str
 ) -> xr.Dataset:
@@ -306,7 +317,7 @@ def _labelled(
         or "no groups",
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
-        "expectation": mean_in_words(fit.design),
+        "expectation": _mean_in_words(fit.design),
     }
     lacking, offset = _lacking(fit.design, rows), offset_in_words(fit.design, rows.offset)
     attrs |= {"no_response": f"no {lacking}"} if lacking else {}

@@ -100,7 +100,7 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
     for some, _ in pieces_of(draws, n * (1 + len(design.response.categories)), None):
         whole = with_new_levels(design, rows, some, seed=effects)
         eta = linear_predictor(design, rows, whole)
-        mean = _number_of_category(expectation(design, rows, eta, None, whole))
+        mean = _number_of_category(expectation(design, rows, eta, None, whole, bounds=rows.truncation))
         totals += [values.sum(axis=0) for values in (*tail_probabilities(design, rows, eta, whole), mean)]
     below, at, above, expected = totals / len(next(iter(draws.values())))
     part = _uniform_of_rows(design, uniforms)

@@ -94,6 +94,11 @@ def residual_trends(
         because="a bound is no response, whose residual it could be",
         do="use pp.quantile_residuals, which counts censored rows as what is known of them",
     )
+    design.check_untruncated(
+        "residual_trends",
+        because="residuals from the mean before truncation have a trend of their own",
+        do="use pp.quantile_residuals, which are those of the response within its bounds",
+    )
     chosen = design.factor_named(factor)
     if not design.spec.family_record.has_mean:
         raise DataError(

@@ -8,6 +8,7 @@ from partialpool.design.censoring import KNOWN_WITHIN
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors
 from partialpool.design.residual_rows import Series
+from partialpool.design.truncation import GIVEN_THE_BOUNDS, truncation_in_words
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.reporting.describe_effects import covariance_line, predictor_terms, words_of
@@ -48,6 +49,8 @@ def describe_words(design: Design) -> str:
         lines.append(f"Its residual variance is sigma^2 / {spec.precision}.")
     if design.response.censoring is not None:
         lines.append(f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}.")
+    if spec.trunc:
+        lines.append(f"{truncation_in_words(spec.trunc)}; {GIVEN_THE_BOUNDS}.")
     lines += spec.residual_in_words
     if spec.frequency:
         lines.append(f"Each row of the table stands for {spec.frequency} equal rows.")

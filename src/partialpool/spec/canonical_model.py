@@ -48,7 +48,7 @@ def canonical_model(
     Parameters
     ----------
     rows
-        What is stated of each row: se, precision, frequency, residual, sigma, cens.
+        What is stated of each row: se, precision, frequency, residual, sigma, cens, trunc.
     response, common, groups, intercept, family, link, priors, smooths, parameters, cov, units
         As for `ModelSpec`.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from partialpool.spec.additions import trunc_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.terms import factor_columns, members_of
 
@@ -32,7 +33,7 @@ def predictor_columns(spec: "ModelSpec", factors: Iterable[str]) -> tuple[str, .
     trials = spec.response_term.trials
     names = [*spec.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
     names += [column for name, column in spec.columns_of_rows.items() if name != "frequency"]
-    names += [*spec.sigma, *(spec.residual.columns if spec.residual else ())]
+    names += [*trunc_columns(spec.trunc), *spec.sigma, *(spec.residual.columns if spec.residual else ())]
     used = tuple(factors)
     names += [column for f in used if (found := members_of(spec.groups, f)) for column in found.weights]
     return tuple(dict.fromkeys([*names, *(c for f in used for c in factor_columns(f))]))

@@ -7,9 +7,10 @@ from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
-from partialpool.spec.additions import CENS
+from partialpool.spec.additions import CENS, TRUNC
 from partialpool.spec.censored import checked_cens
 from partialpool.spec.residual import Residual
+from partialpool.spec.truncated import checked_trunc
 
 __all__ = ["checked_link", "checked_rows"]
 
@@ -44,6 +45,7 @@ def checked_rows(
     residual: Residual | None,
     sigma: Iterable[str] | str,
     cens: object,
+    trunc: object,
 ) -> dict[str, Any]:
     """Return what is stated of each row's response and its residual, by option.
 
@@ -60,8 +62,8 @@ def checked_rows(
         "sigma": _checked_strata(family, sigma, link=link, se=se),
     }
     stated = {name: value for name, value in checked.items() if value and name != "frequency"}
-    beside = (str(value) if name == "residual" else f"{name}={value!r}" for name, value in stated.items())
-    return {**checked, CENS: checked_cens(family, cens, beside)}
+    beside = [str(value) if name == "residual" else f"{name}={value!r}" for name, value in stated.items()]
+    return {**checked, CENS: checked_cens(family, cens, beside), TRUNC: checked_trunc(family, trunc, beside)}
 
 
 def _checked_se(family: Family, se: str | None) -> str | None:

@@ -39,6 +39,7 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("family", "weights", WEIGHTS),
     ("family", "precision frequency", "write it in the formula: y | precision(w) ~ x, or y | frequency(n) ~ x"),
     ("family", "cens censoring censored event status", "write it in the formula: y | cens(status) ~ x"),
+    ("family", "trunc truncated truncation lb ub", "write it in the formula: y | trunc(lb=0, ub=10) ~ x"),
     ("family", "sigma alpha phi nu", _DISPERSION),
     (
         "family",

@@ -12,7 +12,7 @@ from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
-from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS, cens_columns, said_once
+from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS, TRUNC, cens_columns, said_once
 from partialpool.spec.canonical_model import canonical_model, check_model
 from partialpool.spec.changed_model import changed_model
 from partialpool.spec.columns_read import expression_columns, predictor_columns
@@ -67,6 +67,8 @@ class ModelSpec:
         Column of positive integers n: a row stands for n equal rows.
     cens
         Columns of censored responses, `"status"` or `"status, y2"`: the status of each row, upper ends of intervals.
+    trunc
+        Bounds outside which responses are not in the table, `"lb=0, ub=high"`: numbers or columns.
     smooths
         `Smooth` objects: penalised curves. Their straight lines become fixed terms.
     residual
@@ -110,6 +112,7 @@ class ModelSpec:
     precision: str | None
     frequency: str | None
     cens: str | None
+    trunc: str | None
     smooths: tuple[Smooth, ...]
     residual: Residual | None
     sigma: tuple[str, ...]
@@ -132,6 +135,7 @@ class ModelSpec:
         precision: str | None = None,
         frequency: str | None = None,
         cens: str | Iterable[str] | None = None,
+        trunc: str | Mapping[str, str | float] | None = None,
         smooths: Iterable[Smooth] | Smooth = (),
         residual: Residual | None = None,
         sigma: Iterable[str] | str = (),
@@ -149,7 +153,7 @@ class ModelSpec:
             priors=priors,
             rows={
                 **{"se": se, "precision": precision, "frequency": frequency, "cens": cens},
-                **{"residual": residual, "sigma": sigma},
+                **{"trunc": trunc, "residual": residual, "sigma": sigma},
             },
             smooths=smooths,
             parameters=parameters,
@@ -173,6 +177,7 @@ class ModelSpec:
         precision: str | None = None,
         frequency: str | None = None,
         cens: str | Iterable[str] | None = None,
+        trunc: str | Mapping[str, str | float] | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         origin: Mapping[str, object] = MappingProxyType({}),
         parameters: Mapping[str, object] = MappingProxyType({}),
@@ -184,7 +189,7 @@ class ModelSpec:
         ----------
         formula
             For instance `"y ~ x + (x | g)"` or `"y ~ x, sigma ~ arm + (1 | g)"`; `docs/formula.md` has the grammar.
-        family, link, priors, se, precision, frequency, cens, cov, units
+        family, link, priors, se, precision, frequency, cens, trunc, cov, units
             As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
@@ -196,13 +201,12 @@ class ModelSpec:
         'batch:cask'
         """
         parsed = parse_formula(formula)
-        beside = {"se": se, "precision": precision, "frequency": frequency, CENS: cens}
-        common = parsed.common
+        beside = {"se": se, "precision": precision, "frequency": frequency, CENS: cens, TRUNC: trunc}
         return cls(
             parsed.response.text,
-            [*common.terms, *(f"offset({o})" for o in common.offsets)],
+            [*parsed.common.terms, *(f"offset({o})" for o in parsed.common.offsets)],
             with_origins(parsed.groups, origin) if origin else parsed.groups,
-            intercept=common.intercept,
+            intercept=parsed.common.intercept,
             family=family,
             link=link,
             priors=priors,
@@ -299,7 +303,7 @@ class ModelSpec:
     @property
     def is_normal(self) -> bool:
         """Whether the response, or its log, is observed, and normal with a mean that is linear in the effects."""
-        return self.family_record.is_normal and self.link_record.is_identity and not self.cens
+        return self.family_record.is_normal and self.link_record.is_identity and not (self.cens or self.trunc)
 
     @property
     def fixed_parameters(self) -> dict[str, Prior]:
@@ -324,7 +328,7 @@ class ModelSpec:
     @property
     def of_rows(self) -> dict[str, Any]:
         """All that is said of each row's response after the bar, by its name."""
-        return self.columns_of_rows | ({CENS: self.cens} if self.cens else {})
+        return self.columns_of_rows | {name: text for name in (CENS, TRUNC) if (text := getattr(self, name))}
 
     @property
     def residual_in_words(self) -> tuple[str, ...]:

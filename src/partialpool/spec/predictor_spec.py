@@ -3,7 +3,7 @@
 from copy import copy
 
 from partialpool.names import names_of_predictor, renamed
-from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS
+from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS, TRUNC
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.parameter_predictor import ParameterTable
 from partialpool.spec.priortable import PriorTable
@@ -30,7 +30,7 @@ def predictor_spec(spec: ModelSpec, name: str) -> ModelSpec:
     names = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
     own = {inner: prior for stated, prior in spec.priors.items() if (inner := renamed(stated, names))}
     values = {key: getattr(predictor, key) for key in ("common", "groups", "intercept", "offsets")}
-    empty = {"smooths": (), "residual": None, "sigma": (), **dict.fromkeys([*COLUMNS_OF_ROWS, CENS])}
+    empty = {"smooths": (), "residual": None, "sigma": (), **dict.fromkeys([*COLUMNS_OF_ROWS, CENS, TRUNC])}
     for key, value in (values | empty | {"parameters": ParameterTable({}), "priors": PriorTable(own)}).items():
         object.__setattr__(changed, key, value)
     return changed

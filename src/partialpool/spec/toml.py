@@ -11,7 +11,7 @@ import tomli_w
 
 from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
-from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS
+from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS, TRUNC
 from partialpool.spec.members import Members
 from partialpool.spec.parameter_predictor import ParameterPredictor
 from partialpool.spec.residual import Residual, read_residual
@@ -29,7 +29,8 @@ __all__ = [
 ]
 
 _PARTS: Final = ("response", "common", "intercept", "smooths", "residual", "sigma")
-MODEL_KEYS: Final = ("formula", "family", "link", *COLUMNS_OF_ROWS, CENS, *_PARTS)
+_OF_ROWS: Final = (*COLUMNS_OF_ROWS, CENS, TRUNC)
+MODEL_KEYS: Final = ("formula", "family", "link", *_OF_ROWS, *_PARTS)
 SECTIONS: Final = (
     "title",
     "source",
@@ -110,7 +111,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
-    options: dict[str, Any] = {key: model[key] for key in ("family", "link", *COLUMNS_OF_ROWS, CENS) if key in model}
+    options: dict[str, Any] = {key: model[key] for key in ("family", "link", *_OF_ROWS) if key in model}
     options["priors"] = section(document, "priors")
     options["units"] = section(document, "units")
     options["parameters"] = section(document, "parameters")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from partialpool.spec.additions import CENS
+from partialpool.spec.additions import CENS, TRUNC
 from partialpool.spec.whitelist import quote_name
 
 if TYPE_CHECKING:
@@ -14,7 +14,9 @@ __all__ = ["write_formula"]
 def write_formula(spec: "ModelSpec") -> str:
     """Write the formula of a model, without family, link, priors, covariances and origins."""
     stated = [f"{name}({quote_name(column)})" for name, column in spec.columns_of_rows.items()]
-    said = " + ".join([*stated, *([f"{CENS}({spec.cens})"] if spec.cens else [])])
+    said = " + ".join(
+        [*stated, *(f"{name}({text})" for name, text in ((CENS, spec.cens), (TRUNC, spec.trunc)) if text)]
+    )
     left = f"{spec.response} | {said}" if said else spec.response
     right = ([] if spec.intercept else ["0"]) + [*spec.common]
     right += [f"offset({o})" for o in spec.offsets]

@@ -1,14 +1,15 @@
-"""Row kernels of the gaussian family for rows that are known within bounds only (`normal_interval.py`).
+"""Row kernels of the gaussian family for rows known within bounds only, or given bounds (`normal_interval.py`).
 
-`known` has the other end of each row. Own parameter: sigma. Left out: log(2 pi) / 2 of each row that was seen.
+`known`: see `within_bounds.py`. Own parameter: sigma. Left out: log(2 pi) / 2 of each row that was seen.
 """
 
 import numpy as np
 
-from partialpool.families.row_kernels.normal_interval import censored_row
+from partialpool.families.row_kernels.normal_interval import bounded_row
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
 from partialpool.families.row_kernels.same_in_all_rows import gather, spread
 from partialpool.families.row_kernels.vector_math import exp
+from partialpool.families.row_kernels.within_bounds import other_ends
 from partialpool.kernels import kernel
 
 __all__ = ["constant", "each_identity", "each_log", "rows_identity", "rows_log"]
@@ -16,7 +17,7 @@ __all__ = ["constant", "each_identity", "each_log", "rows_identity", "rows_log"]
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
     """Return the sum of -log(2 pi) / 2 over the rows that were seen."""
-    seen = y[y == known]
+    seen = y[y == other_ends(y, known)]
     return -float(0.5 * len(seen) * np.log(2 * np.pi))
 
 
@@ -28,8 +29,8 @@ def each_identity(
     total, usable = 0.0, True
     for i in range(len(y)):
         usable &= is_positive(values[1, i])
-        log_p, slopes[0, i], slopes[1, i], information, informations[1, i] = censored_row(
-            y[i], known[i], y[i], known[i], values[0, i], values[1, i]
+        log_p, slopes[0, i], slopes[1, i], information, informations[1, i] = bounded_row(
+            i, y, known, values[0, i], values[1, i], False
         )
         informations[0, i] = bounded(information)
         total += log_p
@@ -45,8 +46,8 @@ def each_log(
     for i in range(len(y)):
         mean = exp(values[0, i])
         usable &= is_positive(values[1, i])
-        log_p, slope, slopes[1, i], information, informations[1, i] = censored_row(
-            y[i], known[i], y[i], known[i], mean, values[1, i]
+        log_p, slope, slopes[1, i], information, informations[1, i] = bounded_row(
+            i, y, known, mean, values[1, i], False
         )
         slopes[0, i] = slope * mean
         informations[0, i] = bounded(information * mean * mean)

@@ -1,6 +1,6 @@
-"""Row kernels of the Poisson family for rows that are known within bounds only.
+"""Row kernels of the Poisson family for rows that are known within bounds only, or given bounds.
 
-`known` has the other end of each row: a count y was seen, or the count is above y, or y or below, or in (y, other end].
+`known`: see `within_bounds.py`. A count y was seen, or the count is above y, or y or below, or in (y, other end].
 For counts within R,
 
     L = log sum_{k in R} mean^k / k! - mean,   dL / d log mean = E(k | R) - mean,
@@ -17,6 +17,7 @@ import numpy as np
 
 from partialpool.families.row_kernels.outcome import NO_MEAN, bounded, finite_or_impossible
 from partialpool.families.row_kernels.vector_math import exp, log
+from partialpool.families.row_kernels.within_bounds import has_bounds, left_over, width_of
 from partialpool.kernels import FUSED, kernel, part
 
 __all__ = ["constant", "rows_log", "rows_sqrt"]
@@ -34,7 +35,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 
 
 @part(fastmath=FUSED)
-def _row(y: float, end: float, log_mean: float, mean: float) -> tuple[float, float, float]:
+def _censored_row(y: float, end: float, log_mean: float, mean: float) -> tuple[float, float, float]:
     """Return L, its slope in the log of the mean, and the negative second derivative."""
     if not mean < _LARGEST_MEAN:
         return -np.inf, 0.0, 1.0
@@ -70,6 +71,17 @@ def _row(y: float, end: float, log_mean: float, mean: float) -> tuple[float, flo
     return min(log_p, 0.0), start + away - mean, mean - (squared / total - away * away)
 
 
+@part(fastmath=FUSED)
+def _row(i: int, y: np.ndarray, known: np.ndarray, log_mean: float, mean: float) -> tuple[float, float, float]:
+    """Return the same of row i, given its bounds where it has some."""
+    width = width_of(known, y)
+    log_p, slope, curved = _censored_row(y[i], known[width * i], log_mean, mean)
+    if has_bounds(known, width, i):
+        log_all, slope_all, curved_all = _censored_row(known[width * i + 1], known[width * i + 2], log_mean, mean)
+        log_p, slope, curved = log_p - log_all, slope - slope_all, left_over(curved, curved_all, mean)
+    return log_p, slope, curved
+
+
 @kernel
 def rows_log(
     y: np.ndarray,
@@ -83,7 +95,7 @@ def rows_log(
     """Sum log p under the log link; write its slopes and the observed information."""
     total = 0.0
     for i in range(len(y)):
-        log_p, slope[i], curved = _row(y[i], known[i], eta[i], exp(eta[i]))
+        log_p, slope[i], curved = _row(i, y, known, eta[i], exp(eta[i]))
         information[i] = bounded(curved)
         total += log_p
     return finite_or_impossible(total)
@@ -105,7 +117,7 @@ def rows_sqrt(
         mean = eta[i] * eta[i]
         if not mean > NO_MEAN:
             return -np.inf
-        log_p, upwards, curved = _row(y[i], known[i], log(mean), mean)
+        log_p, upwards, curved = _row(i, y, known, log(mean), mean)
         slope[i] = 2.0 * upwards / eta[i]
         information[i] = bounded(4.0 * curved / mean)
         total += log_p

@@ -1,6 +1,6 @@
-"""Row kernels of the Weibull family for rows that are known within bounds only (`within_hazards.py`).
+"""Row kernels of the Weibull family for rows that are known within bounds only, or given bounds (`within_hazards.py`).
 
-`known` has the other end of each row. The cumulated hazard is e^w, w = alpha (log y - eta + c), c = log Gamma(1 + 1 /
+`known`: see `within_bounds.py`. The cumulated hazard is e^w, w = alpha (log y - eta + c), c = log Gamma(1 + 1 /
 alpha); own parameter alpha. Left out: -1 - log y of each row that was seen. The information about alpha is that of a
 row that was seen (`weibull.py`).
 """
@@ -13,6 +13,7 @@ from partialpool.families.row_kernels.gamma_functions import log_gamma_of_succes
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
 from partialpool.families.row_kernels.same_in_all_rows import gather, spread
 from partialpool.families.row_kernels.vector_math import excess_of_exp, exp, log
+from partialpool.families.row_kernels.within_bounds import has_bounds, left_over, other_ends, width_of
 from partialpool.families.row_kernels.within_hazards import ENDLESS, within_hazards
 from partialpool.kernels import FUSED, kernel, part
 
@@ -25,12 +26,12 @@ _SIXTH_OF_PI_SQUARED: Final = 1.6449340668482264
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
     """Return the sum of -1 - log y over the rows that were seen."""
-    seen = y[y == known]
+    seen = y[y == other_ends(y, known)]
     return -float(len(seen) + np.sum(np.log(seen)))
 
 
 @part(fastmath=FUSED)
-def _row(y: float, end: float, alpha: float, eta: float) -> tuple[float, float, float, float, float]:
+def _censored_row(y: float, end: float, alpha: float, eta: float) -> tuple[float, float, float, float, float]:
     """Return log p, its slopes in eta and alpha, and the informations about both."""
     inverse = 1.0 / alpha
     log_mean, digamma = log_gamma_of_successor(inverse)
@@ -60,6 +61,27 @@ def _row(y: float, end: float, alpha: float, eta: float) -> tuple[float, float, 
     return log_p, -alpha * slope, of_alpha, bounded(alpha * alpha * curved), squares
 
 
+@part(fastmath=FUSED)
+def _row(
+    i: int, y: np.ndarray, known: np.ndarray, alpha: float, eta: float
+) -> tuple[float, float, float, float, float]:
+    """Return the same of row i, given its bounds where it has some.
+
+    The information of a response that was seen is then the expected one, given the bounds (`censored_exponential.py`).
+    """
+    width = width_of(known, y)
+    log_p, slope, of_alpha, curved, squares = _censored_row(y[i], known[width * i], alpha, eta)
+    if has_bounds(known, width, i):
+        log_all, slope_all, alpha_all, curved_all, _ = _censored_row(
+            known[width * i + 1], known[width * i + 2], alpha, eta
+        )
+        whole = alpha * alpha
+        curved = whole + alpha * slope_all if known[width * i] == y[i] else curved
+        log_p, slope, of_alpha = log_p - log_all, slope - slope_all, of_alpha - alpha_all
+        curved = left_over(curved, curved_all, whole)
+    return log_p, slope, of_alpha, curved, squares
+
+
 @kernel
 def each_log(
     y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
@@ -69,7 +91,7 @@ def each_log(
     for i in range(len(y)):
         usable &= is_positive(values[1, i])
         log_p, slopes[0, i], slopes[1, i], informations[0, i], informations[1, i] = _row(
-            y[i], known[i], values[1, i], values[0, i]
+            i, y, known, values[1, i], values[0, i]
         )
         total += log_p
     return finite_or_impossible(total) if usable else -np.inf

@@ -20,7 +20,7 @@ class RowKernels:
 
     - `y`: the response; categories as codes from 0.
     - `known`: (rows,): trials of the binomial family; known standard errors in place of sigma; the other ends of
-      censored rows (`design/censoring.py`); else empty.
+      censored rows (`design/censoring.py`), or (3 x rows,), these and bounds (`within_bounds.py`); else empty.
     - `eta`: the linear predictor with its offset.
     - `own`: the family's parameters on their natural scale, in the order of `Family.parameters`; without sigma where
       standard errors are known; cutpoints, ascending, one after the other.
@@ -75,7 +75,7 @@ def load_row_kernels(family: Family, link: str) -> RowKernels:
 
 
 def load_censored_row_kernels(family: Family, link: str) -> RowKernels:
-    """Load the kernels of rows that are known within bounds only, whose other ends are `known`.
+    """Load the kernels of rows that are known within bounds only, or given bounds (`within_bounds.py`).
 
     Raises
     ------

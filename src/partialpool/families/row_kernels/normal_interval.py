@@ -13,12 +13,15 @@ one side of 0 are mirrored to the left, where Phi keeps its digits; a narrow int
 
 from typing import Final
 
+import numpy as np
+
 from partialpool.families.row_kernels.binary_links import normal
 from partialpool.families.row_kernels.outcome import bounded
 from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, excess_of_exp, exp, log, log1p
+from partialpool.families.row_kernels.within_bounds import has_bounds, left_over, width_of
 from partialpool.kernels import FUSED, part
 
-__all__ = ["censored_row"]
+__all__ = ["bounded_row"]
 
 _LARGEST_FINITE: Final = 1.7976931348623157e308
 """The largest finite number: other ends beyond are infinite."""
@@ -93,16 +96,16 @@ def _censored_normal(y: float, end: float, z: float, z_end: float) -> tuple[floa
 
 
 @part(fastmath=FUSED)
-def censored_row(
-    y: float, end: float, at: float, at_end: float, location: float, sigma: float
+def _censored_row(
+    y: float, end: float, location: float, sigma: float, of_log: bool
 ) -> tuple[float, float, float, float, float]:
     """Return log p, its slopes in the location and in sigma, and the informations about both.
 
-    `at` and `at_end` are the response and its other end on the scale of the normal variable: themselves, or their
-    logarithms. `at_end` is not read where `end` is infinite.
+    Where `of_log`, the normal variable is the logarithm of the response.
     """
     inverse = 1.0 / sigma
     is_finite = abs(end) <= _LARGEST_FINITE
+    at, at_end = log(y) if of_log else y, log(end) if of_log and is_finite else end
     z, z_end = (at - location) * inverse, (at_end - location) * inverse if is_finite else 0.0
     log_p, slope, information, turned = _censored_normal(y, end, z, z_end)
     seen = 1.0 if end == y else 0.0
@@ -113,3 +116,21 @@ def censored_row(
         information * inverse * inverse,
         bounded(2.0 * inverse * inverse),
     )
+
+
+@part(fastmath=FUSED)
+def bounded_row(
+    i: int, y: np.ndarray, known: np.ndarray, location: float, sigma: float, of_log: bool
+) -> tuple[float, float, float, float, float]:
+    """Return the same of row i, given its bounds where it has some (`within_bounds.py`)."""
+    width = width_of(known, y)
+    log_p, slope, own_slope, information, own_information = _censored_row(
+        y[i], known[width * i], location, sigma, of_log
+    )
+    if has_bounds(known, width, i):
+        log_all, slope_all, own_all, information_all, _ = _censored_row(
+            known[width * i + 1], known[width * i + 2], location, sigma, of_log
+        )
+        log_p, slope, own_slope = log_p - log_all, slope - slope_all, own_slope - own_all
+        information = left_over(information, information_all, 1.0 / (sigma * sigma))
+    return log_p, slope, own_slope, information, own_information

@@ -20,7 +20,7 @@ from partialpool.families.row_kernels.outcome import bounded, finite_or_impossib
 from partialpool.families.row_kernels.vector_math import exp, log1p
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "each_identity", "each_log", "rows_identity", "rows_log"]
+__all__ = ["constant", "each_identity", "each_log", "information_of_nu", "rows_identity", "rows_log"]
 
 _SQUARE_OVERFLOWS: Final = 1e100
 """Above this abs(z) / sqrt(nu), log(1 + w) is computed as 2 log(abs(z) / sqrt(nu))."""
@@ -112,6 +112,12 @@ def rows_log(
     return _sum(logs, shares, len(y), known, sigma, nu, own_slope)
 
 
+@part(fastmath=FUSED, inlined=True)
+def information_of_nu(nu: float) -> float:
+    """Return the information of a row about nu."""
+    return bounded(1.0 / (nu * nu) / (1.0 + _NEAR * nu + nu * nu / 3.5))
+
+
 @part(fastmath=FUSED)
 def _of_parameters(
     grown: float, share: float, sigma: float, nu: float, slopes: np.ndarray, informations: np.ndarray, i: int
@@ -126,7 +132,7 @@ def _of_parameters(
         slopes[1, i] = ((nu + 1.0) * share - 1.0) / sigma
         informations[1, i] = bounded(2.0 * nu / (nu + 3.0) / (sigma * sigma))
     slopes[last, i] = 0.5 * (step_slope - (grown - share) + share / nu)
-    informations[last, i] = bounded(1.0 / (nu * nu) / (1.0 + _NEAR * nu + nu * nu / 3.5))
+    informations[last, i] = information_of_nu(nu)
     log_scale = np.log(sigma) if last > 1 else 0.0
     return step - log_scale - 0.5 * (nu + 1.0) * grown
 

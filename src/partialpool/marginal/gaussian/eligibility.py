@@ -23,6 +23,7 @@ def why_not(spec: ModelSpec) -> str:
     reasons = (
         (not spec.family_record.is_normal, f"a {spec.family!r} response is not normal given the effects"),
         (spec.cens, f"the responses of censored rows, cens({spec.cens}), are not known"),
+        (spec.trunc, f"the probability of the bounds, trunc({spec.trunc}), depends on the effects"),
         (not spec.link_record.is_identity, f"the link {spec.link!r} is not linear in the effects"),
         (spec.parameters, f"{' and '.join(spec.parameters)} {several}"),
         (heavy := why_not_normal(spec), heavy),

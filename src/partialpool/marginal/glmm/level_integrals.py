@@ -221,11 +221,12 @@ def integrate_levels(
                 here[c, i] = 0.0
                 for d in range(q):
                     here[c, i] += effects[d, i] * root[d, c]
+        width = len(rows.known) // len(rows.y)
         level = Level(
             density,
             FOR_LIKELIHOOD,
             rows.y[a:b],
-            rows.known[a:b],
+            rows.known[width * a : width * b],
             base[:n],
             here,
             own,

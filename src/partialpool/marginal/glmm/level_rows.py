@@ -77,7 +77,7 @@ def _in_order(rows: Rows, order: np.ndarray, first: np.ndarray, *, is_concave: b
     """Sort rows in an order in which those of each level of the first factor follow each other."""
     return LevelRows(
         rows.y[order],
-        rows.known[order] if len(rows.known) else rows.known,
+        rows.known.reshape(len(rows.y), -1)[order].ravel(),
         rows.start[order],
         np.ascontiguousarray(rows.columns[:, order]),
         np.ascontiguousarray(rows.effects[0, : rows.widths[0], order].T),

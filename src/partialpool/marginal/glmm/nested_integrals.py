@@ -91,11 +91,12 @@ def _height(parent: _Parent, u: float) -> float:
         n, at = b - a, a - start
         for i in range(n):
             parent.shifted[at + i] = parent.base[at + i] + parent.scale * u * parent.above[a + i]
+        width = len(rows.known) // len(rows.y)
         level = Level(
             parent.density,
             FOR_LIKELIHOOD,
             rows.y[a:b],
-            rows.known[a:b],
+            rows.known[width * a : width * b],
             parent.shifted[at : at + n],
             parent.turned[at : at + n].reshape((1, n)),
             parent.own,

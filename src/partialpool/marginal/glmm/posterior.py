@@ -18,6 +18,7 @@ from partialpool.families.row_kernels.by_row import (
     rows_by_row,
 )
 from partialpool.families.row_kernels.load import RowKernels, load_censored_row_kernels, load_row_kernels
+from partialpool.families.row_kernels.within_bounds import known_of_rows
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
@@ -52,7 +53,7 @@ class Response:
     Attributes
     ----------
     y, known
-        As the row kernels read them, (rows,).
+        As the row kernels read them.
     start
         Linear predictors to begin with, (predictors x rows,): the link of responses moved off the edges, or 0 beside
         cutpoints; the medians of the priors of parameters that have predictors.
@@ -75,8 +76,8 @@ class Response:
 
     def take(self, index: np.ndarray) -> "Response":
         """Return the response of some of the rows, by position."""
-        known, start = self.known[index] if len(self.known) else self.known, self.start.reshape(-1, len(self.y))
-        return replace(self, y=self.y[index], known=known, start=start[:, index].ravel())
+        known, start = self.known.reshape(len(self.y), -1)[index], self.start.reshape(-1, len(self.y))
+        return replace(self, y=self.y[index], known=known.ravel(), start=start[:, index].ravel())
 
     def log_density(self, eta: np.ndarray, own: np.ndarray) -> float:
         """Evaluate the log density of all rows, up to the constant."""
@@ -109,14 +110,15 @@ class Response:
 
 def read_response(design: Design) -> Response:
     """Read a design's response as its family's row kernels do."""
-    response, family, link = design.response, design.spec.family_record, design.spec.link_record
+    response, family, link = design.response.within_bounds, design.spec.family_record, design.spec.link_record
     known = np.zeros(0)
     if response.trials is not None:
         known = np.array(response.trials, float)
     elif design.se is not None:
         known = np.array(design.se, float)
-    elif response.censoring is not None:
-        known = np.array(response.other_ends, float)
+    elif response.is_bounded:
+        bounds = None if response.truncation is None else (response.truncation.low, response.truncation.high)
+        known = known_of_rows(response.other_ends, bounds)
     y = np.array(response.values, dtype=float, order="C")  # kernels take arrays that can be written to
     if family.has_cutpoints:
         start = np.zeros(y.shape)
@@ -132,7 +134,7 @@ def read_response(design: Design) -> Response:
             for name in design.parameter_names
         ]
         links = np.array(codes, np.int64)
-    load = load_row_kernels if response.censoring is None else load_censored_row_kernels
+    load = load_censored_row_kernels if response.is_bounded else load_row_kernels
     return Response(y, known, np.ascontiguousarray(start, dtype=float), load(family, link.name), links)
 
 

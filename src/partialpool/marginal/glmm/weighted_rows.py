@@ -25,7 +25,8 @@ class Rows(NamedTuple):
     Attributes
     ----------
     y, known
-        Responses; trials, known standard errors or nothing, as the family's row kernel reads it; (rows,).
+        Responses, (rows,); trials, known standard errors or what is known of each row, as the family's row kernel reads
+        it: nothing, (rows,), or several numbers for each row, one row after the other.
     start
         The part of the linear predictor that has no coefficient: offset and location, (rows,).
     columns

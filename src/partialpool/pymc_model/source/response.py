@@ -14,12 +14,13 @@ import pandas as pd
 from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
 from partialpool.design.response import Response
-from partialpool.families.censored import register_censored, upper_ends
+from partialpool.families.censored import register_bounded
 from partialpool.families.twin import TensorGiven
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import CUTPOINT, OBS, SIGMA
 from partialpool.pymc_model.source.code import Code, listed, named, number, written
 from partialpool.pymc_model.source.columns import Column, as_expression, chosen, stored_column, table_column
+from partialpool.pymc_model.source.known_bounds import array_lines, known_of_rows
 from partialpool.pymc_model.source.layout import Lambda, commented
 from partialpool.pymc_model.source.piece import Piece, let, prior_reasons, read_by, statement
 from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated
@@ -65,7 +66,7 @@ def offset_piece(design: Design) -> Piece:
     known = [part for part in parts if part is not None]
     whole = [reduce(_sum, known)] if len(known) == len(parts) else []
     column = chosen(whole, values) or stored_column("offset", values, frame)
-    lines = _array("offset", column, "float", "The offset: the known part of the linear predictor.")
+    lines = array_lines("offset", column, "float", "The offset: the known part of the linear predictor.")
     return Piece(tuple(lines), (), *read_by([column]))
 
 
@@ -85,12 +86,12 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
     """
     family = design.spec.family_record
     columns = {"y": _response(design)}
-    before = _array("y", columns["y"], "int" if family.support.is_whole else "float", "The response.")
+    before = array_lines("y", columns["y"], "int" if family.support.is_whole else "float", "The response.")
     trials = None
     if design.response.trials is not None:
         trials = Code("trials")
         columns["trials"] = _trials(design)
-        before += _array("trials", columns["trials"], "int", "The number of trials of each row.")
+        before += array_lines("trials", columns["trials"], "int", "The number of trials of each row.")
     inside: list[str] = []
     parameters: dict[str, Any] = {} if sigma is None else {SIGMA: sigma}
     for name, _ in family.parameters:
@@ -103,42 +104,27 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
             parameters[name] = Code(name)
     if design.se is not None:
         columns["se"] = table_column(design.spec.se or "", design.frame)
-        before += _array("se", columns["se"], "float", "The known standard error of each response.")
+        before += array_lines("se", columns["se"], "float", "The known standard error of each response.")
         parameters[SIGMA] = Code("se")
     if design.precision is not None:
         columns["precision"] = table_column(design.spec.precision or "", design.frame)
-        before += _array("precision", columns["precision"], "float", "Weights w of the residual variance sigma^2 / w.")
+        before += array_lines(
+            "precision", columns["precision"], "float", "Weights w of the residual variance sigma^2 / w."
+        )
         parameters[SIGMA] = parameters[SIGMA] / PT.sqrt(Code("precision"))
     if design.residual is not None and design.residual.series is not None:
         inside += given_earlier(design.residual.series, parameters[SIGMA])
         parameters[SIGMA] = Code("sd")
-    ends = design.response.other_ends
-    if design.response.censoring is not None:
-        columns["other_end"] = stored_column("other_end", ends, design.frame)
-        told = "The other end of each response: itself where it was seen, inf where it is above, -inf where below."
-        before += _array("other_end", columns["other_end"], "float", told)
-        if (upper_ends(design.response.values, ends) == ends).any():
-            before += let("upper_end", _upper_end(), 1)
-    values, link = design.response.values, design.spec.link_record
-    given = _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)
+    response, link = design.response.within_bounds, design.spec.link_record
+    given = _given(observed_name(design), OBS, response.values, link, eta, parameters, PM, PT, trials)
     written_out: Any = family.register(given)
-    if design.response.censoring is not None:
-        written_out = register_censored(
-            family, replace(given, other_end=Code("other_end"), upper_end=Code("upper_end")), ends
-        )
+    if response.is_bounded:
+        found, lines, known = known_of_rows(design)
+        before += lines
+        columns |= found
+        written_out = register_bounded(family, replace(given, **known), response.values, response.other_ends)
     inside += ["", *commented("The response.", indent=2), *statement(written_out, 2)]
     return Piece(tuple(before), tuple(inside), *read_by(columns.values()))
-
-
-def _upper_end() -> Code:
-    """Write `upper_ends`."""
-    np, y, ends = Code("np"), Code("y"), Code("other_end")
-    seen_or_endless = np.logical_or(np.isinf(ends), np.equal(ends, y))
-    return np.where(seen_or_endless, np.abs(y) + y + 1.0, ends)
-
-
-def _array(name: str, column: Column, kind: str, told: str) -> list[str]:
-    return [*commented(told, indent=1), *let(name, Code("np").asarray(column.code, dtype=Code(kind)), 1)]
 
 
 def _sum(one: Column, two: Column) -> Column:
@@ -146,7 +132,7 @@ def _sum(one: Column, two: Column) -> Column:
 
 
 def _response(design: Design) -> Column:
-    response = design.response
+    response = design.response.within_bounds
     column = chosen(_candidates(design), response.values)
     return column or stored_column(response.name, response.values, design.frame)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from partialpool.design.censoring import KNOWN_WITHIN
 from partialpool.design.design import Design
 from partialpool.design.label_names import parts_by_name
+from partialpool.design.truncation import GIVEN_THE_BOUNDS, truncation_in_words
 from partialpool.fitting.fit import Fit
 from partialpool.labels.names_shown import NamesShown
 from partialpool.names import BETA, INTERCEPT
@@ -49,6 +50,8 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"The residual variance of a row is sigma squared divided by {names.expression(spec.precision)}."
     if design.response.censoring is not None:
         yield f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}."
+    if spec.trunc:
+        yield f"{truncation_in_words(spec.trunc)}; {GIVEN_THE_BOUNDS}."
     yield from spec.residual_in_words
     if design.residual is not None and design.residual.series is not None:
         series = design.residual.series
