@@ -32,6 +32,7 @@ class AdjacentCategory(OrderedCategories):
     row_kernels = "partialpool.families.row_kernels.acat"
     links = ("logit",)
     meaning_of_cutpoints = ADJACENT
+    has_effects_by_threshold = True
     log_concave_links = frozenset(links)
 
     @override

@@ -32,6 +32,7 @@ class StoppingRatio(OrderedCategories):
     row_kernels = "partialpool.families.row_kernels.sratio"
     links = PROBABILITY_LINKS
     meaning_of_cutpoints = SEQUENTIAL
+    has_effects_by_threshold = True
     log_concave_links = frozenset(PROBABILITY_LINKS)
 
     @override

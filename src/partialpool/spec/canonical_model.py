@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from partialpool.distributions.prior import Prior
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
-from partialpool.names import names_of_predictor, renamed
+from partialpool.names import BETA, THRESHOLDS, names_of_predictor, renamed
 from partialpool.spec.effect_distribution import check_distributions, heavy_factors
 from partialpool.spec.expression import read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
@@ -20,6 +21,7 @@ from partialpool.spec.priorchecks import check_stated_priors
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
 from partialpool.spec.terms import Group
+from partialpool.spec.threshold_terms import canonical_threshold_terms, check_threshold_terms
 from partialpool.spec.unit_table import UnitTable
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def canonical_model(
     rows: Mapping[str, Any],
     smooths: Iterable[Smooth] | Smooth,
     parameters: Mapping[str, object],
+    cs: Iterable[str] | str,
     cov: Mapping[str, object],
     units: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def canonical_model(
     ----------
     rows
         What is stated of each row: se, precision, frequency, residual, sigma, cens.
-    response, common, groups, intercept, family, link, priors, smooths, parameters, cov, units
+    response, common, groups, intercept, family, link, priors, smooths, parameters, cs, cov, units
         As for `ModelSpec`.
     """
     check_flag("intercept", intercept)
@@ -71,6 +74,7 @@ def canonical_model(
         **checked_rows(family, chosen, **{**rows, "sigma": strata or rows["sigma"]}),
         "smooths": smooths,
         "parameters": read_parameters(others, family, se=rows["se"]),
+        "cs": canonical_threshold_terms(cs, terms.terms, family),
         "offsets": terms.offsets,
         "units": UnitTable(units),
     }
@@ -93,6 +97,7 @@ def check_model(spec: "ModelSpec") -> None:
     check_names_apart((*spec.parts_with_sds, *(f"{name}_{factor}" for name, factor in others)), spec.columns)
     family, one = spec.family_record, tuple(group.factor for group in spec.groups if group.covariance)
     _check_parameters(spec)
+    check_threshold_terms(spec)
     check_distributions(spec)
     heavy = heavy_factors(spec.groups)
     check_stated_priors(
@@ -102,6 +107,19 @@ def check_model(spec: "ModelSpec") -> None:
         own = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
         stated = {inner: prior for outer, prior in spec.priors.items() if (inner := renamed(outer, own))}
         check_stated_priors(stated, predictor.factors, family, link=spec.link, se=None)
+    if spec.cs:
+        check_stated_priors(_of_thresholds(spec.priors), (), family, link=spec.link, se=None)
+
+
+def _of_thresholds(priors: Mapping[str, Prior]) -> dict[str, Prior]:
+    """Return the priors of thresholds' coefficients, `beta_cs` and `beta_cs1`, under the names of the mean's."""
+    start = names_of_predictor(THRESHOLDS, ())[BETA]
+    found = ((name.partition("["), prior) for name, prior in priors.items())
+    return {
+        f"{BETA}{bracket}{coef}": prior
+        for (base, bracket, coef), prior in found
+        if base == start or (base.startswith(start) and base.removeprefix(start).isdigit())
+    }
 
 
 def _check_parameters(spec: "ModelSpec") -> None:
