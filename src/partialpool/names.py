@@ -12,6 +12,7 @@ __all__ = [
     "BETA",
     "COEF",
     "CUTPOINT",
+    "CUTPOINTS",
     "FAMILY_PARAMETERS",
     "FIXED",
     "ICC",
@@ -75,6 +76,8 @@ TOTAL_SD: Final = "total_sd"
 """In a prior: the square root of the variance between and within groups together."""
 SHARES: Final = "shares"
 """In a prior: how the variance between groups is split."""
+CUTPOINTS: Final = "cutpoints"
+"""Thresholds between ordered categories: a parameter of their families."""
 CUTPOINT: Final = "cutpoint"
 """Dimension of an ordinal model's thresholds, labelled `low|high`."""
 THRESHOLDS: Final = "cs"

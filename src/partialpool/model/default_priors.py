@@ -57,6 +57,7 @@ from partialpool.names import (
     INTERCEPT,
     RESIDUAL_CORRELATION,
     SIGMA,
+    THRESHOLDS,
     TOTAL_SD,
     across_name,
     corr_name,
@@ -101,6 +102,7 @@ def resolve_priors(design: Design) -> PriorSet:
         return _category_priors(design)
     names = {name: names_of_predictor(name, other.spec.factors) for name, other in design.parameters.items()}
     outer = {one for own in names.values() for one in own.values()}
+    outer |= set(names_of_predictor(THRESHOLDS, ()).values()) if design.thresholds else set()
     own = {name: prior for name, prior in user.items() if name.partition("[")[0] not in outer}
     whole = _resolved(design, scales_of(design), _defaults(design, decomposed=design.spec.states_shares), own)
     for name, other in design.parameters.items():
@@ -314,9 +316,13 @@ def _scale(design: Design) -> str:
 
 
 def _notes(design: Design) -> tuple[str, ...]:
-    """Name the factors whose sds and correlations have priors at the predictors' means."""
+    """Name the factors whose sds and correlations have priors at the predictors' means, and the thresholds."""
     moved = [factor.name for factor in design.factors if not factor.basis.is_plain]
-    if not moved:
-        return ()
     each = ", ".join(f"sd_{name} and corr_{name}" for name in moved)
-    return (f"{each} have priors at the predictors' means.",)
+    notes = (f"{each} have priors at the predictors' means.",) if moved else ()
+    if not design.thresholds:
+        return notes
+    where = ", ".join(
+        f"{BETA}_{name} at {label}" for name, label in zip(design.thresholds, design.threshold_labels, strict=True)
+    )
+    return (*notes, f"Thresholds: {where}. Their coefficients are independent; {BETA}_{THRESHOLDS} states all of them.")
