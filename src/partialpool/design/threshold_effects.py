@@ -4,6 +4,7 @@ At threshold k = 1, ..., K - 1 of K categories the linear predictor is eta + x' 
 So a threshold has a predictor of its own, whose intercept is its cutpoint; their columns are the same.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from partialpool.design.design import CommonEffects, Design
 from partialpool.errors import DataError
 from partialpool.names import threshold_name
+from partialpool.spec.predictor_spec import predictor_spec
 
 __all__ = ["same_at_all_thresholds"]
 
@@ -19,7 +21,7 @@ _ALIKE: Final = 1e-9
 
 
 def same_at_all_thresholds(design: Design, predictor: Design) -> dict[str, Design]:
-    """Return the predictor of every threshold by name: they have the same columns.
+    """Return the predictor of every threshold by name: they have the same columns, and may have other priors.
 
     Raises
     ------
@@ -27,7 +29,8 @@ def same_at_all_thresholds(design: Design, predictor: Design) -> dict[str, Desig
         A fixed effect is a combination of the columns of thresholds.
     """
     _check_not_in_both(design.common, predictor.common)
-    return {threshold_name(k): predictor for k in range(1, len(design.response.categories))}
+    names = [threshold_name(k) for k in range(1, len(design.response.categories))]
+    return {name: replace(predictor, spec=predictor_spec(design.spec, name)) for name in names}
 
 
 def _check_not_in_both(common: CommonEffects, own: CommonEffects) -> None:

@@ -358,6 +358,10 @@ class NamesShown:
         grades = self.design.response.categories if self.design.spec.family_record.has_cutpoints else ()
         for low, high in pairwise(grades):
             yield f"cutpoints[{low}|{high}]", (labels.cutpoint(f"{low}|{high}", low, high), "")
+        for name, (low, high) in zip(self.design.thresholds, pairwise(grades), strict=False):
+            where = labels.cutpoint(f"{low}|{high}", low, high)
+            for coef in self.design.parameters[name].common.coefs:
+                yield f"{BETA}_{name}[{coef}]", (f"{self.coefficient(coef)}, at {where}", "")
         for factor in self.design.factors:
             name, of = factor.name, self.factor(factor.name)
             for curve in dict.fromkeys(factor.curves):

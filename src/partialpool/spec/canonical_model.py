@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from partialpool.distributions.prior import Prior
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
-from partialpool.names import BETA, THRESHOLDS, names_of_predictor, renamed
+from partialpool.names import names_of_predictor, renamed
 from partialpool.spec.effect_distribution import check_distributions, heavy_factors
 from partialpool.spec.expression import read_common
 from partialpool.spec.familychecks import checked_link, checked_rows
@@ -107,19 +106,6 @@ def check_model(spec: "ModelSpec") -> None:
         own = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
         stated = {inner: prior for outer, prior in spec.priors.items() if (inner := renamed(outer, own))}
         check_stated_priors(stated, predictor.factors, family, link=spec.link, se=None)
-    if spec.cs:
-        check_stated_priors(_of_thresholds(spec.priors), (), family, link=spec.link, se=None)
-
-
-def _of_thresholds(priors: Mapping[str, Prior]) -> dict[str, Prior]:
-    """Return the priors of thresholds' coefficients, `beta_cs` and `beta_cs1`, under the names of the mean's."""
-    start = names_of_predictor(THRESHOLDS, ())[BETA]
-    found = ((name.partition("["), prior) for name, prior in priors.items())
-    return {
-        f"{BETA}{bracket}{coef}": prior
-        for (base, bracket, coef), prior in found
-        if base == start or (base.startswith(start) and base.removeprefix(start).isdigit())
-    }
 
 
 def _check_parameters(spec: "ModelSpec") -> None:
