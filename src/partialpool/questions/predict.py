@@ -104,7 +104,7 @@ def predict(
         - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
           ordinal one (chain, draw, obs, category), the probability of each category;
         - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out
-          factors that are typical or marginal;
+          factors that are typical or marginal, and effects of single thresholds (`cs(x)`);
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
           are in its `attrs["categories"]`, in the order of the codes. Marginal responses of two rows are of two
           different levels. They are never censored. It is left out if a new response would need a known standard error
