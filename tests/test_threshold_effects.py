@@ -205,7 +205,12 @@ def test_priors_are_stated_for_all_thresholds_or_for_one():
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [("beta_cs[w]", "'beta_cs[x]'"), ("beta_cs2[w]", "'beta_cs[x]'"), ("beta_cs7[x]", "'beta_cs[x]'"), ("beta[x]", "'beta_cs[x]'")],
+    [
+        ("beta_cs[w]", "'beta_cs[x]'"),
+        ("beta_cs2[w]", "'beta_cs[x]'"),
+        ("beta_cs7[x]", "'beta_cs[x]'"),
+        ("beta[x]", "'beta_cs[x]'"),
+    ],
 )
 def test_a_prior_of_no_parameter_is_refused_with_the_names_there_are(name, nearest):
     with pytest.raises(pp.PriorError) as raised:

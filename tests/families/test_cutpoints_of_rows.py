@@ -14,7 +14,6 @@ from partialpool.families.row_kernels.by_row import EACH_ARGUMENTS, LESS_PREDICT
 from partialpool.families.row_kernels.load import load_row_kernels
 from partialpool.kernel_address import address_of
 
-
 OVER = pytest.mark.parametrize(("name", "link"), STEPS)
 ROWS, THRESHOLDS = 60, 3
 

@@ -182,7 +182,9 @@ def _resolved(
             raise PriorError(
                 "a prior is given for a parameter that does not exist" + (f" in the predictor of {of}" if of else ""),
                 got=repr(shown.get(name, name)),
-                allowed=nearest(shown.get(name, name), sorted({renamed(one, others) or one for one in (*known, *beside)})),
+                allowed=nearest(
+                    shown.get(name, name), sorted({renamed(one, others) or one for one in (*known, *beside)})
+                ),
                 do="name one of these parameters",
             )
     rest = (_chosen(entry, groups.get(entry.parameter), user) for entry in entries if entry.parameter in single)

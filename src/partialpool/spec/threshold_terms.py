@@ -145,4 +145,3 @@ def check_threshold_terms(spec: "ModelSpec") -> None:
             allowed="fixed terms, offsets, and grouping terms (effects | factor) and (effects || factor)",
             do="leave one of the two out; a curve may be written as poly(x, 3) or bs(x, df=5)",
         )
-

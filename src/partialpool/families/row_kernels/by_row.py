@@ -19,7 +19,7 @@ from partialpool.families.row_kernels.vector_math import exp
 from partialpool.kernel_address import by_address
 from partialpool.kernels import kernel, part
 
-__all__ = ["BY_ROW_ARGUMENTS", "EACH_ARGUMENTS", "LINK_CODES", "LESS_PREDICTOR", "SAME_IN_ALL_ROWS", "rows_by_row"]
+__all__ = ["BY_ROW_ARGUMENTS", "EACH_ARGUMENTS", "LESS_PREDICTOR", "LINK_CODES", "SAME_IN_ALL_ROWS", "rows_by_row"]
 
 SAME_IN_ALL_ROWS: Final = -1
 """Code of a parameter without a predictor."""

@@ -204,9 +204,7 @@ def _binary(link: int, x: float) -> tuple[float, float, float, float, float, flo
 
 
 @part
-def _sum_each(
-    link: int, y: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
-) -> float:
+def _sum_each(link: int, y: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray) -> float:
     """Sum log p; write its slopes in the linear predictor and in each cutpoint, and their informations."""
     total = 0.0
     for i in range(len(y)):

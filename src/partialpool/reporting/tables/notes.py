@@ -230,7 +230,10 @@ def _of_outcomes(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str
         above = (
             "A ratio above 1" if exponentiate and all(model.scale.ratio for model in models) else "A positive effect"
         )
-        yield f"{above} means that higher categories are more probable."
+        own = any(model.fit.spec.cs for model in models)
+        yield (
+            f"{above} means that higher categories are more probable{'; at a threshold, those above it' if own else ''}."
+        )
 
 
 def _of_shares(models: Sequence[Model], shown: Collection[str]) -> Iterator[str]:
