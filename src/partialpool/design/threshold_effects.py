@@ -47,5 +47,5 @@ def _check_not_in_both(common: CommonEffects, own: CommonEffects) -> None:
             f"{' and '.join(twice)} cannot be distinguished from effects of the single thresholds",
             got=f"fixed effects {', '.join(common.names)} beside cs({', '.join(own.names)})",
             allowed="fixed effects that are no combination of the columns inside of cs(...)",
-            do=f"leave {' and '.join(twice)} out: the coefficients of the thresholds include what they have in common",
+            do=f"leave {' and '.join(twice)} out: coefficients inside of cs include what the thresholds have in common",
         )

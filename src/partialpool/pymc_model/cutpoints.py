@@ -1,4 +1,4 @@
-"""Cutpoints of ordered categories in a PyMC model, from the probabilities of the categories at the predictors' means."""
+"""Cutpoints of ordered categories in a PyMC model, from probabilities of the categories at the predictors' means."""
 
 import numpy as np
 import pymc as pm

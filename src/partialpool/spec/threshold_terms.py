@@ -98,7 +98,7 @@ def canonical_threshold_terms(cs: Iterable[str] | str, common: tuple[str, ...], 
             f"{twice[0]} has one coefficient, and one for each threshold",
             got=f"{twice[0]} + {written}",
             allowed="each term once, inside or outside of cs",
-            do=f"write {twice[0]} inside of cs only: the coefficients of the thresholds include what they have in common",
+            do=f"write {twice[0]} inside of cs only: its coefficients include what the thresholds have in common",
         )
     return terms.terms
 
