@@ -203,20 +203,12 @@ def test_priors_are_stated_for_all_thresholds_or_for_one():
     assert reasons["beta_cs2[arm[b]]"] == "given as beta_cs"
 
 
-@pytest.mark.parametrize(
-    ("name", "nearest"),
-    [
-        ("beta_cs[w]", "'beta_cs[x]'"),
-        ("beta_cs2[w]", "'beta_cs[x]'"),
-        ("beta_cs7[x]", "'beta_cs[x]'"),
-        ("beta[x]", "'beta_cs[x]'"),
-    ],
-)
-def test_a_prior_of_no_parameter_is_refused_with_the_names_there_are(name, nearest):
+@pytest.mark.parametrize("name", ["beta_cs[w]", "beta_cs2[w]", "beta_cs7[x]", "beta[x]"])
+def test_a_prior_of_no_parameter_is_refused_with_the_names_there_are(name):
     with pytest.raises(pp.PriorError) as raised:
         pp.priors(FORMULA, table(), family="acat", priors={name: pp.Prior("Normal", mu=0, sigma=1)})
     assert f"got:     '{name}'" in str(raised.value)
-    assert nearest in str(raised.value)
+    assert "'beta_cs[x]'" in str(raised.value)
 
 
 def test_fixed_effects_that_are_combinations_of_such_columns_are_refused():
@@ -226,7 +218,7 @@ def test_fixed_effects_that_are_combinations_of_such_columns_are_refused():
         "I(2 * x + 3) cannot be distinguished from effects of the single thresholds",
         "got:     fixed effects z, I(2 * x + 3) beside cs(x)",
         "allowed: fixed effects that are no combination of the columns inside of cs(...)",
-        "do:      leave I(2 * x + 3) out: the coefficients of the thresholds include what they have in common",
+        "do:      leave I(2 * x + 3) out: coefficients inside of cs include what the thresholds have in common",
     ):
         assert text in str(raised.value)
 

@@ -22,7 +22,8 @@ def test_three_notations_are_one_model():
     assert spec == ModelSpec("rating", ["treat"], [pp.Group("subject")], cs="cs(period)", family="acat")
     assert spec == ModelSpec.from_toml_text(spec.to_toml())
     assert spec == ModelSpec.from_toml_text(f'[model]\nformula = "{FORMULA}"\nfamily = "acat"')
-    text = '[model]\nresponse = "rating"\ncommon = ["treat"]\ncs = "period"\nfamily = "acat"\n[[group]]\nfactor = "subject"'
+    parts = 'response = "rating"\ncommon = ["treat"]\ncs = "period"\nfamily = "acat"'
+    text = f'[model]\n{parts}\n[[group]]\nfactor = "subject"'
     assert spec == ModelSpec.from_toml_text(text)
     assert spec.to_formula() == FORMULA
     assert hash(spec) == hash(spec_of(spec.to_formula()))
@@ -113,7 +114,7 @@ def test_a_term_is_inside_or_outside():
         "x has one coefficient, and one for each threshold",
         "got:     x + cs(x + z)",
         "allowed: each term once, inside or outside of cs",
-        "do:      write x inside of cs only: the coefficients of the thresholds include what they have in common",
+        "do:      write x inside of cs only: its coefficients include what the thresholds have in common",
     )
 
 
@@ -153,7 +154,7 @@ def test_effects_of_thresholds_do_not_vary_over_levels(term, got):
         "effects of single thresholds cannot vary over the levels of a factor",
         f"got:     {got}",
         "allowed: (1 | g): effects that are the same at every threshold, beside cs(x)",
-        "do:      leave cs out: (1 | g); where levels use the categories differently, compare with family='categorical'",
+        "do:      leave cs out: (1 | g); where levels use the categories differently, compare",
     )
 
 

@@ -37,6 +37,7 @@ def parameters_in_words(design: Design, labels: Labels) -> Iterator[tuple[str, s
         yield f"cutpoints[{low}|{high}]", f"threshold {labels.cutpoint(f'{low}|{high}', low, high)}"
     for name, (low, high) in zip(design.thresholds, pairwise(grades), strict=False):
         where, own = labels.cutpoint(f"{low}|{high}", low, high), parts_by_name(design.parameters[name])
+        yield f"{BETA}_{name}", f"coefficients at {where}"
         for coef in design.parameters[name].common.coefs:
             yield f"{BETA}_{name}[{coef}]", f"coefficient of {labels.coefficient(coef, own.get(coef, ()))} at {where}"
     for factor in design.factors:

@@ -249,13 +249,8 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
 def _check_type(key: str, value: object) -> None:
     listed = isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
     listing = isinstance(value, list) and listed
-    fits = {
-        "common": listed,
-        "sigma": listed,
-        "cs": listed,
-        "smooths": listing,
-        "intercept": isinstance(value, bool),
-    }.get(key, isinstance(value, str))
+    lists_too = dict.fromkeys(("common", "sigma", "cs"), listed)
+    fits = {**lists_too, "smooths": listing, "intercept": isinstance(value, bool)}.get(key, isinstance(value, str))
     if not fits:
         lists = {"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}
         lists["cs"] = lists["common"]

@@ -61,6 +61,9 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"What is modelled is the {design.response.success}."
     if design.common.coefs:
         yield f"Fixed (population-level) effects: {', '.join(map(names.coefficient, design.common.coefs))}."
+    if design.thresholds:
+        coefs = map(names.coefficient, design.parameters[design.thresholds[0]].common.coefs)
+        yield f"Effects with a coefficient for each threshold between categories: {', '.join(coefs)}."
     yield from _units(names)
     if names.references:
         yield f"Coefficients of categories compare with the reference: {names.references}."
