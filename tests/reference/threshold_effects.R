@@ -23,11 +23,8 @@ summaries <- function(name) {
   stopifnot(sum(nuts_params(fit, pars = "divergent__")$Value) == 0)
   table <- as.data.frame(summarise_draws(subset_draws(as_draws_array(fit), variable = names), "mean", "sd", "mcse_mean", "ess_bulk", "rhat"))
   stopifnot(all(table$rhat < 1.01))
-  list(table = setNames(lapply(seq_len(nrow(table)), function(i) as.list(table[i, -1])), table$variable),
-       code = as.character(stancode(fit)))
+  setNames(lapply(seq_len(nrow(table)), function(i) as.list(table[i, -1])), table$variable)
 }
-found <- list(acat = summaries("acat"), sratio = summaries("sratio"))
-for (one in found) cat(one$code)
-out <- list(acat = found$acat$table, sratio = found$sratio$table, mean_period = mean(read.csv("inhaler.csv")$period),
+out <- list(acat = summaries("acat"), sratio = summaries("sratio"), mean_period = mean(read.csv("inhaler.csv")$period),
             versions = list(brms = as.character(packageVersion("brms")), rstan = as.character(packageVersion("rstan"))))
 write(toJSON(out, auto_unbox = TRUE, digits = 8, pretty = TRUE), "threshold_effects.json")
