@@ -36,14 +36,17 @@ def parameters(fit):
     return found | {f"w{k + 1}": posterior[f"beta_cs{k + 1}"].squeeze() for k in range(len(OWN))}
 
 
+TABLE = simulated("acat", "logit", rows=400, levels=20)
+
+
 @pytest.fixture(scope="module")
 def fit():
-    return pp.fit(FORMULA, simulated("acat", "logit"), family="acat", seed=1, progressbar=False)
+    return pp.fit(FORMULA, TABLE, family="acat", seed=1, draws=500, progressbar=False)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("name", "link"), [c if "logit" in c else pytest.param(*c, marks=pytest.mark.slow) for c in CASES]
+    ("name", "link"), [c if "acat" in c else pytest.param(*c, marks=pytest.mark.slow) for c in CASES]
 )
 def test_parameters_are_recovered(name, link):
     found = pp.fit(FORMULA, simulated(name, link), family=name, link=link, seed=1, progressbar=False)
@@ -130,18 +133,18 @@ def test_printing_names_coefficient_and_threshold(fit):
     assert "Dose, at step 2" in table
 
 
+@pytest.mark.thorough
 def test_the_comparison_prefers_the_model_that_simulated_the_data(fit):
-    common = pp.fit("y ~ x + w + (1 | g)", simulated("acat", "logit"), family="acat", seed=1, progressbar=False)
-    frame = pp.compare({"thresholds": fit, "common": common}).frame
-    assert frame.index[0] == "thresholds"
-    assert frame["evidence"]["thresholds"] > frame["evidence"]["common"] + 10
+    common = pp.fit("y ~ x + w + (1 | g)", TABLE, family="acat", seed=1, draws=500, progressbar=False)
+    compared = pp.compare({"thresholds": fit, "common": common}).frame
+    assert compared.index[0] == "thresholds"
+    assert compared["evidence"]["thresholds"] > compared["evidence"]["common"] + 5
 
 
 def test_effects_on_probabilities_are_differences_of_predictions(fit):
-    table = simulated("acat", "logit")
     effect = pp.average_effect(fit, "w")
     low, high = (
-        pp.predict(fit, table.assign(w=table["w"] + step), kind="marginal", seed=1)["expectation"].mean("obs")
+        pp.predict(fit, TABLE.assign(w=TABLE["w"] + step), kind="marginal", seed=1)["expectation"].mean("obs")
         for step in (0, 1)
     )
     np.testing.assert_allclose(
@@ -149,16 +152,17 @@ def test_effects_on_probabilities_are_differences_of_predictions(fit):
     )
 
 
+@pytest.mark.slow
 def test_an_update_adds_rows(fit):
-    table = simulated("acat", "logit")
-    whole = pd.concat([table, table.iloc[:200]], ignore_index=True)
-    updated = fit.update(whole.iloc[1200:], seed=2, progressbar=False)
+    whole = pd.concat([TABLE, TABLE.iloc[:100]], ignore_index=True)
+    updated = fit.update(whole.iloc[400:], seed=2, progressbar=False)
     again = pp.fit(FORMULA, whole, family="acat", seed=3, progressbar=False)
     for name, draws in parameters(again).items():
         other = parameters(updated)[name]
         assert abs(float(draws.mean() - other.mean())) < 0.25 * float(draws.std()), name
 
 
+@pytest.mark.thorough
 def test_the_report_has_them(fit, tmp_path):
     text = pp.report(fit, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "w[never|rarely]" in text
