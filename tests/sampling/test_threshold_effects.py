@@ -134,9 +134,11 @@ def test_printing_names_coefficient_and_threshold(fit):
 
 
 @pytest.mark.thorough
-def test_the_comparison_prefers_the_model_that_simulated_the_data(fit):
-    common = pp.fit("y ~ x + w + (1 | g)", TABLE, family="acat", seed=1, draws=500, progressbar=False)
-    compared = pp.compare({"thresholds": fit, "common": common}).frame
+def test_the_comparison_prefers_the_model_that_simulated_the_data():
+    options = {"family": "acat", "seed": 1, "draws": 500, "progressbar": False}
+    formulas = {"thresholds": FORMULA, "common": "y ~ x + w + (1 | g)"}
+    fits = {name: pp.fit(f, simulated("acat", "logit"), **options) for name, f in formulas.items()}
+    compared = pp.compare(fits).frame
     assert compared.index[0] == "thresholds"
     assert compared["evidence"]["thresholds"] > compared["evidence"]["common"] + 5
 
