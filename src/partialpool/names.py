@@ -12,6 +12,7 @@ __all__ = [
     "BETA",
     "COEF",
     "CUTPOINT",
+    "CUTPOINTS",
     "FAMILY_PARAMETERS",
     "FIXED",
     "ICC",
@@ -24,6 +25,7 @@ __all__ = [
     "SHARES",
     "SIGMA",
     "STRATUM",
+    "THRESHOLDS",
     "TOTAL_SD",
     "VISIT",
     "VISIT_BIS",
@@ -45,6 +47,7 @@ __all__ = [
     "renamed",
     "sd_name",
     "share_name",
+    "threshold_name",
     "tree_name",
     "values_name",
     "weights_name",
@@ -73,8 +76,12 @@ TOTAL_SD: Final = "total_sd"
 """In a prior: the square root of the variance between and within groups together."""
 SHARES: Final = "shares"
 """In a prior: how the variance between groups is split."""
+CUTPOINTS: Final = "cutpoints"
+"""Thresholds between ordered categories: a parameter of their families."""
 CUTPOINT: Final = "cutpoint"
 """Dimension of an ordinal model's thresholds, labelled `low|high`."""
+THRESHOLDS: Final = "cs"
+"""In a prior: the coefficients of all thresholds, as `beta_cs`; those of one are `beta_cs1`, `beta_cs2`, ..."""
 FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "sigma": "residual standard deviation",
@@ -247,6 +254,17 @@ def names_of_predictor(parameter: str, factors: Iterable[str]) -> dict[str, str]
     for factor in factors:
         names |= dict(zip(names_of_factor(factor), names_of_factor(predictor_name(parameter, factor)), strict=True))
     return names
+
+
+def threshold_name(number: int) -> str:
+    """The predictor of a threshold between ordered categories, counted from 1, in names of its variables.
+
+    Examples
+    --------
+    >>> names_of_predictor(threshold_name(1), ())["beta"]
+    'beta_cs1'
+    """
+    return f"{THRESHOLDS}{number}"
 
 
 def renamed(name: str, names: Mapping[str, str]) -> str | None:

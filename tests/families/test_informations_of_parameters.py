@@ -11,7 +11,8 @@ CASES = [
     (family, link)
     for family in FAMILIES.values()
     for link in family.links
-    if load_row_kernels(family, link).each is not None and not family.has_predictors_of_categories
+    if load_row_kernels(family, link).each is not None
+    and not (family.has_predictors_of_categories or family.has_cutpoints)
 ]
 EVERY = pytest.mark.parametrize(("family", "link"), CASES, ids=[f"{family.name}-{link}" for family, link in CASES])
 

@@ -13,7 +13,8 @@ WITH_EACH = [
     (family, link)
     for family in FAMILIES.values()
     for link in family.links
-    if load_row_kernels(family, link).each is not None and not family.has_predictors_of_categories
+    if load_row_kernels(family, link).each is not None
+    and not (family.has_predictors_of_categories or family.has_cutpoints)
 ]
 EVERY = over(WITH_EACH)
 BOUNDED = {"zoi", "coi", "zi", "hu"}

@@ -50,7 +50,9 @@ from partialpool.design.response_values import read_positive, read_response_valu
 from partialpool.design.smooth_effects import smooth_effects
 from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
 from partialpool.design.table import Missing, Table, column_names, read_table
+from partialpool.design.threshold_effects import same_at_all_thresholds
 from partialpool.errors import DataError
+from partialpool.names import THRESHOLDS
 from partialpool.spec.additions import trunc_columns
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
@@ -154,10 +156,12 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
-    # 6. Predictors of the family's parameters, or of categories.
+    # 6. Predictors of the family's parameters, of thresholds, or of categories.
     if spec.family_record.has_predictors_of_categories:
         return _predictors_of_categories(design)
     others = {name: _predictor_of(design, name, table.incomplete) for name in spec.parameters}
+    if spec.cs:
+        others |= same_at_all_thresholds(design, _predictor_of(design, THRESHOLDS, table.incomplete))
     return replace(design, parameters=MappingProxyType(others))
 
 
@@ -208,7 +212,7 @@ def _predictor_of(design: Design, name: str, left_out: pd.DataFrame) -> Design:
     if not (common.coefs or spec.groups):
         raise DataError(
             f"the predictor of {name} has no parameter",
-            got=f"{name} ~ {design.spec.parameters[name]}",
+            got=f"{name} ~ {design.spec.parameters.get(name, ' + '.join(design.spec.cs))}",
             allowed="an intercept, a predictor or a grouping term",
             do="leave out the 0, or add a term",
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -98,7 +99,8 @@ class Design:
         The rows that were left out because of missing values; None where there are none or a file does not say.
     parameters
         The predictors of the family's parameters, by parameter: designs of the same rows and response whose terms,
-        factors and offset are those of the parameter, on the scale of its link.
+        factors and offset are those of the parameter, on the scale of its link. Those of categories and of thresholds
+        are among them.
     """
 
     spec: ModelSpec
@@ -123,6 +125,16 @@ class Design:
         if self.spec.family_record.has_predictors_of_categories:
             return tuple(self.parameters)
         return tuple(name for name, _ in self.spec.family_record.parameters)
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """Names of the predictors of thresholds between ordered categories, which are in `parameters`."""
+        return tuple(self.parameters) if self.spec.cs else ()
+
+    @property
+    def threshold_labels(self) -> tuple[str, ...]:
+        """What is to either side of each threshold: `low|middle`, `middle|high`."""
+        return tuple(f"{low}|{high}" for low, high in pairwise(self.response.categories))
 
     @property
     def grouping(self) -> tuple[FactorEffects, ...]:
@@ -249,6 +261,13 @@ class Design:
         DataError
             A parameter has a predictor.
         """
+        if self.thresholds:
+            raise DataError(
+                f"{question} is not available where the thresholds have effects of their own: {because}",
+                got=f"{self.spec}",
+                allowed="a model without cs(...)",
+                do=do,
+            )
         if self.parameters:
             raise DataError(
                 f"{question} is not available where parameters of the family have predictors: {because}",

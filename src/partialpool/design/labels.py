@@ -1,7 +1,6 @@
 """Dimensions and coordinates of every posterior variable of a design, and names of columns in results."""
 
 import re
-from itertools import pairwise
 
 import xarray as xr
 
@@ -61,8 +60,7 @@ def coordinates(design: Design) -> dict[str, list]:
     coords: dict[str, list] = {OBS: design.rows.tolist()}
     coords |= _predictor_coordinates(design)
     if design.spec.family_record.has_cutpoints:
-        categories = design.response.categories
-        coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
+        coords[CUTPOINT] = list(design.threshold_labels)
     residual = design.residual
     if residual is not None and residual.is_stratified:
         coords[STRATUM] = list(residual.strata)
@@ -248,6 +246,8 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         attrs[across_name(joined.factor)] = {"long_name": words}
     for name, other in design.parameters.items():
         on = f" of {name} on the {design.spec.family_record.link_of(name).name} scale"
+        if name in design.thresholds:
+            on = f" at the threshold {design.threshold_labels[design.thresholds.index(name)]}{scale}"
         names = names_of_predictor(name, other.spec.factors)
         own = {BETA: f"fixed effects{on}, at the predictors' original zero"}
         for factor in other.factors:

@@ -10,7 +10,7 @@ from partialpool.families.family import Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link
 from partialpool.families.normal_integral import means_over_normal
-from partialpool.families.ordered_categories import OrderedCategories
+from partialpool.families.ordered_categories import OrderedCategories, cutpoints_by_row, tensor_cutpoints
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -32,6 +32,7 @@ class AdjacentCategory(OrderedCategories):
     row_kernels = "partialpool.families.row_kernels.acat"
     links = ("logit",)
     meaning_of_cutpoints = ADJACENT
+    has_effects_by_threshold = True
     log_concave_links = frozenset(links)
 
     @override
@@ -51,7 +52,7 @@ class AdjacentCategory(OrderedCategories):
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
         """Register the observed categories; the cutpoints are those at the predictors' means."""
         pt = given.pt
-        steps = given.named("steps", given.eta[:, None] - given.parameters["cutpoints"][None, :])
+        steps = given.named("steps", given.eta[:, None] - tensor_cutpoints(given))
         lowest = given.named("lowest", pt.zeros((steps.shape[0], 1)))
         utilities = given.named("utilities", pt.concatenate([lowest, pt.cumsum(steps, axis=1)], axis=1))
         return given.pm.Categorical(given.name, logit_p=utilities, **given.counted)
@@ -66,8 +67,8 @@ class AdjacentCategory(OrderedCategories):
         """
         if spread is None:
             return np.asarray(special.softmax(_utilities(eta, own["cutpoints"]), axis=2))
-        passed = np.cumsum(own["cutpoints"], axis=1)
-        columns = [np.broadcast_to(passed[:, k, None], eta.shape) for k in range(passed.shape[1])]
+        passed = np.cumsum(cutpoints_by_row(own["cutpoints"]), axis=2)
+        columns = [np.broadcast_to(passed[:, :, k], eta.shape) for k in range(passed.shape[2])]
 
         def shares(x: np.ndarray, *sums: np.ndarray) -> np.ndarray:
             utilities = np.stack([np.zeros(x.shape), *((j + 1) * x - total for j, total in enumerate(sums))])
@@ -81,5 +82,5 @@ class AdjacentCategory(OrderedCategories):
 
 def _utilities(eta: np.ndarray, cutpoints: np.ndarray) -> np.ndarray:
     """Return the log odds of each category to the lowest, (draws, rows, K)."""
-    steps = np.cumsum(eta[:, :, None] - cutpoints[:, None, :], axis=2)
+    steps = np.cumsum(eta[:, :, None] - cutpoints_by_row(cutpoints), axis=2)
     return np.concatenate([np.zeros((*eta.shape, 1)), steps], axis=2)

@@ -81,6 +81,8 @@ class Family(ABC):
     """Whether the location is that of log(y), so that scales are computed from log(y)."""
     has_predictors_of_categories: ClassVar[bool] = False
     """Whether every category but the first has a predictor of its own, and the mean has none."""
+    has_effects_by_threshold: ClassVar[bool] = False
+    """Whether terms may have a coefficient for each cutpoint: where cutpoints may be in any order."""
     meaning_of_cutpoints: ClassVar[Cutpoints | None] = None
     """What its cutpoints mean; None for a family without."""
     is_normal: ClassVar[bool] = False

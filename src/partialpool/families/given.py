@@ -22,7 +22,8 @@ class Given:
     eta
         Linear predictor, (draws, rows).
     parameters
-        By name, (draws, 1); cutpoints (draws, K - 1); sigma (draws, rows) or (1, rows) where it differs between rows.
+        By name, (draws, 1); cutpoints (draws, K - 1), or (draws, rows, K - 1) where they differ between rows; sigma
+        (draws, rows) or (1, rows) where it does.
     trials
         Trials of each row, (rows,), or None.
     """

@@ -10,7 +10,12 @@ from partialpool.families.given import Given
 from partialpool.families.link import IntegratedLink, Link, ProbabilityLink
 from partialpool.families.links import PROBABILITY_LINKS
 from partialpool.families.normal_integral import means_over_normal
-from partialpool.families.ordered_categories import OrderedCategories, cutpoints_less_predictor
+from partialpool.families.ordered_categories import (
+    OrderedCategories,
+    cutpoints_by_row,
+    cutpoints_less_predictor,
+    tensor_cutpoints,
+)
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -32,6 +37,7 @@ class StoppingRatio(OrderedCategories):
     row_kernels = "partialpool.families.row_kernels.sratio"
     links = PROBABILITY_LINKS
     meaning_of_cutpoints = SEQUENTIAL
+    has_effects_by_threshold = True
     log_concave_links = frozenset(PROBABILITY_LINKS)
 
     @override
@@ -53,7 +59,7 @@ class StoppingRatio(OrderedCategories):
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
         """Register the observed categories; the cutpoints are those at the predictors' means."""
         pt = given.pt
-        distance = given.named("distance", given.parameters["cutpoints"][None, :] - given.eta[:, None])
+        distance = given.named("distance", tensor_cutpoints(given) - given.eta[:, None])
         stop = given.named("stop", pt.clip(given.link.tensor_inverse(distance, pt), 1e-15, 1 - 1e-15))
         end = given.named("end", pt.ones((stop.shape[0], 1)))
         reached = given.named("reached", pt.concatenate([end, pt.cumprod(1 - stop, axis=1)], axis=1))
@@ -67,8 +73,8 @@ class StoppingRatio(OrderedCategories):
         Over a normal predictor, P(y > k) is the mean of a product of k + 1 probabilities, by the trapezoidal rule; to
         1e-7 for sds up to 5, with up to ten categories.
         """
-        cutpoints = own["cutpoints"]
-        columns = [np.broadcast_to(cutpoints[:, k, None], eta.shape) for k in range(cutpoints.shape[1])]
+        cutpoints = cutpoints_by_row(own["cutpoints"])
+        columns = [np.broadcast_to(cutpoints[:, :, k], eta.shape) for k in range(cutpoints.shape[2])]
 
         def beyond(x: np.ndarray, *passed: np.ndarray) -> np.ndarray:
             return np.cumprod([_failure(link, cutpoint - x) for cutpoint in passed], axis=0)

@@ -31,11 +31,6 @@ def check_pooling_ends(fit: Fit) -> None:
     DataError
         The response is an ordered category, censored or truncated, or parameters of the family have predictors.
     """
-    fit.design.check_no_parameters(
-        "a comparison of levels with and without pooling",
-        because="a level's own rows do not determine a parameter that differs from row to row",
-        do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
-    )
     fit.design.check_all_seen(
         "a comparison of levels with and without pooling",
         because="means and least squares of a level's rows would count a bound as a response",
@@ -55,6 +50,11 @@ def check_pooling_ends(fit: Fit) -> None:
             do="use pp.level_effects or pp.group_effects for the effects themselves, or fit whether a response is at "
             "least a category, which is yes or no, by family 'bernoulli'",
         )
+    fit.design.check_no_parameters(
+        "a comparison of levels with and without pooling",
+        because="a level's own rows do not determine a parameter that differs from row to row",
+        do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
+    )
 
 
 def density_of(fit: Fit) -> ResponseDensity:

@@ -23,6 +23,7 @@ from partialpool.fitting.summary_lines import (
     predictor_common_lines,
     predictor_component_lines,
     residual_lines,
+    threshold_common_lines,
 )
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
@@ -232,7 +233,9 @@ class Digest:
             coefs = self.design.common.coefs
             lines += [Line((without_reference(c), ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(coefs)]
         for name, other in self.design.parameters.items():
-            lines += predictor_common_lines(name, other, self._posterior)
+            if name not in self.design.thresholds:
+                lines += predictor_common_lines(name, other, self._posterior)
+        lines += threshold_common_lines(self.design, self._posterior)
         return self._within_tables(lines)
 
     @cached_property

@@ -33,6 +33,7 @@ __all__ = [
     "predictor_common_lines",
     "predictor_component_lines",
     "residual_lines",
+    "threshold_common_lines",
 ]
 
 _CORRELATION_DIGIT = 0.1
@@ -132,6 +133,19 @@ def predictor_common_lines(parameter: str, design: Design, posterior: xr.Dataset
         Line((f"{parameter}: {without_reference(coef)}", ""), f"{name}[{coef}]", posterior[name].to_numpy()[..., i])
         for i, coef in enumerate(design.common.coefs)
     ]
+
+
+def threshold_common_lines(design: Design, posterior: xr.Dataset) -> list[Line]:
+    """Return the lines of the coefficients of thresholds, coefficient by coefficient: `x[low|middle]`."""
+    coefs = design.parameters[design.thresholds[0]].common.coefs if design.thresholds else ()
+    each = list(zip(design.thresholds, design.threshold_labels, strict=True)) if coefs else []
+    lines = []
+    for i, coef in enumerate(coefs):
+        for name, where in each:
+            variable = names_of_predictor(name, ())[BETA]
+            label = f"{without_reference(coef)}[{where}]"
+            lines.append(Line((label, ""), f"{variable}[{coef}]", posterior[variable].to_numpy()[..., i]))
+    return lines
 
 
 def joined_lines(joined: JoinedFactor, posterior: xr.Dataset) -> list[Line]:

@@ -358,6 +358,7 @@ class NamesShown:
         grades = self.design.response.categories if self.design.spec.family_record.has_cutpoints else ()
         for low, high in pairwise(grades):
             yield f"cutpoints[{low}|{high}]", (labels.cutpoint(f"{low}|{high}", low, high), "")
+        yield from self._rows_of_thresholds(labels)
         for factor in self.design.factors:
             name, of = factor.name, self.factor(factor.name)
             for curve in dict.fromkeys(factor.curves):
@@ -375,3 +376,9 @@ class NamesShown:
         for name, _ in self.design.spec.family_record.parameters:
             if name in labels.given:
                 yield name, ("residual" if name == "sigma" else "family", labels.plain(name))
+
+    def _rows_of_thresholds(self, labels: Labels) -> Iterator[tuple[str, tuple[str, str]]]:
+        for name, (low, high) in zip(self.design.thresholds, pairwise(self.design.response.categories), strict=False):
+            where = labels.cutpoint(f"{low}|{high}", low, high)
+            for coef in self.design.parameters[name].common.coefs:
+                yield f"{BETA}_{name}[{coef}]", (f"{self.coefficient(coef)}, at {where}", "")

@@ -35,6 +35,11 @@ def parameters_in_words(design: Design, labels: Labels) -> Iterator[tuple[str, s
     grades = design.response.categories if design.spec.family_record.has_cutpoints else ()
     for low, high in pairwise(grades):
         yield f"cutpoints[{low}|{high}]", f"threshold {labels.cutpoint(f'{low}|{high}', low, high)}"
+    for name, (low, high) in zip(design.thresholds, pairwise(grades), strict=False):
+        where, own = labels.cutpoint(f"{low}|{high}", low, high), parts_by_name(design.parameters[name])
+        yield f"{BETA}_{name}", f"coefficients at {where}"
+        for coef in design.parameters[name].common.coefs:
+            yield f"{BETA}_{name}[{coef}]", f"coefficient of {labels.coefficient(coef, own.get(coef, ()))} at {where}"
     for factor in design.factors:
         effects = [labels.coefficient(name, parts.get(name, ())) for name in factor.names]
         yield from _of_smooth(factor, labels) if factor.is_smooth else _of_factor(factor, effects, labels)

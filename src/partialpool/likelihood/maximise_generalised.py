@@ -28,7 +28,7 @@ from partialpool.marginal.glmm.own_parameters import own_priors
 from partialpool.marginal.glmm.posterior import Response, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, working_moments
 from partialpool.model.default_priors import default_priors
-from partialpool.model.prior import mean_shift
+from partialpool.model.prior import cutpoint_shift
 from partialpool.names import BETA
 
 __all__ = ["GeneralisedLikelihood", "integration_of", "maximise_generalised"]
@@ -195,8 +195,8 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
     beta = original_beta(marginal, point.beta[None])
     own_values = parameters.own.named((t * parameters.units)[parameters.of_own][None])
     if design.spec.family_record.has_cutpoints:
-        shift = mean_shift(design, {BETA: beta})
-        own_values = {name: values + shift[:, None] for name, values in own_values.items()}
+        shift = cutpoint_shift(design, {BETA: beta})
+        own_values = {name: values + shift for name, values in own_values.items()}
     return Maximum(
         -0.5 * peak.deviance,
         beta[0],

@@ -256,8 +256,8 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     ''
     """
     of_categories = spec.family_record.has_predictors_of_categories
-    if spec.parameters or of_categories:
-        of = "categories" if of_categories else " and ".join(spec.parameters)
+    if spec.parameters or spec.cs or of_categories:
+        of = "categories" if of_categories else " and ".join(spec.parameters) or "single thresholds"
         return f"predictors of {of}: their likelihood is not available"
     if spec.is_normal:
         return normal.why_not(spec)

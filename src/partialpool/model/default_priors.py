@@ -36,6 +36,8 @@ Where the user states a prior for `icc`, `total_sd` or a `share_<f>`, the sds an
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
@@ -57,6 +59,7 @@ from partialpool.names import (
     INTERCEPT,
     RESIDUAL_CORRELATION,
     SIGMA,
+    THRESHOLDS,
     TOTAL_SD,
     across_name,
     corr_name,
@@ -69,7 +72,8 @@ from partialpool.names import (
 __all__ = ["default_priors", "resolve_priors"]
 
 
-_OF_CONTRASTS = (
+_GIVEN: Final = "given as"
+_OF_CONTRASTS: Final = (
     "They are of orthonormal contrasts between the categories, and so do not depend on the reference: a difference of "
     "two categories has sqrt(2) times their spread."
 )
@@ -101,13 +105,41 @@ def resolve_priors(design: Design) -> PriorSet:
         return _category_priors(design)
     names = {name: names_of_predictor(name, other.spec.factors) for name, other in design.parameters.items()}
     outer = {one for own in names.values() for one in own.values()}
+    alike = names_of_predictor(THRESHOLDS, ()) if design.thresholds else {}
+    outer |= set(alike.values())
     own = {name: prior for name, prior in user.items() if name.partition("[")[0] not in outer}
-    whole = _resolved(design, scales_of(design), _defaults(design, decomposed=design.spec.states_shares), own)
+    beside = {f"{alike[BETA]}[{coef}]" for other in design.parameters.values() for coef in other.common.coefs if alike}
+    whole = _resolved(
+        design, scales_of(design), _defaults(design, decomposed=design.spec.states_shares), own, beside=beside
+    )
     for name, other in design.parameters.items():
         scales = predictor_scales(design, name)
-        entries = _resolved(other, scales, _effect_defaults(other, scales), other.spec.priors, of=name)
+        shown = _names_of_stated(other.spec.priors, user, names[name], alike)
+        of = THRESHOLDS if alike else name
+        entries = _resolved(other, scales, _effect_defaults(other, scales), other.spec.priors, of=of, shown=shown)
         whole += tuple(replace(e, parameter=renamed(e.parameter, names[name]) or e.parameter) for e in entries)
     return PriorSet(whole, _notes(design), _scale(design))
+
+
+def _names_of_stated(
+    inner: Iterable[str], user: Mapping[str, Prior], names: Mapping[str, str], alike: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the names under which a user states a predictor's priors, by those that they would have as the mean's.
+
+    Parameters
+    ----------
+    inner
+        The latter.
+    user
+        What the user states.
+    names, alike
+        Names of the predictor's variables, and of those of all thresholds together.
+    """
+    found = {}
+    for name in inner:
+        own, all_of_them = renamed(name, names), renamed(name, alike)
+        found[name] = next((one for one in (own, all_of_them) if one is not None and one in user), name)
+    return found
 
 
 def _category_priors(design: Design) -> PriorSet:
@@ -119,7 +151,14 @@ def _category_priors(design: Design) -> PriorSet:
 
 
 def _resolved(
-    design: Design, scales: Scales, defaults: Iterable[ResolvedPrior], user: Mapping[str, Prior], *, of: str = ""
+    design: Design,
+    scales: Scales,
+    defaults: Iterable[ResolvedPrior],
+    user: Mapping[str, Prior],
+    *,
+    of: str = "",
+    shown: Mapping[str, str] = MappingProxyType({}),
+    beside: Iterable[str] = (),
 ) -> tuple[ResolvedPrior, ...]:
     """Put the priors that a user states in the place of defaults; those of coefficients come first.
 
@@ -127,22 +166,31 @@ def _resolved(
     ----------
     of
         The parameter whose predictor the design is; empty for the mean.
+    shown
+        What the user calls the priors of that predictor, where that is not their name here.
+    beside
+        Other parameters of the model, for advice.
     """
     entries = tuple(defaults)
     coefficients = [f"{BETA}[{coef}]" for coef in design.common.coefs]
     single = [entry.parameter for entry in entries if not entry.shares and entry.parameter not in coefficients]
     groups = {name: name.partition("[")[0] for name in single if name.endswith("]")}
     known = {*coefficients, *single, *groups.values()} | ({BETA} if design.common.names else set())
+    others = names_of_predictor(of, design.spec.factors) if of else {}
     for name in user:
         if name not in known:
             raise PriorError(
                 "a prior is given for a parameter that does not exist" + (f" in the predictor of {of}" if of else ""),
-                got=repr(name),
-                allowed=nearest(name, sorted(known)),
+                got=repr(shown.get(name, name)),
+                allowed=nearest(
+                    shown.get(name, name), sorted({renamed(one, others) or one for one in (*known, *beside)})
+                ),
                 do="name one of these parameters",
             )
-    others = (_chosen(entry, groups.get(entry.parameter), user) for entry in entries if entry.parameter in single)
-    return (*_coefficient_priors(design.common, scales, user), *others)
+    rest = (_chosen(entry, groups.get(entry.parameter), user) for entry in entries if entry.parameter in single)
+    found = (*_coefficient_priors(design.common, scales, user), *rest)
+    told = {f"{_GIVEN} {name}": f"{_GIVEN} {stated}" for name, stated in shown.items()}
+    return tuple(replace(entry, reason=told.get(entry.reason, entry.reason)) for entry in found)
 
 
 def default_priors(design: Design) -> PriorSet:
@@ -153,7 +201,7 @@ def default_priors(design: Design) -> PriorSet:
 def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) -> ResolvedPrior:
     for name in (entry.parameter, group):
         if name is not None and name in user:
-            return ResolvedPrior(entry.parameter, user[name], f"given as {name}", is_default=False)
+            return ResolvedPrior(entry.parameter, user[name], f"{_GIVEN} {name}", is_default=False)
     return entry
 
 
@@ -239,7 +287,7 @@ def _coefficient_priors(common: CommonEffects, scales: Scales, user: Mapping[str
         yield _joint_prior(common, joint, scales, alike)
     for coef in (coef for coef in common.names if coef in own):
         name = own[coef] if own[coef] in user else BETA
-        yield ResolvedPrior(own[coef], user[name], f"given as {name}", is_default=False)
+        yield ResolvedPrior(own[coef], user[name], f"{_GIVEN} {name}", is_default=False)
 
 
 def _joint_prior(common: CommonEffects, joint: list[str], scales: Scales, stated: Prior | None) -> ResolvedPrior:
@@ -263,7 +311,7 @@ def _joint_prior(common: CommonEffects, joint: list[str], scales: Scales, stated
         CoefficientShare(coef, float(location), float(spread))
         for coef, location, spread in zip(joint, locations, spreads, strict=True)
     )
-    reason = f"given as {BETA}" if stated else scales.coefficient_reason
+    reason = f"{_GIVEN} {BETA}" if stated else scales.coefficient_reason
     if carries_mean and not stated:
         reason = f"{scales.location_reason}; {reason}"
     if len(joint) > 1:
@@ -314,9 +362,13 @@ def _scale(design: Design) -> str:
 
 
 def _notes(design: Design) -> tuple[str, ...]:
-    """Name the factors whose sds and correlations have priors at the predictors' means."""
+    """Name the factors whose sds and correlations have priors at the predictors' means, and the thresholds."""
     moved = [factor.name for factor in design.factors if not factor.basis.is_plain]
-    if not moved:
-        return ()
     each = ", ".join(f"sd_{name} and corr_{name}" for name in moved)
-    return (f"{each} have priors at the predictors' means.",)
+    notes = (f"{each} have priors at the predictors' means.",) if moved else ()
+    if not design.thresholds:
+        return notes
+    where = ", ".join(
+        f"{BETA}_{name} at {label}" for name, label in zip(design.thresholds, design.threshold_labels, strict=True)
+    )
+    return (*notes, f"Thresholds: {where}. Their coefficients are independent; {BETA}_{THRESHOLDS} states all of them.")

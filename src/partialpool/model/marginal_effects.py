@@ -40,6 +40,8 @@ def marginal_parameters(design: Design, rows: Rows, draws: Draws, factors: Colle
     """
     found = {}
     for name, other in design.parameters.items():
+        if name in design.thresholds:  # their effects are not a parameter, and do not vary over levels
+            continue
         own = of_predictor(design, name, draws)
         eta = linear_predictor(other, rows.parameters[name], own)
         spread = spread_of_rows(other, rows.parameters[name], own, factors)

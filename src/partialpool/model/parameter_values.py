@@ -9,8 +9,9 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.model.predictor import Draws, linear_predictor, of_predictor
+from partialpool.names import CUTPOINTS
 
-__all__ = ["HasParameters", "family_parameters", "parameter_of"]
+__all__ = ["HasParameters", "family_parameters", "parameter_of", "threshold_effects"]
 
 
 class HasParameters(Protocol):
@@ -43,7 +44,8 @@ def family_parameters(
     Returns
     -------
     dict of numpy.ndarray
-        (draws, 1); cutpoints (draws, K - 1); (draws, rows) where a parameter has a predictor.
+        (draws, 1); cutpoints (draws, K - 1); (draws, rows) where a parameter has a predictor; cutpoints
+        (draws, rows, K - 1) less the effects of the thresholds, where they have coefficients of their own.
     """
     found: dict[str, np.ndarray] = {}
     for name in design.parameter_names:
@@ -53,4 +55,15 @@ def family_parameters(
             found[name] = parameter_of(design, name, eta + added.get(name, 0.0))
         elif name in draws:
             found[name] = draws[name].reshape(len(draws[name]), -1)
+    if design.thresholds:
+        found[CUTPOINTS] = found[CUTPOINTS][:, None, :] - threshold_effects(design, rows, draws)
     return found
+
+
+def threshold_effects(design: Design, rows: HasParameters, draws: Draws) -> np.ndarray:
+    """Return what the thresholds' own coefficients add to the linear predictor, (draws, rows, thresholds)."""
+    each = (
+        linear_predictor(design.parameters[name], rows.parameters[name], of_predictor(design, name, draws))
+        for name in design.thresholds
+    )
+    return np.stack(list(each), axis=2)

@@ -22,6 +22,7 @@ from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
 from partialpool.names import (
     BETA,
+    CUTPOINTS,
     RESIDUAL_CORRELATION,
     SIGMA,
     across_name,
@@ -32,7 +33,7 @@ from partialpool.names import (
     sd_name,
 )
 
-__all__ = ["draw_parameters", "draw_prior", "log_prior_density", "mean_shift"]
+__all__ = ["cutpoint_shift", "draw_parameters", "draw_prior", "log_prior_density"]
 
 
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
@@ -176,7 +177,7 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     out |= _draw_covariances(design, priors, out, size, rng)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
-            out[name] = _draw_cutpoints(design, priors[name], size, rng) + mean_shift(design, out)[:, None]
+            out[name] = _draw_cutpoints(design, priors[name], size, rng)
         elif name == SIGMA and design.residual is not None:
             out |= _draw_residual(design.residual, priors, size, rng)
         elif name in priors:
@@ -188,6 +189,8 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
         drawn = _draw_coefficients(other, own, size, rng)
         drawn |= _draw_covariances(other, own, drawn, size, rng)
         out |= {names[inner]: values for inner, values in drawn.items()}
+    if CUTPOINTS in out:
+        out[CUTPOINTS] = out[CUTPOINTS] + cutpoint_shift(design, out)
     if design.spec.family_record.has_predictors_of_categories:
         out |= mixed_coefficients(design, out, category_differences(design))
     return out | _draw_joined(design, priors, out, size, rng)
@@ -293,8 +296,18 @@ def _rvs(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(frozen(prior).rvs(size=size, random_state=rng))
 
 
-def mean_shift(design: Design, draws: Draws) -> np.ndarray:
-    """Return X-bar beta, what the predictors' means add to the linear predictor, (draws,) or (chains, draws)."""
+def cutpoint_shift(design: Design, draws: Draws) -> np.ndarray:
+    """Return the cutpoints at the predictors' zero less those at their means, (draws, ...) or (chains, draws, ...).
+
+    It is X-bar beta, what the predictors' means add to the linear predictor. The last dimension has length 1, or that
+    of the cutpoints where each has coefficients of its own.
+    """
+    shift = _mean_shift(design, draws)[..., None]
+    own = [_mean_shift(design.parameters[name], of_predictor(design, name, draws)) for name in design.thresholds]
+    return shift + np.stack(own, axis=-1) if own else shift
+
+
+def _mean_shift(design: Design, draws: Draws) -> np.ndarray:
     if not design.common.names:
         return np.zeros(1)
     slopes = draws[BETA][..., 1 if design.common.intercept else 0 :]
@@ -337,7 +350,7 @@ def _draw_cutpoints(design: Design, prior: Prior, size: int, rng: np.random.Gene
 
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
     """Return the log density of the category probabilities at the predictors' means."""
-    centred = draws["cutpoints"] - mean_shift(design, draws)[:, None]
+    centred = draws["cutpoints"] - cutpoint_shift(design, draws)
     p = np.clip(design.spec.family_record.cutpoints.shares(design.spec.probability_link, centred), 1e-300, None)
     a, n = prior.arguments["a"], p.shape[1]
     return (a - 1) * np.log(p).sum(axis=1) + special.gammaln(n * a) - n * special.gammaln(a)

@@ -104,6 +104,8 @@ def predictor_scales(design: Design, name: str) -> Scales:
         return Scales(
             0.0, "even odds", unit, "1 / sqrt(2) on the logit scale", 1.0, "", WIDTH * unit, of_contrasts, of_contrasts
         )
+    if name in design.thresholds:
+        return scales_of(design)
     prior = dict(family.parameters)[name]
     if name in family.in_response_units:
         prior = prior.in_units_of(1 / scales_of(design).residual)

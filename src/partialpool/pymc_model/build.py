@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
@@ -13,9 +12,10 @@ from partialpool.errors import SpecError, nearest
 from partialpool.model.prior_scales import predictor_unit
 from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import CUTPOINT, OBS, SIGMA, sd_name
+from partialpool.names import CUTPOINTS, OBS, SIGMA, sd_name
 from partialpool.pymc_model.categories import category_predictors
 from partialpool.pymc_model.common import common_predictor
+from partialpool.pymc_model.cutpoints import cutpoints
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
     Parametrization,
@@ -82,22 +82,13 @@ def build_pymc_model(
 def _family_parameters(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> dict[str, pt.TensorVariable]:
     parameters: dict[str, pt.TensorVariable] = {}
     for name, _ in design.spec.family_record.parameters:
-        if name == "cutpoints":
-            parameters[name] = _cutpoints(design, priors, shift)
+        if name == CUTPOINTS:
+            parameters[name] = cutpoints(design, priors, shift)
         elif name == SIGMA and design.residual is not None:
             parameters |= residual_parameters(design.residual, priors)
         elif name in priors:
             parameters[name] = scalar_random(name, priors[name])
     return parameters
-
-
-def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt.TensorVariable:
-    """Return cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
-    concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
-    probability = pm.Dirichlet("cutpoints_probability", a=concentration)
-    centred = design.spec.family_record.cutpoints.tensor_at_shares(design.spec.probability_link, probability, pt)
-    pm.Deterministic("cutpoints", centred + shift, dims=CUTPOINT)
-    return centred
 
 
 def _check_parametrization(design: Design, parametrization: Mapping[str, Parametrization]) -> None:

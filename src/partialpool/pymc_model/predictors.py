@@ -12,7 +12,9 @@ from partialpool.design.joined_factors import JoinedFactor, joined_factors, join
 from partialpool.model.prior_scales import predictor_scales, predictor_unit
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import (
+    CUTPOINTS,
     OBS,
+    THRESHOLDS,
     across_bis_dim,
     across_dim,
     across_name,
@@ -24,6 +26,7 @@ from partialpool.names import (
 )
 from partialpool.pymc_model.common import common_predictor
 from partialpool.pymc_model.covariance import block_cholesky
+from partialpool.pymc_model.cutpoints import cutpoints
 from partialpool.pymc_model.effects import Parametrization, effect_sds, group_effects, group_predictor
 from partialpool.pymc_model.random import scalar_random
 
@@ -45,10 +48,10 @@ def all_predictors(
         own = priors.of_predictor(names_of_predictor(name, other.spec.factors))
         predictors[name] = other, own, predictor_scales(design, name).unit
     joined = {one.factor: _joined_effects(one, design, priors) for one in joined_factors(design)}
-    etas = {}
+    etas, shifts = {}, {}
     for name, (one, own, unit) in predictors.items():
         names = names_of_predictor(name, ()) if name else {}
-        eta, _ = common_predictor(one, own, unit, names)
+        eta, shifts[name] = common_predictor(one, own, unit, names)
         if one.offset is not None:
             eta = eta + pm.Data(f"offset_values{'_' if name else ''}{name}", one.offset, dims=OBS)
         for factor in one.factors:
@@ -63,7 +66,11 @@ def all_predictors(
         etas[name] = eta
     parameters = {}
     for name, _ in design.spec.family_record.parameters:
-        if name in etas:
+        if name == CUTPOINTS:
+            own_shifts = pt.stack([shifts[one] for one in design.thresholds])
+            parameters[name] = cutpoints(design, priors, shifts[""] + own_shifts)
+            parameters[THRESHOLDS] = pt.stack([etas[one] for one in design.thresholds], axis=1)
+        elif name in etas:
             link = design.spec.family_record.link_of(name)
             parameters[name] = etas[name] if link.is_identity else link.tensor_inverse(etas[name], pt)
         elif name in priors:

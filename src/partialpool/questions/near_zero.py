@@ -13,7 +13,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
 from partialpool.model.partition import partition_over_rows
-from partialpool.model.prior import mean_shift
+from partialpool.model.prior import cutpoint_shift
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import sd_name
@@ -87,8 +87,8 @@ def _residual_variance(fit: Fit) -> float:
     family = fit.spec.family_record
     if family.has_cutpoints and not family.has_variance:
         cutpoints = fit.posterior["cutpoints"].to_numpy()
-        shift = mean_shift(fit.design, {str(name): values.to_numpy() for name, values in fit.posterior.items()})
-        centred = (cutpoints - shift[..., None]).reshape(-1, cutpoints.shape[-1])
+        shift = cutpoint_shift(fit.design, {str(name): values.to_numpy() for name, values in fit.posterior.items()})
+        centred = (cutpoints - shift).reshape(-1, cutpoints.shape[-1])
         given = Given(fit.spec.link_record, np.zeros((len(centred), 1)), {"cutpoints": centred})
         return float(1 / family.row_information(given).mean())
     if "nu" not in fit.spec.family_record.shapes or fit.design.se is not None:

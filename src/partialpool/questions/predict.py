@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,11 @@ from partialpool.model.marginal_effects import (
     marginal_parameters,
     population_mean,
 )
+from partialpool.model.parameter_values import threshold_effects
 from partialpool.model.predictor import linear_predictor, with_new_levels
 from partialpool.model.residual_covariance import fitted_series
 from partialpool.model.response import draw_each
-from partialpool.names import OBS, answer_name
+from partialpool.names import CUTPOINT, OBS, answer_name
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.terms import factor_columns
@@ -43,6 +44,9 @@ _MEANING = {
     "typical": "group effects zero",
     "marginal": "group effects integrated out",
 }
+
+
+_THRESHOLD_EFFECTS: Final = "threshold_effects"
 
 
 @explains_keywords
@@ -102,14 +106,16 @@ def predict(
           ordinal one (chain, draw, obs, category), the probability of each category; of a truncated response, the mean
           within its bounds;
         - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out
-          factors that are typical or marginal;
+          factors that are typical or marginal, and effects of single thresholds (`cs(x)`);
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
           are in its `attrs["categories"]`, in the order of the codes. Marginal responses of two rows are of two
           different levels. They are never censored, and within the bounds of a truncated response. It is left out if a
           new response would need a known standard error or a number of trials that the table does not have, as stated
           in `attrs["no_response"]`;
         - each parameter of the family that has a predictor, such as `sigma` (chain, draw, obs): its value for the row's
-          levels; marginal, its mean over the population of levels.
+          levels; marginal, its mean over the population of levels;
+        - `threshold_effects` (chain, draw, obs, cutpoint), where thresholds have coefficients of their own (`cs(x)`):
+          what these add to the linear predictor at each.
 
     Draws are computed some at a time; the result takes 8 bytes x draws x rows x variables.
 
@@ -191,7 +197,10 @@ def _predicted(
     )
     shapes = {"expectation": (total, n, categories) if categories > 1 else (total, n), "linear_predictor": (total, n)}
     shapes |= {} if lacking else {"response": (total, n)}
-    shapes |= dict.fromkeys(design.parameters, (total, n))
+    if design.thresholds:
+        shapes[_THRESHOLD_EFFECTS] = (total, n, len(design.thresholds))
+    else:
+        shapes |= dict.fromkeys(design.parameters, (total, n))
     check_marginal_mean(design, marginal)
     found = {name: np.empty(shape) for name, shape in shapes.items()}
     # One stream for all pieces, and independent streams for effects and responses.
@@ -204,6 +213,8 @@ def _predicted(
         parameters = marginal_parameters(design, rows, whole, marginal)
         found["linear_predictor"][place] = eta
         found["expectation"][place] = population_mean(design, rows, eta, whole, marginal)
+        if design.thresholds:
+            found[_THRESHOLD_EFFECTS][place] = threshold_effects(design, rows, whole)
         for name, values in parameters.items():
             found[name][place] = values
         if lacking:
@@ -292,12 +303,14 @@ def _labelled(
     lead = (posterior.sizes["chain"], posterior.sizes["draw"])
     dims = ("chain", "draw", OBS)
     categories = fit.design.response.categories if found["expectation"].ndim == 3 else ()
+    last = {_THRESHOLD_EFFECTS: CUTPOINT}
     variables = {
-        name: ((*dims, "category")[: values.ndim + 1], values.reshape(*lead, *values.shape[1:]))
+        name: ((*dims, last.get(name, "category"))[: values.ndim + 1], values.reshape(*lead, *values.shape[1:]))
         for name, values in found.items()
     }
     coords: dict[str, Any] = {"chain": posterior["chain"], "draw": posterior["draw"], OBS: rows.index}
     coords |= {"category": list(categories)} if categories else {}
+    coords |= {CUTPOINT: list(fit.design.threshold_labels)} if fit.design.thresholds else {}
     for name in rows.frame.columns:
         values = rows.frame[name]
         number = pd.api.types.is_numeric_dtype(values)

@@ -131,7 +131,8 @@ def _correlation_line(response: str, series: Series) -> str:
 def _distribution(spec: ModelSpec, predicted: Iterable[str]) -> str:
     notation = spec.family_record.notation
     if notation is None:
-        return f"Ordered(P({spec.family_record.cutpoints.event}) = F(cutpoint[k] - eta[i]), F = inverse {spec.link})"
+        less = "cutpoint[k] - eta[i]" + (" - cs[i, k]" if spec.cs else "")
+        return f"Ordered(P({spec.family_record.cutpoints.event}) = F({less}), F = inverse {spec.link})"
     known = {
         "location": "eta[i]" if spec.link_record.is_identity else f"inverse_{spec.link}(eta[i])",
         "trials": "trials[i]",

@@ -9,6 +9,15 @@ from partialpool.reporting.describe_effects import covariance_line, predictor_te
 __all__ = ["parameter_covariances", "parameter_predictors", "parameter_words", "transformed"]
 
 
+def _parameters(design: Design) -> list[tuple[str, Design]]:
+    """Return the predictors of parameters and categories; those of thresholds have an equation together."""
+    return [(name, other) for name, other in design.parameters.items() if name not in design.thresholds]
+
+
+def _threshold_coefs(design: Design) -> tuple[str, ...]:
+    return design.parameters[design.thresholds[0]].common.coefs
+
+
 def transformed(link: Link, parameter: str) -> str:
     """Write a parameter on the scale of its link: `log(sigma[i])`."""
     return parameter if link.is_identity else f"{link.name}({parameter})"
@@ -17,7 +26,7 @@ def transformed(link: Link, parameter: str) -> str:
 def parameter_words(design: Design) -> list[str]:
     """Say what each parameter that has a predictor depends on."""
     lines = []
-    for name, other in design.parameters.items():
+    for name, other in _parameters(design):
         link = design.spec.family_record.link_of(name).name
         coefs = ", ".join(other.common.coefs)
         depends = f"depends on {coefs} in the population" if coefs else "has no fixed effects"
@@ -25,6 +34,10 @@ def parameter_words(design: Design) -> list[str]:
         if other.spec.offsets:
             lines.append(f"{' + '.join(other.spec.offsets)} is added to it with coefficient 1 (offset).")
         lines += [f"Of {name}: {words_of(factor)}" for factor in other.grouping]
+    if design.thresholds:
+        coefs = ", ".join(_threshold_coefs(design))
+        names = ", ".join(f"{n} at {at}" for n, at in zip(design.thresholds, design.threshold_labels, strict=True))
+        lines.append(f"Each threshold between categories has its own coefficient of {coefs}: {names}.")
     lines += [
         f"The effects over {one.factor} are correlated across predictors: {', '.join(one.effects)}."
         for one in joined_factors(design)
@@ -35,7 +48,10 @@ def parameter_words(design: Design) -> list[str]:
 def parameter_predictors(design: Design) -> list[str]:
     """Write the predictor of each parameter, on the scale of its link."""
     lines = []
-    for name, other in design.parameters.items():
+    if design.thresholds:
+        terms = [f"beta_cs[k, {coef}] {coef}[i]" for coef in _threshold_coefs(design)]
+        lines.append(f"cs[i, k] = {' + '.join(terms)}")
+    for name, other in _parameters(design):
         terms = [f"{INTERCEPT}_{name}" if c == INTERCEPT else f"beta_{name}[{c}] {c}[i]" for c in other.common.coefs]
         terms += [f"{offset}[i]" for offset in other.spec.offsets]
         terms += [

@@ -58,7 +58,11 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     lines = [_response(design)]
     if not design.spec.family_record.has_predictors_of_categories:
         lines += _predictor(design, _eta())
+    if design.thresholds:
+        lines += _predictor(design.parameters[design.thresholds[0]], _threshold_effect(), of="k")
     for name, other in design.parameters.items():
+        if name in design.thresholds:
+            continue
         symbol = _of_row(identifier(_LETTERS.get(name, name)))
         link = design.spec.family_record.link_of(name)
         lines += _predictor(other, symbol if link.is_identity else applied(word(link.name), symbol), of=name)
@@ -85,7 +89,8 @@ def _response(design: Design) -> _Line:
             *(_part_of_event(part, design.response.name) for part in spec.family_record.cutpoints.event.split())
         )
         cutpoint = subscript(identifier("c"), identifier("k"))
-        inner = row(cutpoint, operator("−"), _eta())
+        own = (operator("−"), _threshold_effect()) if spec.cs else ()
+        inner = row(cutpoint, operator("−"), _eta(), *own)
         return applied(identifier("P"), event), operator("="), applied(_inverse(link), inner)
     arguments = [_argument(spec, label, what, design.parameters) for label, what in notation.arguments]
     if spec.family_record.has_predictors_of_categories:
@@ -238,6 +243,10 @@ def _of_row(name: Element) -> Element:
 
 def _eta() -> Element:
     return _of_row(identifier("η"))
+
+
+def _threshold_effect() -> Element:
+    return subscript(word("cs"), row(identifier("i"), operator(","), identifier("k")))
 
 
 def _inverse(link: Link) -> Element:

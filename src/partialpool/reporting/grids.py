@@ -74,7 +74,8 @@ def slope_grids(design: Design) -> list[Grid]:
 def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
     """Return a grid for each of the first `most` predictors of the fixed effects: a range, or all categories."""
     categories = _first_categories(design)
-    read = list(dict.fromkeys([*design.common.recipe.numeric, *(smooth.x for smooth in design.spec.smooths)]))
+    own = [column for name in design.thresholds for column in design.parameters[name].common.recipe.numeric]
+    read = list(dict.fromkeys([*design.common.recipe.numeric, *own, *(smooth.x for smooth in design.spec.smooths)]))
     return [
         Grid(column, {**categories, column: range_of(design, column) if is_number(design, column) else list(values)})
         for column in read[:most]

@@ -18,7 +18,7 @@ from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.marginal.glmm.predictors import lay_out
-from partialpool.model.prior import mean_shift
+from partialpool.model.prior import cutpoint_shift
 from partialpool.model.prior_set import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.bridge import bridge
@@ -79,7 +79,8 @@ class NutsEngine:
                 drawn.x.reshape(-1, drawn.x.shape[2]), workers=settings.threads, keep_z=settings.keep_z
             )
         named = posterior_variables(drawn.posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
-        named = predictors.split(named) | _own_variables(drawn, named)
+        named = predictors.split(named)
+        named |= _own_variables(drawn, design, named)
         with single_lapack():
             evidence = _evidence(drawn, settings)
         facts = {"sampler": sampler, "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
@@ -102,12 +103,12 @@ def _evidence(drawn: "_Drawn", settings: Settings) -> dict[str, float]:
     return {"log_evidence": found[0] + unit, "log_evidence_se": found[1]}
 
 
-def _own_variables(drawn: "_Drawn", named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _own_variables(drawn: "_Drawn", design: Design, named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the family's own parameters, (chains, draws, ...); cutpoints are sampled at the predictors' means."""
     posterior = drawn.posterior
     own = {name: v.reshape(*drawn.shape, *v.shape[1:]) for name, v in posterior.own.named(drawn.own).items()}
     if posterior.own.priors.cutpoints.number:
-        own = {name: v + mean_shift(posterior.stand_in.design, named)[..., None] for name, v in own.items()}
+        own = {name: v + cutpoint_shift(design, named) for name, v in own.items()}
     return own | {name: v.reshape(drawn.shape) for name, v in posterior.own.named_nu(drawn.own).items()}
 
 

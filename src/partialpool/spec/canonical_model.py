@@ -20,6 +20,7 @@ from partialpool.spec.priorchecks import check_stated_priors
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
 from partialpool.spec.terms import Group
+from partialpool.spec.threshold_terms import canonical_threshold_terms, check_threshold_terms
 from partialpool.spec.unit_table import UnitTable
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def canonical_model(
     rows: Mapping[str, Any],
     smooths: Iterable[Smooth] | Smooth,
     parameters: Mapping[str, object],
+    cs: Iterable[str] | str,
     cov: Mapping[str, object],
     units: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def canonical_model(
     ----------
     rows
         What is stated of each row: se, precision, frequency, residual, sigma, cens, trunc.
-    response, common, groups, intercept, family, link, priors, smooths, parameters, cov, units
+    response, common, groups, intercept, family, link, priors, smooths, parameters, cs, cov, units
         As for `ModelSpec`.
     """
     check_flag("intercept", intercept)
@@ -71,6 +73,7 @@ def canonical_model(
         **checked_rows(family, chosen, **{**rows, "sigma": strata or rows["sigma"]}),
         "smooths": smooths,
         "parameters": read_parameters(others, family, se=rows["se"]),
+        "cs": canonical_threshold_terms(cs, terms.terms, family),
         "offsets": terms.offsets,
         "units": UnitTable(units),
     }
@@ -93,6 +96,7 @@ def check_model(spec: "ModelSpec") -> None:
     check_names_apart((*spec.parts_with_sds, *(f"{name}_{factor}" for name, factor in others)), spec.columns)
     family, one = spec.family_record, tuple(group.factor for group in spec.groups if group.covariance)
     _check_parameters(spec)
+    check_threshold_terms(spec)
     check_distributions(spec)
     heavy = heavy_factors(spec.groups)
     check_stated_priors(

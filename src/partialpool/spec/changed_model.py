@@ -33,4 +33,5 @@ def changed_model(
         residual=spec.residual,
         sigma=spec.sigma,
         parameters=spec.parameters,
+        cs=spec.cs,
     ).with_units(spec.units)

@@ -18,7 +18,8 @@ def evaluated_texts(spec: "ModelSpec") -> tuple[str, ...]:
     others = spec.parameters.values()
     groups = (*spec.groups, *(group for other in others for group in other.groups))
     of_parameters = (term for other in others for term in (*other.common, *other.offsets))
-    return (*spec.common, *spec.offsets, *of_parameters, *(t for group in groups for t in group.evaluated_terms))
+    in_groups = (term for group in groups for term in group.evaluated_terms)
+    return (*spec.common, *spec.cs, *spec.offsets, *of_parameters, *in_groups)
 
 
 def expression_columns(spec: "ModelSpec") -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.smooth import Smooth, read_smooth
 from partialpool.spec.structured_group import read_grouped, read_structured
 from partialpool.spec.terms import Group, expand_nesting
+from partialpool.spec.threshold_terms import read_threshold_terms, refuse_varying_thresholds
 from partialpool.spec.tokenize import outer_split, split_group, split_sum, split_tag
 from partialpool.spec.whitelist import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
 
@@ -75,16 +76,19 @@ class ParsedFormula:
     smooths: tuple[Smooth, ...] = ()
     parameters: Mapping[str, str] = MappingProxyType({})
     """Right-hand sides of the formulas of the family's parameters, by parameter."""
+    cs: tuple[str, ...] = ()
+    """Terms inside `cs(...)`, as they are written."""
 
 
 @dataclass(frozen=True)
 class Predictors:
-    """The terms of a right-hand side, by kind."""
+    """The terms of a right-hand side, by kind; `cs` are those inside `cs(...)`."""
 
     common: CommonTerms
     groups: tuple[Group, ...]
     residuals: tuple[Residual, ...]
     smooths: tuple[Smooth, ...]
+    cs: tuple[str, ...] = ()
 
 
 def parse_formula(text: str) -> ParsedFormula:
@@ -128,7 +132,7 @@ def parse_formula(text: str) -> ParsedFormula:
         )
     residual = right.residuals[0] if right.residuals else None
     return ParsedFormula(
-        response, additions, right.common, right.groups, residual, right.smooths, _read_parameters(others)
+        response, additions, right.common, right.groups, residual, right.smooths, _read_parameters(others), right.cs
     )
 
 
@@ -138,12 +142,15 @@ def read_predictors(text: str) -> Predictors:
     common: list[str] = []
     residuals: list[Residual] = []
     smooths: list[Smooth] = []
+    of_thresholds: list[str] = []
     for sign, whole in split_sum(text):
         piece, tag = split_tag(whole)
         grouping, residual = read_structured(piece) or split_group(piece), read_residual(piece)
-        smooth = read_smooth(piece)
+        smooth, inside = read_smooth(piece), read_threshold_terms(piece)
         if smooth is not None and sign == "+":
             smooths.append(smooth)
+        elif inside is not None and sign == "+":
+            of_thresholds.append(inside)
         elif residual is not None and sign == "+":
             residuals.append(residual)
         elif grouping is None:
@@ -158,7 +165,7 @@ def read_predictors(text: str) -> Predictors:
         else:
             groups.extend(_read_group(*grouping, tag=tag))
     terms = read_common([" ".join(common).removeprefix("+ ") or "1"])
-    return Predictors(terms, tuple(groups), tuple(residuals), tuple(smooths))
+    return Predictors(terms, tuple(groups), tuple(residuals), tuple(smooths), tuple(of_thresholds))
 
 
 def _read_parameters(formulas: list[str]) -> Mapping[str, str]:
@@ -301,6 +308,7 @@ def _read_group(
             allowed=f"s(x) + (x | {factor}): one curve, and a straight line for each level added to it",
             do=f"write {factor} + s(x, by={factor}) for curves of a few categories",
         )
+    refuse_varying_thresholds(effects, factor)
     common = read_common([effects])
     if common.offsets:
         raise FormulaError(

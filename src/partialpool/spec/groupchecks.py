@@ -70,7 +70,7 @@ def check_flag(name: str, value: object) -> None:
 
 def listed(name: str, value: Any) -> list[Any]:
     """Return an option that is a list of terms or of groups, or a single one of them."""
-    if isinstance(value, str if name == "common" else Group):
+    if isinstance(value, Group if name == "groups" else str):
         return [value]
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         what, allowed = ("Group objects", "[pp.Group('g')]") if name == "groups" else ("terms", "['x', 'z']")

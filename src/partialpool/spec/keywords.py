@@ -46,6 +46,7 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
         "residual correlation correlations autocor",
         "write it in the formula: y ~ x + ar(time, gr=subject), cosy(gr=subject) or unstr(visit, gr=subject)",
     ),
+    ("family", "cs", "write it in the formula: y ~ z + cs(x)"),
     ("family", "smooths", "write it in the formula: y ~ x + s(x)"),
     ("family", "nAGQ", "leave it out: draws need no quadrature, and maximum_likelihood chooses its own"),
     ("reml", "REML", "write reml=True for restricted maximum likelihood"),

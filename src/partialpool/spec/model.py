@@ -77,12 +77,12 @@ class ModelSpec:
         Columns whose combinations of categories have residual standard deviations of their own, for a normal response.
     parameters
         Predictors of the family's own parameters, `{"sigma": "~ arm + (1 | g)"}`: logs of scales, logits of shares.
+    cs
+        Terms with a coefficient for each threshold, as inside `cs(...)` of a formula; families sratio and acat.
     cov
-        Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
-        tables or paths of CSV files, as for `Group`.
+        Known covariances among levels, by factor, where they are not given in the groups: tables or paths of files.
     units
-        Units by column, `{"Reaction": "ms"}`, for axes and reports; they replace those in the table's `attrs["units"]`.
-        Columns that the model does not use may be among them: one dictionary serves several models of a table.
+        Units by column, `{"Reaction": "ms"}`, of this or other models; they replace the table's `attrs["units"]`.
 
     Raises
     ------
@@ -117,6 +117,7 @@ class ModelSpec:
     residual: Residual | None
     sigma: tuple[str, ...]
     parameters: ParameterTable
+    cs: tuple[str, ...]
     offsets: tuple[str, ...]
     units: UnitTable
 
@@ -140,6 +141,7 @@ class ModelSpec:
         residual: Residual | None = None,
         sigma: Iterable[str] | str = (),
         parameters: Mapping[str, object] = MappingProxyType({}),
+        cs: Iterable[str] | str = (),
         cov: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -157,6 +159,7 @@ class ModelSpec:
             },
             smooths=smooths,
             parameters=parameters,
+            cs=cs,
             cov=cov,
             units=units,
         )
@@ -192,8 +195,7 @@ class ModelSpec:
         family, link, priors, se, precision, frequency, cens, trunc, cov, units
             As for `ModelSpec`. Columns may be in the formula too: `"y | precision(w) + frequency(n) ~ 1 + (1 | g)"`.
         origin
-            By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
-            `{"g": "zero"}`.
+            By factor, where the priors of its correlated groups are stated, as for `Group`: `{"g": "zero"}`.
 
         Examples
         --------
@@ -214,6 +216,7 @@ class ModelSpec:
             smooths=parsed.smooths,
             residual=parsed.residual,
             parameters={**parameters, **parsed.parameters},
+            cs=parsed.cs,
             cov=cov,
             units=units,
         )
@@ -255,6 +258,7 @@ class ModelSpec:
             smooths=self.smooths,
             residual=self.residual,
             sigma=self.sigma,
+            cs=self.cs,
             groups=self.groups if covariances else [replace(group, cov=None) for group in self.groups],
             parameters=self.parameters,
             priors=self.priors,

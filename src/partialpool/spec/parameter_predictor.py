@@ -130,10 +130,11 @@ def _read(name: str, value: object) -> ParameterPredictor:
         common, groups, intercept, offsets = value.common, value.groups, value.intercept, value.offsets
     else:
         found: Predictors = read_predictors(_right(name, value))
-        if found.residuals or found.smooths:
+        of_thresholds = [f"cs({text})" for text in found.cs]
+        if found.residuals or found.smooths or of_thresholds:
             raise SpecError(
                 f"the predictor of {name} has a term that only the mean may have",
-                got=f"{name} ~ {' + '.join(map(str, [*found.residuals, *found.smooths]))}",
+                got=f"{name} ~ {' + '.join(map(str, [*found.residuals, *found.smooths, *of_thresholds]))}",
                 allowed="fixed terms, and grouping terms such as (1 | g)",
                 do="leave it out; a curve of a parameter may be written as poly(x, 3) or bs(x, df=5)",
             )

@@ -2,10 +2,10 @@
 
 from copy import copy
 
-from partialpool.names import names_of_predictor, renamed
+from partialpool.names import THRESHOLDS, names_of_predictor, renamed
 from partialpool.spec.additions import CENS, COLUMNS_OF_ROWS, TRUNC
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.parameter_predictor import ParameterTable
+from partialpool.spec.parameter_predictor import ParameterPredictor, ParameterTable
 from partialpool.spec.priortable import PriorTable
 
 __all__ = ["predictor_spec"]
@@ -15,7 +15,7 @@ def predictor_spec(spec: ModelSpec, name: str) -> ModelSpec:
     """Return the model whose predictor is that of a parameter, for building its columns; it has no parameters itself.
 
     Its priors are those stated for the predictor, under the names that they would have as the mean's. A category has
-    the terms of the model, and its priors.
+    the terms of the model, and its priors; a threshold has those inside `cs(...)`, without an intercept of its own.
 
     Examples
     --------
@@ -26,11 +26,18 @@ def predictor_spec(spec: ModelSpec, name: str) -> ModelSpec:
     changed = copy(spec)
     if spec.family_record.has_predictors_of_categories:
         return changed
-    predictor = spec.parameters[name]
-    names = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
-    own = {inner: prior for stated, prior in spec.priors.items() if (inner := renamed(stated, names))}
+    predictor = spec.parameters.get(name) or ParameterPredictor(spec.cs, (), intercept=True)
+    whole = () if name in spec.parameters else (names_of_predictor(THRESHOLDS, ()),)
+    names = [*whole, names_of_predictor(name, predictor.factors)]
+    own = {
+        inner: prior
+        for one in ({outer: inner for inner, outer in inner_names.items()} for inner_names in names)
+        for stated, prior in spec.priors.items()
+        if (inner := renamed(stated, one))
+    }
     values = {key: getattr(predictor, key) for key in ("common", "groups", "intercept", "offsets")}
-    empty = {"smooths": (), "residual": None, "sigma": (), **dict.fromkeys([*COLUMNS_OF_ROWS, CENS, TRUNC])}
+    rows = dict.fromkeys([*COLUMNS_OF_ROWS, CENS, TRUNC])
+    empty = {"smooths": (), "residual": None, "sigma": (), "cs": (), **rows}
     for key, value in (values | empty | {"parameters": ParameterTable({}), "priors": PriorTable(own)}).items():
         object.__setattr__(changed, key, value)
     return changed

@@ -9,7 +9,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
-from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, nu_name, sd_name, share_name
+from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, nu_name, sd_name, share_name
 
 __all__ = ["check_stated_priors", "replaced_by", "share_parameters"]
 
@@ -92,13 +92,14 @@ def _check_supports(
     for name, prior in priors.items():
         base = name.partition("[")[0]
         support = needed.get(base)
-        together = name == "beta" and prior.support == "coefficients"
+        of_coefficients = base == BETA or base.startswith(f"{BETA}_")
+        together = of_coefficients and base == name and prior.support == "coefficients"
         if prior.support == "fixed" and base in shapes:
             continue
         if support == "unit" and base in family.shapes and _is_within_a_share(prior):
             continue
         wrong = (support is not None and prior.support != support) or (
-            base == "beta" and prior.support not in ("real", "positive") and not together
+            of_coefficients and prior.support not in ("real", "positive") and not together
         )
         if wrong:
             raise PriorError(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from partialpool.errors import FormulaError
 
-__all__ = ["outer_split", "split_group", "split_sum", "split_tag"]
+__all__ = ["outer_split", "split_call", "split_group", "split_sum", "split_tag"]
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\"`"
 
@@ -76,6 +76,21 @@ def split_group(piece: str) -> tuple[str, str, bool] | None:
             do="write the effects to the left of the bar (1 for an intercept), the factor to the right",
         )
     return parts[0].strip(), parts[-1].strip(), correlated
+
+
+def split_call(piece: str, name: str) -> tuple[str, str] | None:
+    """Split `name(inside)rest` into what is inside and the rest; None where a text does not begin with that call.
+
+    Examples
+    --------
+    >>> split_call("cs(x):z", "cs"), split_call("cos(x)", "cs")
+    (('x', ':z'), None)
+    """
+    start = piece.removeprefix(name).lstrip()
+    if not piece.startswith(name) or not start.startswith("("):
+        return None
+    end = next(place for place, _, depth in _walk(start[1:], 1) if depth == 0)
+    return start[1 : 1 + end].strip(), start[2 + end :].strip()
 
 
 def split_tag(piece: str) -> tuple[str, str | None]:

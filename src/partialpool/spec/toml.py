@@ -28,7 +28,7 @@ __all__ = [
     "write_spec_tables",
 ]
 
-_PARTS: Final = ("response", "common", "intercept", "smooths", "residual", "sigma")
+_PARTS: Final = ("response", "common", "intercept", "cs", "smooths", "residual", "sigma")
 _OF_ROWS: Final = (*COLUMNS_OF_ROWS, CENS, TRUNC)
 MODEL_KEYS: Final = ("formula", "family", "link", *_OF_ROWS, *_PARTS)
 SECTIONS: Final = (
@@ -152,7 +152,9 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
             allowed="origin = 'zero' in the [[group]] it applies to",
             do="move it there",
         )
-    parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept", "sigma") if key in model}
+    parts: dict[str, Any] = {
+        key: model[key] for key in ("response", "common", "intercept", "cs", "sigma") if key in model
+    }
     if "smooths" in model:
         parts["smooths"] = [_smooth(text) for text in model["smooths"]]
     if "residual" in model:
@@ -172,6 +174,7 @@ def write_spec_tables(
     smooths: Iterable[Smooth],
     residual: Residual | None,
     sigma: Iterable[str],
+    cs: Iterable[str],
     groups: Iterable[Group],
     parameters: Mapping[str, ParameterPredictor],
     priors: Mapping[str, Prior],
@@ -189,6 +192,8 @@ def write_spec_tables(
     document: dict[str, Any] = {"model": model}
     if shown := [str(smooth) for smooth in smooths]:
         model["smooths"] = shown
+    if cs:
+        model["cs"] = list(cs)
     if sigma:
         model["sigma"] = list(sigma)
     if residual is not None:
@@ -245,11 +250,11 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
 def _check_type(key: str, value: object) -> None:
     listed = isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
     listing = isinstance(value, list) and listed
-    fits = {"common": listed, "sigma": listed, "smooths": listing, "intercept": isinstance(value, bool)}.get(
-        key, isinstance(value, str)
-    )
+    lists_too = dict.fromkeys(("common", "sigma", "cs"), listed)
+    fits = {**lists_too, "smooths": listing, "intercept": isinstance(value, bool)}.get(key, isinstance(value, str))
     if not fits:
         lists = {"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}
+        lists["cs"] = lists["common"]
         lists["smooths"] = "a list such as ['s(x, k=10)']"
         raise SpecError(
             f"{key} in [model] has the wrong type", got=repr(value), allowed=lists.get(key, "text"), do="correct it"

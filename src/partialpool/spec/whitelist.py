@@ -77,7 +77,9 @@ _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
         "mo": "write C(x), or x as a number",
         **dict.fromkeys(("ar", "cosy", "unstr"), "write it as a term by itself: y ~ x + ar(time, gr=g)"),
         **dict.fromkeys(("AR", "CS", "UN", "corAR1", "corCompSymm", "corSymm", "arma", "ma", "car", "sar"), _RESIDUAL),
-        **dict.fromkeys(("cs", "ar1", "diag", "us", "homcs", "homdiag", "hetar1", "toep", "rr", "ou"), _EFFECTS),
+        "cs": "write it as a term by itself: y ~ z + cs(x) for coefficients of each threshold of ordered categories, "
+        "cs(x:z) for an interaction; cs(0 + visit | g) for equally correlated effects",
+        **dict.fromkeys(("ar1", "diag", "us", "homcs", "homdiag", "hetar1", "toep", "rr", "ou"), _EFFECTS),
         **dict.fromkeys(("square", "pow", "power"), "write I(x**2)"),
     }
 )

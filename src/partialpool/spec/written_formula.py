@@ -19,8 +19,9 @@ def write_formula(spec: "ModelSpec") -> str:
     )
     left = f"{spec.response} | {said}" if said else spec.response
     right = ([] if spec.intercept else ["0"]) + [*spec.common]
+    right += [f"cs({' + '.join(spec.cs)})"] if spec.cs else []
     right += [f"offset({o})" for o in spec.offsets]
-    if not right or (spec.offsets and not spec.common and spec.intercept):
+    if not right or (spec.offsets and not spec.common and not spec.cs and spec.intercept):
         right.insert(0, "1")
     right += [*map(str, spec.smooths), *map(str, spec.groups), *([str(spec.residual)] if spec.residual else [])]
     strata = f", sigma ~ 0 + {':'.join(map(quote_name, spec.sigma))}" if spec.sigma else ""

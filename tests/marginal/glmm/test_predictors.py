@@ -19,7 +19,8 @@ from partialpool.marginal.glmm.weighted_rows import stand_in
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.predictor import linear_predictor
-from partialpool.model.prior import log_prior_density
+from partialpool.model.prior import cutpoint_shift, log_prior_density
+from partialpool.model.prior_set import PriorSet
 from partialpool.model.response import log_density
 from partialpool.names import BETA, across_name, b_name, corr_name, names_of_predictor, sd_name
 from partialpool.spec.model import ModelSpec
@@ -62,7 +63,10 @@ def variables(predictors, posterior, x):
     recovered = posterior.recover(np.ascontiguousarray(x))
     named = posterior_variables(posterior.stand_in, recovered, (1, len(x)), keep_z=False)
     own = posterior.own.named(x[:, posterior.stand_in.size : posterior.size])
-    return {name: values[0] for name, values in predictors.split(named).items()} | own
+    found = {name: values[0] for name, values in predictors.split(named).items()}
+    if "cutpoints" in own:
+        own["cutpoints"] = own["cutpoints"] + cutpoint_shift(predictors.parts[0].design, found)
+    return found | own
 
 
 def predictors_of(design):
@@ -163,5 +167,42 @@ def test_density_of_categories_is_that_of_the_model(case):
     value = posterior.evaluator()(x)[0]
     expected = explicit_density(design, priors, predictors, posterior, x)
     expected += theta_prior(predictors.design, predictors.priors, posterior, x)
+    assert value == pytest.approx(expected, abs=2e-6)
+    check_gradient(posterior, x)
+
+
+THRESHOLDS = {
+    "coefficients alone": ("k ~ x + cs(w)", {}),
+    "no common term": ("k ~ cs(x + w)", {}),
+    "effects and an offset": ("k ~ x + cs(w) + offset(v) + (x | a)", {}),
+    "independent and crossed effects": ("k ~ cs(w) + (x || a) + (1 | c)", {}),
+    "nested": ("k ~ cs(w) + (1 | outer/inner)", {}),
+    "stated priors": (
+        "k ~ x + cs(w) + (1 | a)",
+        {
+            "priors": {
+                "beta_cs2[w]": {"distribution": "Laplace", "mu": 0, "b": 0.01},
+                "beta_cs[w]": {"distribution": "Normal", "mu": 0.2, "sigma": 0.5},
+                "cutpoints": {"distribution": "Dirichlet", "a": 3},
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("family", ["acat", "sratio"])
+@pytest.mark.parametrize("case", THRESHOLDS)
+@pytest.mark.filterwarnings("ignore::partialpool.errors.DataWarning")
+def test_density_of_coefficients_of_thresholds_is_that_of_the_model(case, family):
+    formula, options = THRESHOLDS[case]
+    rng = np.random.default_rng(6)
+    frame = table("unbalanced")
+    frame["k"] = rng.integers(0, 4, len(frame))
+    design, priors, predictors, posterior = problem(formula, frame, family=family, **options)
+    x = np.concatenate([rng.normal(-0.7, 0.3, posterior.size), rng.normal(0, 1, posterior.noise_size)])
+    value = posterior.evaluator()(x)[0]
+    expected = explicit_density(design, priors, predictors, posterior, x)
+    whole = PriorSet((*predictors.priors.entries, *(e for e in priors.entries if e.parameter == "cutpoints")))
+    expected += theta_prior(predictors.design, whole, posterior, x)
     assert value == pytest.approx(expected, abs=2e-6)
     check_gradient(posterior, x)

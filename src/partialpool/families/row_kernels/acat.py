@@ -9,6 +9,8 @@ variance of k as its second derivative, and the slope P(k > j) - 1 if y > j, els
 real numbers. Nothing is left out.
 
 Rows are taken in blocks, category by category, so that the arithmetic vectorises over rows.
+
+With cutpoints of each row the information about cutpoint j is P(k > j) P(k <= j).
 """
 
 from typing import Final
@@ -19,7 +21,7 @@ from partialpool.families.row_kernels.outcome import bounded, finite_or_impossib
 from partialpool.families.row_kernels.vector_math import exp, log1p
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "rows_logit"]
+__all__ = ["constant", "each_logit", "rows_logit"]
 
 _BLOCK: Final = 128
 _LARGEST: Final = 1
@@ -125,6 +127,48 @@ def _slopes(
             block[last + _SUM, i] = above
             total += 0.0 if y[start + i] > j else above
         own_slope[j] += total
+
+
+@kernel(fastmath=REORDERED)
+def each_logit(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p; write its slopes in the linear predictor and in each cutpoint, and their informations."""
+    last, total = len(values) - 1, 0.0
+    shares = np.empty(last + 1)
+    for i in range(len(y)):
+        top, largest, utility = 0, 0.0, 0.0
+        shares[0] = 0.0
+        for k in range(1, last + 1):
+            utility += values[0, i] - values[k, i]
+            shares[k] = utility
+            if utility > largest:
+                top, largest = k, utility
+        if not abs(utility) < np.inf:
+            return -np.inf
+        of_y, others = shares[int(y[i])], 0.0
+        for k in range(last + 1):
+            shares[k] = exp(shares[k] - largest)
+            others += 0.0 if k == top else shares[k]
+        total += _log_share(of_y, largest, others)
+        slope, away, square, above = 0.0, 0.0, 0.0, 0.0
+        for k in range(last, -1, -1):
+            p = shares[k] / (1.0 + others)
+            slope += (y[i] - k) * p
+            away += (k - top) * p
+            square += (k - top) * (k - top) * p
+            if k < last:
+                informations[k + 1, i] = above
+            above += p
+            shares[k] = p
+        slopes[0, i], informations[0, i] = slope, bounded(square - away * away)
+        below = 0.0
+        for j in range(1, last + 1):
+            below += shares[j - 1]
+            above = informations[j, i]
+            slopes[j, i] = -below if y[i] >= j else above
+            informations[j, i] = bounded(above * below)
+    return finite_or_impossible(total)
 
 
 @kernel

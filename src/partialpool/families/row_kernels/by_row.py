@@ -5,7 +5,8 @@ predictor, in the family's order. A parameter is the inverse link of its predict
 
     d log p / d eta_k = d log p / d theta_k  d theta_k / d eta_k,
 
-and the information about eta_k is that about theta_k times (d theta_k / d eta_k)^2.
+and the information about eta_k is that about theta_k times (d theta_k / d eta_k)^2. Cutpoints are different: each is a
+parameter that is the same in all rows, less its predictor.
 """
 
 from typing import Final
@@ -18,11 +19,13 @@ from partialpool.families.row_kernels.vector_math import exp
 from partialpool.kernel_address import by_address
 from partialpool.kernels import kernel, part
 
-__all__ = ["BY_ROW_ARGUMENTS", "EACH_ARGUMENTS", "LINK_CODES", "SAME_IN_ALL_ROWS", "rows_by_row"]
+__all__ = ["BY_ROW_ARGUMENTS", "EACH_ARGUMENTS", "LESS_PREDICTOR", "LINK_CODES", "SAME_IN_ALL_ROWS", "rows_by_row"]
 
 SAME_IN_ALL_ROWS: Final = -1
 """Code of a parameter without a predictor."""
 _IDENTITY, _LOG, _LOGIT = 0, 1, 2
+LESS_PREDICTOR: Final = 3
+"""Code of a parameter that is the same in all rows, less a predictor."""
 LINK_CODES: Final = {"identity": _IDENTITY, "log": _LOG, "logit": _LOGIT}
 """Codes of the links of parameters."""
 _VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
@@ -72,13 +75,14 @@ def rows_by_row(
     each
         Address of the family's kernel `each`.
     links
-        By parameter of the family, the code of the link of its predictor, or that it has none, (k,).
+        By parameter of the family, the code of the link of its predictor, that it has none, or that it is less one,
+        (k,).
     y, known
         Response, and trials or nothing, (rows,).
     eta, slope, information
         Of every predictor, (predictors x rows,).
     own, own_slope
-        The family's parameters, (k,); those with a predictor are not read, and their slopes are 0.
+        The family's parameters, (k,); those of a predictor with a link are not read, and their slopes are 0.
     """
     rows, size = len(y), len(links)
     values = np.empty((1 + size, rows))
@@ -89,7 +93,10 @@ def rows_by_row(
     for k in range(size):
         at += rows if links[k] >= 0 else 0
         for i in range(rows):
-            values[1 + k, i] = _inverse(links[k], eta[at + i]) if links[k] >= 0 else own[k]
+            if links[k] == LESS_PREDICTOR:
+                values[1 + k, i] = own[k] - eta[at + i]
+            else:
+                values[1 + k, i] = _inverse(links[k], eta[at + i]) if links[k] >= 0 else own[k]
     total = _call_each(each, (y, known, values, slopes, informations))
     for i in range(rows):
         slope[i] = slopes[0, i]
@@ -97,12 +104,16 @@ def rows_by_row(
     at = 0
     for k in range(size):
         own_slope[k] = 0.0
-        if links[k] < 0:
+        if links[k] < 0 or links[k] == LESS_PREDICTOR:
             for i in range(rows):
                 own_slope[k] += slopes[1 + k, i]
+        if links[k] < 0:
             continue
         at += rows
         for i in range(rows):
+            if links[k] == LESS_PREDICTOR:
+                slope[at + i], information[at + i] = -slopes[1 + k, i], bounded(informations[1 + k, i])
+                continue
             by = _derivative(links[k], eta[at + i], values[1 + k, i])
             slope[at + i] = slopes[1 + k, i] * by
             information[at + i] = bounded(informations[1 + k, i] * by * by)

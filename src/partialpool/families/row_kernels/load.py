@@ -38,7 +38,7 @@ class RowKernels:
         parameters into `own_slope`. Where the sum is not finite, or parameters lie outside their domain, it returns
         -inf, and what it has written means nothing.
     each
-        For parameters of each row; None for a family that has none, or cutpoints.
+        For parameters of each row; None for a family that has none, or ascending cutpoints.
         `each(y, known, values, slopes, informations)` returns the same sum. It writes the derivatives of log p of each
         row in its values into `slopes`, and into `informations` their informations, as above for the linear predictor,
         and of the parameters the expected ones on their natural scale, or other positive numbers near them: they serve

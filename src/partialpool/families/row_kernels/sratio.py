@@ -8,6 +8,8 @@ it is a row of K - 1 binary responses, of which those that come after its catego
 real numbers. Nothing is left out.
 
 Rows are taken in blocks, cutpoint by cutpoint, so that the arithmetic vectorises over rows.
+
+With cutpoints of each row the information about one is that of its binary response, where it is observed.
 """
 
 from typing import Final
@@ -18,7 +20,15 @@ from partialpool.families.row_kernels.binary_links import complementary_log_log,
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible
 from partialpool.kernels import REORDERED, kernel, part
 
-__all__ = ["constant", "rows_cloglog", "rows_logit", "rows_probit"]
+__all__ = [
+    "constant",
+    "each_cloglog",
+    "each_logit",
+    "each_probit",
+    "rows_cloglog",
+    "rows_logit",
+    "rows_probit",
+]
 
 _LOGIT: Final = 0
 _PROBIT: Final = 1
@@ -183,3 +193,54 @@ def rows_cloglog(
 ) -> float:
     """Sum log p under the cloglog link; write its slopes and the observed information."""
     return _sum(_CLOGLOG, y, eta, own, slope, information, own_slope)
+
+
+@part(inlined=True)
+def _binary(link: int, x: float) -> tuple[float, float, float, float, float, float]:
+    """Return what `_outcome` needs of the binary response at a distance."""
+    if link == _LOGIT:
+        return logistic(x)
+    return normal(x) if link == _PROBIT else complementary_log_log(x)
+
+
+@part
+def _sum_each(link: int, y: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray) -> float:
+    """Sum log p; write its slopes in the linear predictor and in each cutpoint, and their informations."""
+    total = 0.0
+    for i in range(len(y)):
+        slopes[0, i], information = 0.0, 0.0
+        for k in range(len(values) - 1):
+            x = values[1 + k, i] - values[0, i]
+            if not abs(x) < np.inf:
+                return -np.inf
+            log_p, up, curved = _outcome(y[i], k, _binary(link, x))
+            total += log_p
+            slopes[1 + k, i], informations[1 + k, i] = up, bounded(curved)
+            slopes[0, i] -= up
+            information += curved
+        informations[0, i] = bounded(information)
+    return finite_or_impossible(total)
+
+
+@kernel
+def each_logit(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the logit link with cutpoints of each row; write its slopes and informations."""
+    return _sum_each(_LOGIT, y, values, slopes, informations)
+
+
+@kernel
+def each_probit(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the probit link with cutpoints of each row; write its slopes and informations."""
+    return _sum_each(_PROBIT, y, values, slopes, informations)
+
+
+@kernel
+def each_cloglog(
+    y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
+) -> float:
+    """Sum log p under the cloglog link with cutpoints of each row; write its slopes and informations."""
+    return _sum_each(_CLOGLOG, y, values, slopes, informations)

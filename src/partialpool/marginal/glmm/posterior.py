@@ -13,6 +13,7 @@ from partialpool.errors import EngineError
 from partialpool.families.row_kernels.by_row import (
     BY_ROW_ARGUMENTS,
     EACH_ARGUMENTS,
+    LESS_PREDICTOR,
     LINK_CODES,
     SAME_IN_ALL_ROWS,
     rows_by_row,
@@ -133,7 +134,7 @@ def read_response(design: Design) -> Response:
             LINK_CODES[family.link_of(name).name] if name in design.parameters else SAME_IN_ALL_ROWS
             for name in design.parameter_names
         ]
-        links = np.array(codes, np.int64)
+        links = np.array([LESS_PREDICTOR] * len(design.thresholds) or codes, np.int64)
     load = load_censored_row_kernels if response.is_bounded else load_row_kernels
     return Response(y, known, np.ascontiguousarray(start, dtype=float), load(family, link.name), links)
 

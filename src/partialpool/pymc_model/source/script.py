@@ -88,6 +88,13 @@ def write_script(design: Design, priors: PriorSet) -> str:
 
 def _check_written(design: Design) -> None:
     """Refuse a model that is not written as a script."""
+    if design.thresholds:
+        raise EngineError(
+            "there is no script of a model whose thresholds have coefficients of their own",
+            got=f"{design.spec}",
+            allowed="a model without cs(...)",
+            do="use pp.build_model(formula, data), which returns the PyMC model",
+        )
     if design.parameters:
         raise EngineError(
             "the script of a model with predictors of parameters is not available",

@@ -44,14 +44,7 @@ def _model(reported: Reported) -> Iterator[str]:
     yield from _missing(names)
     yield from _imputed(fit, names)
     yield _response(reported)
-    if spec.se:
-        yield f"The standard errors of the responses are known ({names.expression(spec.se)})."
-    if spec.precision:
-        yield f"The residual variance of a row is sigma squared divided by {names.expression(spec.precision)}."
-    if design.response.censoring is not None:
-        yield f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}."
-    if spec.trunc:
-        yield f"{truncation_in_words(spec.trunc)}; {GIVEN_THE_BOUNDS}."
+    yield from _known_of_rows(reported)
     yield from spec.residual_in_words
     if design.residual is not None and design.residual.series is not None:
         series = design.residual.series
@@ -64,6 +57,9 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"What is modelled is the {design.response.success}."
     if design.common.coefs:
         yield f"Fixed (population-level) effects: {', '.join(map(names.coefficient, design.common.coefs))}."
+    if design.thresholds:
+        coefs = map(names.coefficient, design.parameters[design.thresholds[0]].common.coefs)
+        yield f"Effects with a coefficient for each threshold between categories: {', '.join(coefs)}."
     yield from _units(names)
     if names.references:
         yield f"Coefficients of categories compare with the reference: {names.references}."
@@ -78,6 +74,19 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"{random} {what} of {names.factor(factor.name)} ({factor.n_levels} levels){effects}{joined}{related}."
     yield from smooth_words(design)
     yield f"In formula notation the model is {spec.to_formula()}."
+
+
+def _known_of_rows(reported: Reported) -> Iterator[str]:
+    """Say what is stated of each row: standard errors, weights, bounds."""
+    spec, design, names = reported.fit.spec, reported.fit.design, reported.names.in_words
+    if spec.se:
+        yield f"The standard errors of the responses are known ({names.expression(spec.se)})."
+    if spec.precision:
+        yield f"The residual variance of a row is sigma squared divided by {names.expression(spec.precision)}."
+    if design.response.censoring is not None:
+        yield f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}."
+    if spec.trunc:
+        yield f"{truncation_in_words(spec.trunc)}; {GIVEN_THE_BOUNDS}."
 
 
 def _response(reported: Reported) -> str:

@@ -230,7 +230,8 @@ def _of_outcomes(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str
         above = (
             "A ratio above 1" if exponentiate and all(model.scale.ratio for model in models) else "A positive effect"
         )
-        yield f"{above} means that higher categories are more probable."
+        own = "; at a threshold, those above it" if any(model.fit.spec.cs for model in models) else ""
+        yield f"{above} means that higher categories are more probable{own}."
 
 
 def _of_shares(models: Sequence[Model], shown: Collection[str]) -> Iterator[str]:

@@ -117,6 +117,7 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
         own = parts.get(name, ())
         yield Quantity("fixed", term, labels.coefficient(name, own), draws[term], called=(name, *_called(own, labels)))
     yield from _fixed_of_parameters(fit, labels)
+    yield from _fixed_of_thresholds(fit, labels)
     if design.spec.family_record.has_cutpoints:
         for low, high in pairwise(design.response.categories):
             term = f"cutpoints[{low}|{high}]"
@@ -236,10 +237,25 @@ def _fixed_of_parameters(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     draws = fit.digest.draws
     for parameter, other in fit.design.parameters.items():
         parts = parts_by_name(other)
-        for coef in other.common.coefs:
+        for coef in () if parameter in fit.design.thresholds else other.common.coefs:
             term, own = f"{BETA}_{parameter}[{coef}]", parts.get(coef, ())
             label = f"{labels.plain(parameter)}: {labels.coefficient(coef, own)}"
             yield Quantity("fixed", term, label, draws[term], called=(parameter, coef, *_called(own, labels)))
+
+
+def _fixed_of_thresholds(fit: Fit, labels: Labels) -> Iterator[Quantity]:
+    """Yield the coefficients of thresholds, coefficient by coefficient."""
+    draws, design = fit.digest.draws, fit.design
+    if not design.thresholds:
+        return
+    other = design.parameters[design.thresholds[0]]
+    parts = parts_by_name(other)
+    for coef in other.common.coefs:
+        own = parts.get(coef, ())
+        for name, (low, high) in zip(design.thresholds, pairwise(design.response.categories), strict=True):
+            term, where = f"{BETA}_{name}[{coef}]", f"{low}|{high}"
+            label = f"{labels.coefficient(coef, own)}, at {labels.cutpoint(where, low, high)}"
+            yield Quantity("fixed", term, label, draws[term], called=(coef, where, *_called(own, labels)))
 
 
 def _random_of_parameters(fit: Fit, labels: Labels) -> Iterator[Quantity]:
