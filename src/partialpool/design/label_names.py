@@ -14,10 +14,11 @@ __all__ = ["check_labels", "parts_by_name"]
 
 
 def parts_by_name(design: Design) -> dict[str, tuple[ColumnPart, ...]]:
-    """Return the parts of every fixed effect and of every effect that varies, by name."""
+    """Return the parts of every fixed effect and of every effect that varies, of all predictors, by name."""
     found: dict[str, tuple[ColumnPart, ...]] = {}
-    for recipe in (design.common.recipe, *(recipe for factor in design.factors for recipe in factor.recipes)):
-        found |= dict(zip(recipe.names, recipe.parts, strict=True))
+    for one in (design, *design.parameters.values()):
+        for recipe in (one.common.recipe, *(recipe for factor in one.factors for recipe in factor.recipes)):
+            found |= dict(zip(recipe.names, recipe.parts, strict=True))
     return found
 
 
@@ -54,11 +55,11 @@ def _names(design: Design) -> Iterator[str]:
             columns = columns_of(part.expression) if part.is_call else ()
             yield from (*columns, part.expression, part.name)
         yield name
-    for factor in design.factors:
+    for factor in (factor for one in (design, *design.parameters.values()) for factor in one.factors):
         yield from (factor.name, *factor_columns(factor.name))
     for column, categories in design.categories.items():
         yield from (f"{column}[{value}]" for value in categories.values)
-    for offset in design.spec.offsets:
+    for offset in (offset for one in (design, *design.parameters.values()) for offset in one.spec.offsets):
         yield from columns_of(offset)
     yield INTERCEPT
     yield from (design.spec.response, design.response.name)
