@@ -244,7 +244,8 @@ def maximum_likelihood(
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     check_likelihood(spec, reml=reml)
     design = build_design(spec, data, missing=missing)
-    return likelihood_fit(design, reml=reml, method=LAPLACE if laplace and design.factors else None)
+    by_laplace = laplace and design.factors and not design.parameters  # those with predictors have no other
+    return likelihood_fit(design, reml=reml, method=LAPLACE if by_laplace else None)
 
 
 def why_no_likelihood(spec: ModelSpec) -> str:
@@ -255,11 +256,11 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     >>> why_no_likelihood(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     ''
     """
-    of_categories = spec.family_record.has_predictors_of_categories
-    if spec.parameters or of_categories:
-        of = "categories" if of_categories else " and ".join(spec.parameters)
-        return f"predictors of {of}: their likelihood is not available"
-    if spec.is_normal:
+    if spec.family_record.has_predictors_of_categories:
+        return "predictors of categories: their likelihood is not available"
+    if spec.parameters and any(group.cov for group in spec.groups):
+        return f"a predictor of {' and '.join(spec.parameters)}, and levels with a known covariance"
+    if spec.is_normal and not spec.parameters:
         return normal.why_not(spec)
     if heavy := why_not_normal(spec):
         return heavy
@@ -283,15 +284,16 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="a predictor of the mean alone; normal effects; independent levels, or one effect of levels with a "
-            "known covariance; smooths of normal responses",
+            allowed="predictors of the mean and of parameters; normal effects; independent levels, or one effect of the "
+            "mean of levels with a known covariance; smooths of normal responses",
             do="use pp.fit for its posterior",
         )
-    if reml and not spec.is_normal:
+    if reml and not (spec.is_normal and not spec.parameters):
+        predicted = f", {' and '.join(spec.parameters)} with predictors" if spec.parameters else ""
         raise EngineError(
             "REML is for normal responses",
-            got=f"family {spec.family!r}, link {spec.link!r}",
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
+            got=f"family {spec.family!r}, link {spec.link!r}{predicted}",
+            allowed="family 'gaussian' or 'lognormal' with the identity link, and a predictor of the mean alone",
             do="leave out reml=True",
         )
 
@@ -309,6 +311,6 @@ def likelihood_fit(design: Design, *, reml: bool = False, method: str | None = N
     """
     if design.residual is not None:
         return LikelihoodFit(design, maximise_residual(design, reml=reml), reml)
-    if design.spec.is_normal:
+    if design.spec.is_normal and not design.parameters:
         return LikelihoodFit(design, maximise(design, reml=reml), reml)
     return LikelihoodFit(design, maximise_generalised(design, method or integration_of(design)), reml)

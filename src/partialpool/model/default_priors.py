@@ -103,11 +103,16 @@ def resolve_priors(design: Design) -> PriorSet:
     outer = {one for own in names.values() for one in own.values()}
     own = {name: prior for name, prior in user.items() if name.partition("[")[0] not in outer}
     whole = _resolved(design, scales_of(design), _defaults(design, decomposed=design.spec.states_shares), own)
+    stated = {name: other.spec.priors for name, other in design.parameters.items()}
+    return PriorSet((*whole, *_of_parameters(design, stated)), _notes(design), _scale(design))
+
+
+def _of_parameters(design: Design, user: Mapping[str, Mapping[str, Prior]]) -> Iterator[ResolvedPrior]:
+    """Yield the priors of the predictors of parameters, of which a user states some, by parameter."""
     for name, other in design.parameters.items():
-        scales = predictor_scales(design, name)
-        entries = _resolved(other, scales, _effect_defaults(other, scales), other.spec.priors, of=name)
-        whole += tuple(replace(e, parameter=renamed(e.parameter, names[name]) or e.parameter) for e in entries)
-    return PriorSet(whole, _notes(design), _scale(design))
+        scales, names = predictor_scales(design, name), names_of_predictor(name, other.spec.factors)
+        for entry in _resolved(other, scales, _effect_defaults(other, scales), user.get(name, {}), of=name):
+            yield replace(entry, parameter=renamed(entry.parameter, names) or entry.parameter)
 
 
 def _category_priors(design: Design) -> PriorSet:
@@ -147,7 +152,8 @@ def _resolved(
 
 def default_priors(design: Design) -> PriorSet:
     """Return the default priors of a design, regardless of the user's priors."""
-    return PriorSet(tuple(_defaults(design, decomposed=False)), _notes(design), _scale(design))
+    own = _defaults(design, decomposed=False)
+    return PriorSet((*own, *_of_parameters(design, {})), _notes(design), _scale(design))
 
 
 def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) -> ResolvedPrior:
