@@ -13,7 +13,7 @@ u, and the likelihood is exact.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from scipy import sparse
@@ -62,6 +62,61 @@ class _Place:
     information: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """Where the effects of each row are, and the pattern of A, which is the same under all parameters.
+
+    Attributes
+    ----------
+    columns
+        Positions of the effects of a row's levels among all effects, the same for each of its predictors, (rows, own).
+    pattern
+        A with ones where it may not be 0, by columns.
+    diagonal, cells
+        Positions in its data of the diagonal, and of the own effects of each row: (effects,), (rows x own x own,).
+    """
+
+    columns: np.ndarray
+    pattern: sparse.csc_array
+    diagonal: np.ndarray
+    cells: np.ndarray
+
+    @classmethod
+    def of(cls, columns: np.ndarray, effects: int) -> Self:
+        """Find the pattern."""
+        own = columns.shape[1]
+        row, column = np.repeat(columns, own, axis=1).ravel(), np.tile(columns, own).ravel()
+        keys = np.concatenate([np.arange(effects) * (effects + 1), column * effects + row])
+        known, at = np.unique(keys, return_inverse=True)
+        ends = np.searchsorted(known, np.arange(effects + 1) * effects)
+        pattern = sparse.csc_array((np.ones(len(known)), known % max(effects, 1), ends), shape=(effects, effects))
+        return cls(columns, pattern, at[:effects], at[effects:])
+
+    def predicted(self, loadings: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return V u, (predictors x rows,), for V (predictors, rows, own)."""
+        return np.asarray((loadings * offsets[self.columns]).sum(axis=2).ravel())
+
+    def gathered(self, loadings: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Return V' s, (effects,), for s (predictors x rows,)."""
+        parts = (loadings * slope.reshape(len(loadings), -1)[:, :, None]).sum(axis=0)
+        return np.bincount(self.columns.ravel(), parts.ravel(), len(self.diagonal))
+
+    def factored(self, loadings: np.ndarray, bends: np.ndarray) -> SuperLU | None:
+        """Factorise A, from W (predictors, predictors, rows); None where it is not positive definite."""
+        own = np.ascontiguousarray(loadings.transpose(1, 0, 2))
+        blocks = own.transpose(0, 2, 1) @ (bends.transpose(2, 0, 1) @ own)
+        if not np.isfinite(blocks).all():
+            return None
+        data = np.bincount(self.cells, blocks.ravel(), self.pattern.nnz)
+        data[self.diagonal] += 1.0
+        whole = sparse.csc_array((data, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
+        try:
+            found = splu(whole, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        except RuntimeError:  # exactly singular
+            return None
+        return found if (found.U.diagonal() > 0).all() else None
+
+
 class ObservedLaplace:
     """-2 log p(y | parameters) by Laplace's approximation.
 
@@ -82,13 +137,10 @@ class ObservedLaplace:
         self._marginal = marginal
         self._rows = rows = collect_rows(marginal, response.y, response.known)
         self._effects = int((rows.levels * rows.widths).sum())
-        self._units = units
-        self._size = len(response.y)
-        columns = [
-            places[:, None] + np.arange(width) for places, width in zip(rows.places, rows.spans.tolist(), strict=True)
-        ]
-        none = np.zeros((len(rows.start), 0), np.int64)
-        self._columns = np.concatenate([none, *columns], axis=1)
+        self._units, self._size = units, len(response.y)
+        spans = zip(rows.places[:, : self._size], rows.spans.tolist(), strict=True)
+        columns = [places[:, None] + np.arange(width) for places, width in spans]
+        self._levels = _Levels.of(np.concatenate([np.zeros((self._size, 0), int), *columns], axis=1), self._effects)
         self._last = np.zeros(self._effects)
 
     def value(self, t: np.ndarray) -> float:
@@ -130,23 +182,22 @@ class ObservedLaplace:
             at += levels * width
         return tuple(out[f] for f in range(len(out)))
 
-    def _loadings(self, point: Point) -> sparse.csr_array:
-        """Return V, (predictors x rows, effects)."""
-        rows, count = self._rows, len(self._rows.start)
-        values = [np.zeros((count, 0))]
+    def _loadings(self, point: Point) -> np.ndarray:
+        """Return V of the effects of each row, (predictors, rows, own)."""
+        rows = self._rows
+        values = [np.zeros((len(rows.start), 0))]
         for place, width in enumerate(rows.spans.tolist()):
             values.append(rows.effects[place, :width].T @ point.roots[place, :width, :width])
         each = np.concatenate(values, axis=1)
-        ends = np.arange(count + 1) * each.shape[1]
-        return sparse.csr_array((each.ravel(), self._columns.ravel(), ends), shape=(count, self._effects))
+        return each.reshape(len(self._units), self._size, -1)
 
     def _start(self, point: Point) -> np.ndarray:
         """Return the predictors without group effects, (predictors x rows,)."""
         return np.asarray(self._rows.start + point.beta @ self._rows.columns)
 
-    def _at(self, point: Point, loadings: sparse.csr_array, offsets: np.ndarray) -> _Place | None:
+    def _at(self, point: Point, loadings: np.ndarray, offsets: np.ndarray) -> _Place | None:
         """Describe the rows at some effects; None where a row has no density."""
-        eta = self._start(point) + loadings @ offsets
+        eta = self._start(point) + self._levels.predicted(loadings, offsets)
         log_density = self.response.log_density(eta, point.own)
         if not np.isfinite(log_density):
             return None
@@ -155,7 +206,7 @@ class ObservedLaplace:
             return None
         return _Place(offsets, eta, log_density - 0.5 * float(offsets @ offsets), slope, information)
 
-    def _mode(self, point: Point, loadings: sparse.csr_array) -> _Place | None:
+    def _mode(self, point: Point, loadings: np.ndarray) -> _Place | None:
         """Find the conditional mode; None where no row has a density.
 
         The search begins at the mode that was found last, or at effects of 0, whichever is higher.
@@ -172,18 +223,19 @@ class ObservedLaplace:
         self._last = mode.offsets
         return mode
 
-    def _higher(self, here: _Place, point: Point, loadings: sparse.csr_array) -> _Place:
+    def _higher(self, here: _Place, point: Point, loadings: np.ndarray) -> _Place:
         """Take a Newton step, halved until h is not lower; return the place itself if no step is higher.
 
         Where h is not concave, the expected information stands in for the observed one.
         """
         factored = self._factored(here, point, loadings)
         if factored is None:
-            expected = sparse.diags_array(here.information)
-            factored = _factored(loadings.T @ (expected @ loadings))
+            count = len(self._units)
+            expected = np.eye(count)[:, :, None] * here.information.reshape(count, -1)
+            factored = self._levels.factored(loadings, expected)
         if factored is None:
             return here
-        change = factored.solve(loadings.T @ here.slope - here.offsets)
+        change = factored.solve(self._levels.gathered(loadings, here.slope) - here.offsets)
         for _ in range(_HALVINGS):
             moved = self._at(point, loadings, here.offsets + change)
             if moved is not None and moved.height >= here.height - _ROUNDING * abs(here.height):
@@ -202,11 +254,11 @@ class ObservedLaplace:
             factored = self._factored(place, point, loadings)
             if factored is None:
                 return np.nan
-            moved = place.offsets + factored.solve(loadings.T @ place.slope - place.offsets)
+            moved = place.offsets + factored.solve(self._levels.gathered(loadings, place.slope) - place.offsets)
             place = self._at(point, loadings, moved)
         return np.nan if place is None else self._deviance(place, point, loadings)
 
-    def _deviance(self, mode: _Place, point: Point, loadings: sparse.csr_array) -> float:
+    def _deviance(self, mode: _Place, point: Point, loadings: np.ndarray) -> float:
         """Return -2 log p(y) at the mode; `NO_DENSITY` where h is not concave there."""
         log_det = 0.0
         if self._effects:
@@ -216,16 +268,9 @@ class ObservedLaplace:
             log_det = float(np.log(factored.U.diagonal()).sum())
         return limited(log_det - 2 * (mode.height + self.response.constant))
 
-    def _factored(self, place: _Place, point: Point, loadings: sparse.csr_array) -> SuperLU | None:
+    def _factored(self, place: _Place, point: Point, loadings: np.ndarray) -> SuperLU | None:
         """Factorise A; None where it is not positive definite."""
-        bends = self._bends(place, point)
-        if not np.isfinite(bends).all():
-            return None
-        size, count = self._size, len(self._units)
-        blocks = [[sparse.diags_array(bends[p, r]) for r in range(count)] for p in range(count)]
-        weights = sparse.block_array(blocks, format="csr") if count > 1 else sparse.diags_array(bends[0, 0])
-        assert weights.shape == (count * size, count * size)
-        return _factored(loadings.T @ (weights @ loadings))
+        return self._levels.factored(loadings, self._bends(place, point))
 
     def _bends(self, place: _Place, point: Point) -> np.ndarray:
         """Return W of each row, (predictors, predictors, rows)."""
@@ -242,13 +287,3 @@ class ObservedLaplace:
             slopes = self.response.curvature(ahead, point.own)[0] - self.response.curvature(behind, point.own)[0]
             out[:, r] = -slopes.reshape(count, size) / width
         return 0.5 * (out + out.transpose(1, 0, 2))
-
-
-def _factored(information: sparse.csr_array) -> SuperLU | None:
-    """Factorise I + information; None where that is not positive definite."""
-    whole = sparse.csc_array(information + sparse.eye_array(information.shape[0]))
-    try:
-        found = splu(whole, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    except RuntimeError:
-        return None
-    return found if (found.U.diagonal() > 0).all() else None
