@@ -275,13 +275,11 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     """
     if spec.is_normal and not spec.parameters:
         return normal.why_not(spec)
-    related = spec.parameters and any(group.cov for group in spec.groups)
     reasons = (
         (
             spec.family_record.has_predictors_of_categories,
             "predictors of categories: their likelihood is not available",
         ),
-        (related, f"a predictor of {' and '.join(spec.parameters)}, and levels with a known covariance"),
         (heavy := why_not_normal(spec), heavy),
         (
             spec.smooths,
@@ -309,8 +307,8 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="predictors of the mean and of parameters; normal effects; independent levels, or one effect of "
-            "levels with a known covariance beside no predictor of a parameter; smooths of normal responses",
+            allowed="normal effects on the mean and on parameters of the family; independent levels, or one effect of "
+            "levels with a known covariance; smooths of normal responses",
             do="use pp.fit for its posterior",
         )
     if reml and not (spec.is_normal and not spec.parameters):
