@@ -66,6 +66,16 @@ def test_labels_of_the_fit_are_written(fits, arguments, label):
     assert not any(re.search("Days|Subject", text) for text in written)
 
 
+def test_levels_are_ranked_by_a_parameter(fits, capsys):
+    table = {"y": np.random.default_rng(1).normal(size=24).tolist(), "g": list("abcd") * 6}
+    pp.fit(["y ~ 1", "sigma ~ (1 | g)"], table, seed=1, progressbar=False).save(fits / "scale.nc")
+    asked = ["level_ranks", "--effect", "Intercept", "--parameter", "sigma", "--out", str(fits / "ranks.svg")]
+    assert main(["plot", str(fits / "scale.nc"), *asked]) == 0
+    assert "Ranks of g by sigma: Intercept" in (fits / "ranks.svg").read_text(encoding="utf-8")
+    assert main(["plot", str(fits / "scale.nc"), "icc", "--parameter", "sigma"]) == 2
+    assert "group_effects, level_effects, level_ranks" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", [".pdf", ".svg"])
 def test_the_ending_decides_the_format(fits, suffix):
     out = fits / f"icc{suffix}"

@@ -257,10 +257,6 @@ def test_questions_that_need_one_parameter_for_all_rows_say_so():
     for ask in (pp.shrinkage, pp.naive_errors, lambda f: pp.level_lines(f, "x")):
         with pytest.raises(DataError, match="not available where parameters of the family have predictors"):
             ask(fit)
-    with pytest.raises(EngineError, match="there is no likelihood of this model"):
-        pp.maximum_likelihood(JOINED, frame)
-    with pytest.raises(EngineError, match="the script of a model with predictors of parameters is not available"):
-        pp.pymc_source(fit)
     with pytest.raises(EngineError, match="sigma has a predictor"):
         pp.fit(JOINED, frame, engine="collapsed", progressbar=False)
 

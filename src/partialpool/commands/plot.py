@@ -50,6 +50,9 @@ def add(commands: Any) -> None:
     plot.add_argument("--over", metavar="PREDICTOR", help="the predictor of predictions and level_lines")
     plot.add_argument("--by", metavar="PREDICTOR", help="a second predictor of predictions, or a factor")
     plot.add_argument("--effect", help="the effect of level_effects and level_ranks")
+    plot.add_argument(
+        "--parameter", help="the parameter of the family, or the category, of group_effects, level_effects, level_ranks"
+    )
     plot.add_argument("--seed", type=int, help="seed of simulated responses")
     plot.add_argument("--title", help='text in place of the title; "" for none')
     plot.add_argument("--xlabel", help="text in place of the label of the horizontal axis")
@@ -97,7 +100,7 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
             allowed="a column of the model" if needed == "over" else "an effect that varies over the levels",
             do=f"name it, for instance {_EXAMPLES[needed]}",
         )
-    wanted = ("factor", "over", "by", "effect", "seed")
+    wanted = ("factor", "over", "by", "effect", "parameter", "seed")
     given = {option: getattr(options, option) for option in wanted if getattr(options, option) is not None}
     takes = _parameters(name)
     for option, value in given.items():

@@ -33,6 +33,17 @@ class JoinedFactor:
         """Every effect, those of parameters with the parameter's name: `Intercept`, `sigma_Intercept`."""
         return tuple(f"{name}_{effect}" if name else effect for name, effects in self.parts for effect in effects)
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Every effect as tables write it: `Intercept`, `sigma: Intercept`."""
+        return tuple(f"{name}: {effect}" if name else effect for name, effects in self.parts for effect in effects)
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Places of the two effects, of different predictors, of each correlation."""
+        of = [name for name, effects in self.parts for _ in effects]
+        return tuple((i, j) for i in range(len(of)) for j in range(i) if of[i] != of[j])
+
 
 @dataclass(frozen=True)
 class JoinedMember:

@@ -60,7 +60,7 @@ def _names(design: Design) -> Iterator[str]:
         yield from (factor.name, *factor_columns(factor.name))
     for column, categories in design.categories.items():
         yield from (f"{column}[{value}]" for value in categories.values)
-    for offset in design.spec.offsets:
+    for offset in (offset for one in (design, *design.parameters.values()) for offset in one.spec.offsets):
         yield from columns_of(offset)
     yield INTERCEPT
     yield from (design.spec.response, design.response.name)

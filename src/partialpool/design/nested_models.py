@@ -1,13 +1,15 @@
 """Check whether one design is nested in another, and find what the larger one adds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import joined_factors
 from partialpool.errors import DataError, SpecError
+from partialpool.names import INTERCEPT
 from partialpool.spec.relationship import Relationship
 from partialpool.tabulate import listed
 
@@ -78,22 +80,25 @@ def find_additions(full: Design, reduced: Design) -> Additions:
     """
     _check_same_kind(full, reduced)
     _check_same_rows(full, reduced)
-    common = _added_common(full, reduced)
-    theirs = {f.name: f for f in full.factors}
-    for factor in reduced.factors:
-        if factor.name not in theirs:
-            raise _not_nested(f"the factor {factor.name}", full, reduced)
-        if _known(theirs[factor.name]) != _known(factor):
-            raise _not_nested(f"another covariance among the levels of {factor.name}", full, reduced)
-        _check_effects(theirs[factor.name], factor, full, reduced)
-    before = {f.name: f for f in reduced.factors}
-    blocks = tuple(a for f in full.factors for a in _added_effects(f, before.get(f.name)))
+    common, terms = [], []
+    for before, mine, theirs in _predictors(full, reduced):
+        added = _added_common(mine, theirs, before, full, reduced)
+        common += [f"{before}{coef}" for coef in added]
+        terms += [(f"{before}{term}", tuple(f"{before}{c}" for c in coefs)) for term, coefs in _terms(mine, added)]
+    larger, smaller = _factors(full), _factors(reduced)
+    for name, factor in smaller.items():
+        if name not in larger:
+            raise _not_nested(f"the factor {name}", full, reduced)
+        if _known(larger[name].factor) != _known(factor.factor):
+            raise _not_nested(f"another covariance among the levels of {name}", full, reduced)
+        _check_effects(larger[name], factor, full, reduced)
+    blocks = tuple(a for name, f in larger.items() for a in _added_effects(f, smaller.get(name)))
     pairs = tuple(
-        (f.name, *pair)
-        for f in full.factors
-        if f.name in before
-        for pair in sorted(_pairs(f) - _pairs(before[f.name]))
-        if set(pair) <= set(before[f.name].names)
+        (name, *pair)
+        for name, f in larger.items()
+        if name in smaller
+        for pair in sorted(f.pairs - smaller[name].pairs)
+        if set(pair) <= set(smaller[name].columns)
     )
     if not (common or blocks or pairs):
         raise SpecError(
@@ -102,7 +107,68 @@ def find_additions(full: Design, reduced: Design) -> Additions:
             allowed="a full model with an effect or correlation that the reduced one does not have",
             do="leave the tested effects out of the reduced model",
         )
-    return Additions(common, blocks, pairs, _terms(full, common))
+    return Additions(tuple(common), blocks, pairs, tuple(terms))
+
+
+@dataclass(frozen=True, eq=False)
+class _Factor:
+    """The effects over a factor, those of all predictors: `Intercept`, `sigma: Intercept`.
+
+    Attributes
+    ----------
+    factor
+        The factor, with the effects of one of them.
+    columns
+        The column of each effect, (rows,).
+    blocks
+        Effects that are correlated.
+    """
+
+    factor: FactorEffects
+    columns: Mapping[str, np.ndarray]
+    blocks: tuple[tuple[str, ...], ...]
+
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        """Pairs of correlated effects, each in alphabetical order."""
+        return {(min(a, b), max(a, b)) for block in self.blocks for i, a in enumerate(block) for b in block[:i]}
+
+
+def _factors(design: Design) -> dict[str, _Factor]:
+    """Return the effects over each factor."""
+    joined = {one.factor: one.shown for one in joined_factors(design)}
+    found: dict[str, _Factor] = {}
+    for name, other in {"": design, **design.parameters}.items():
+        before = f"{name}: " if name else ""
+        for factor in other.factors:
+            names = [f"{before}{effect}" for effect in factor.names]
+            columns = dict(zip(names, factor.values.T, strict=True))
+            blocks = tuple(tuple(names[i] for i in block) for block in factor.blocks)
+            known = found.get(factor.name, _Factor(factor, {}, ()))
+            own = (joined[factor.name],) if factor.name in joined else (*known.blocks, *blocks)
+            found[factor.name] = _Factor(known.factor, {**known.columns, **columns}, own)
+    return found
+
+
+def _predictors(full: Design, reduced: Design) -> Iterator[tuple[str, Design, Design | None]]:
+    """Yield what is written before the names of each predictor, and that of both; None where it is one number."""
+    yield "", full, reduced
+    for name in reduced.parameters:
+        if name not in full.parameters:
+            raise _not_nested(f"the predictor of {name}", full, reduced)
+    for name, mine in full.parameters.items():
+        theirs = reduced.parameters.get(name)
+        if theirs is None and not mine.common.intercept:
+            raise _not_nested(f"one number {name} for all rows", full, reduced)
+        offsets = mine.spec.offsets, () if theirs is None else theirs.spec.offsets
+        if set(offsets[0]) != set(offsets[1]):
+            raise SpecError(
+                f"the two models differ in the offset of {name}",
+                got=f"{', '.join(offsets[0]) or 'none'} and {', '.join(offsets[1]) or 'none'}",
+                allowed="the same offset",
+                do="write it into both",
+            )
+        yield f"{name}: ", mine, theirs
 
 
 def _terms(design: Design, coefs: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -170,57 +236,48 @@ def _check_same_rows(full: Design, reduced: Design) -> None:
             raise _different_columns(what)
 
 
-def _added_common(full: Design, reduced: Design) -> tuple[str, ...]:
-    for coef in reduced.common.coefs:
-        if coef not in full.common.coefs:
-            raise _not_nested(f"the fixed effect {coef}", full, reduced)
-    names = full.common.names
-    for name, column in zip(reduced.common.names, reduced.common.values.T, strict=True):
-        if not np.array_equal(column, full.common.values[:, names.index(name)]):
+def _added_common(mine: Design, theirs: Design | None, before: str, full: Design, reduced: Design) -> tuple[str, ...]:
+    """Return the coefficients that the larger model's predictor has in addition."""
+    if theirs is None:
+        return tuple(coef for coef in mine.common.coefs if coef != INTERCEPT)
+    for coef in theirs.common.coefs:
+        if coef not in mine.common.coefs:
+            raise _not_nested(f"the fixed effect {before}{coef}", full, reduced)
+    names = mine.common.names
+    for name, column in zip(theirs.common.names, theirs.common.values.T, strict=True):
+        if not np.array_equal(column, mine.common.values[:, names.index(name)]):
             raise _different_columns(f"column {name}")
-    return tuple(coef for coef in full.common.coefs if coef not in reduced.common.coefs)
+    return tuple(coef for coef in mine.common.coefs if coef not in theirs.common.coefs)
 
 
-def _check_effects(larger: FactorEffects, smaller: FactorEffects, full: Design, reduced: Design) -> None:
+def _check_effects(larger: _Factor, smaller: _Factor, full: Design, reduced: Design) -> None:
     """Check that the larger model has all of one factor's effects and correlations."""
-    if larger.levels.labels != smaller.levels.labels or not np.array_equal(larger.codes, smaller.codes):
-        raise _different_columns(f"factor {larger.name}")
-    for effect, column in zip(smaller.names, smaller.values.T, strict=True):
-        if effect not in larger.names:
-            raise _not_nested(f"the effect {effect} over {smaller.name}", full, reduced)
-        if not np.array_equal(column, larger.values[:, larger.names.index(effect)]):
-            raise _different_columns(f"effect {effect} over {smaller.name}")
-    stated = larger.structure.is_stated or smaller.structure.is_stated
-    if stated and larger.structure != smaller.structure:
-        raise _not_nested(f"another structure of the covariance over {smaller.name}", full, reduced)
-    lost = sorted(_pairs(smaller) - _pairs(larger))
+    mine, theirs = larger.factor, smaller.factor
+    if mine.levels.labels != theirs.levels.labels or not np.array_equal(mine.codes, theirs.codes):
+        raise _different_columns(f"factor {mine.name}")
+    for effect, column in smaller.columns.items():
+        if effect not in larger.columns:
+            raise _not_nested(f"the effect {effect} over {mine.name}", full, reduced)
+        if not np.array_equal(column, larger.columns[effect]):
+            raise _different_columns(f"effect {effect} over {mine.name}")
+    stated = mine.structure.is_stated or theirs.structure.is_stated
+    if stated and mine.structure != theirs.structure:
+        raise _not_nested(f"another structure of the covariance over {mine.name}", full, reduced)
+    lost = sorted(smaller.pairs - larger.pairs)
     if lost:
-        raise _not_nested(f"the correlation of {lost[0][0]} and {lost[0][1]} over {smaller.name}", full, reduced)
+        raise _not_nested(f"the correlation of {lost[0][0]} and {lost[0][1]} over {mine.name}", full, reduced)
 
 
-def _added_effects(larger: FactorEffects, smaller: FactorEffects | None) -> Iterator[AddedEffects]:
-    old = () if smaller is None else smaller.names
-    if smaller is None and larger.structure.kind == "diag" and larger.structure.is_stated:
-        for first in larger.structure.own_sds:  # effects that share an sd are one variance
-            yield AddedEffects(larger.name, (larger.sd_parameters[first],), ())
+def _added_effects(larger: _Factor, smaller: _Factor | None) -> Iterator[AddedEffects]:
+    factor, old = larger.factor, () if smaller is None else tuple(smaller.columns)
+    if smaller is None and factor.structure.kind == "diag" and factor.structure.is_stated:
+        for first in factor.structure.own_sds:  # effects that share an sd are one variance
+            yield AddedEffects(factor.name, (factor.sd_parameters[first],), ())
         return
     for block in larger.blocks:
-        names = [larger.names[i] for i in block]
-        new = tuple(n for n in names if n not in old)
+        new = tuple(name for name in block if name not in old)
         if new:
-            yield AddedEffects(larger.name, new, tuple(n for n in names if n in old))
-
-
-def _pairs(factor: FactorEffects) -> set[tuple[str, str]]:
-    """Pairs of correlated effects, each in alphabetical order."""
-    names = factor.names
-    return {
-        (min(names[i], names[j]), max(names[i], names[j]))
-        for block in factor.blocks
-        for i in block
-        for j in block
-        if i < j
-    }
+            yield AddedEffects(factor.name, new, tuple(name for name in block if name in old))
 
 
 def _not_nested(what: str, full: Design, reduced: Design) -> SpecError:

@@ -5,18 +5,21 @@ R^-1 is a sum of fixed matrices with coefficients that depend on the residuals' 
 
     Z_j'R_j^-1 Z_j = sum_k C_k(draw) sum_v z_v z_v',
 
-v the virtual rows of set k in level j: the rows are read once, and not for every draw.
+v the virtual rows of set k in level j: the rows are read once, and not for every draw. Where sigma has a predictor,
+every row has an sd of its own, and the sum is over rows.
 """
 
 import numpy as np
 import xarray as xr
 from scipy import sparse
 
+from partialpool.fitting.fit import Fit
 from partialpool.marginal.gaussian.residual_sets import Parameters, find_sets
 from partialpool.model.level_coefficients import LevelCoefficients
+from partialpool.model.predicted_sigma import sigma_of_rows
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA, STRATUM, VISIT, VISIT_BIS
 
-__all__ = ["level_grams"]
+__all__ = ["level_grams", "level_grams_of_rows"]
 
 
 def level_grams(posterior: xr.Dataset, coefficients: LevelCoefficients) -> np.ndarray:
@@ -51,6 +54,21 @@ def level_grams(posterior: xr.Dataset, coefficients: LevelCoefficients) -> np.nd
     weights, _ = sets.coefficients(_parameters(posterior))
     shape = posterior.sizes["chain"], posterior.sizes["draw"], factor.n_levels, q, q
     return np.asarray(weights @ products.reshape(len(sets), -1)).reshape(shape)
+
+
+def level_grams_of_rows(fit: Fit, coefficients: LevelCoefficients) -> np.ndarray:
+    """Return the same, where sigma has a predictor: sum_i z_i z_i' / sigma_i^2 over the rows of level j."""
+    design, factor, z = coefficients.design, coefficients.factor, coefficients.own_columns
+    q, levels = z.shape[1], factor.of_rows(np.arange(factor.n_levels))
+    squares = (z[:, :, None] * z[:, None, :]).reshape(len(z), q * q)
+    shape = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], factor.n_levels, q, q
+    out = np.zeros((q * q, shape[0] * shape[1], factor.n_levels))
+    for sigma, index in sigma_of_rows(design, fit.stacked()):
+        size = len(index), factor.n_levels
+        placed = sparse.csr_array((np.ones(len(index)), (np.arange(len(index)), levels[index])), shape=size)
+        for k in range(q * q):
+            out[k] += (placed.T @ (squares[index, k] / sigma**2).T).T
+    return np.moveaxis(out, 0, -1).reshape(shape)
 
 
 def _parameters(posterior: xr.Dataset) -> Parameters:

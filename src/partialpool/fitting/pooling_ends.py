@@ -1,10 +1,14 @@
 """The two ends of partial pooling: estimates from each level's own rows, and from all rows without their groups."""
 
+from typing import Final
+
 import numpy as np
 
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import joined_factors
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.level_grams import level_grams
+from partialpool.fitting.level_grams import level_grams, level_grams_of_rows
 from partialpool.marginal.gaussian.standardise import working_response
 from partialpool.marginal.glmm.posterior import read_response
 from partialpool.model.level_coefficients import LevelCoefficients
@@ -17,10 +21,14 @@ from partialpool.model.no_pooling import (
     mean_effects,
 )
 from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, generalised_least_squares, least_squares
+from partialpool.model.predicted_sigma import median_sigma
 from partialpool.model.response_density import ResponseDensity, mean_parameters
-from partialpool.model.whitened_rows import residual_scale
+from partialpool.model.whitened_rows import ResidualScale, residual_scale
+from partialpool.names import SIGMA
 
-__all__ = ["check_pooling_ends", "complete_pooling", "density_of", "no_pooling"]
+__all__ = ["check_pooling_ends", "check_pooling_of", "complete_pooling", "density_of", "no_pooling"]
+
+_COMPARISON: Final = "a comparison of levels with and without pooling"
 
 
 def check_pooling_ends(fit: Fit) -> None:
@@ -31,8 +39,41 @@ def check_pooling_ends(fit: Fit) -> None:
     DataError
         The response is an ordered category, censored or truncated, or parameters of the family have predictors.
     """
+    fit.design.check_no_parameters(
+        _COMPARISON,
+        because="a level's own rows do not determine a parameter that differs from row to row",
+        do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
+    )
+    _check_seen_means(fit)
+
+
+def check_pooling_of(fit: Fit, factor: FactorEffects) -> None:
+    """Refuse models in which the levels of a factor have no estimates without, or with complete, pooling.
+
+    A normal response whose sigma has a predictor has them: each row counts by its sigma.
+
+    Raises
+    ------
+    DataError
+        The response is an ordered category or censored; other parameters of the family have predictors, or effects on
+        sigma are correlated with those of the factor.
+    """
+    design = fit.design
+    if not fit.spec.is_normal or set(design.parameters) - {SIGMA}:
+        check_pooling_ends(fit)
+    if any(factor.name == one.factor for one in joined_factors(design)):
+        design.check_no_parameters(
+            _COMPARISON,
+            because=f"effects on sigma are correlated with the other effects over {factor.name}, and tell of them too",
+            do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
+        )
+    _check_seen_means(fit)
+
+
+def _check_seen_means(fit: Fit) -> None:
+    """Refuse responses that are bounds, or categories in an order."""
     fit.design.check_all_seen(
-        "a comparison of levels with and without pooling",
+        _COMPARISON,
         because="means and least squares of a level's rows would count a bound as a response",
         do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
     )
@@ -74,9 +115,10 @@ def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
         Series of correlated residuals with rows of several levels of the factor.
     """
     fit.design.check_series_within(coefficients.factor, "an estimate from a level's own rows")
-    if fit.design.residual is not None:
-        gram = level_grams(fit.posterior, coefficients)
-        return generalised_by_level(fit.posterior, coefficients, working_response(fit.design), gram)
+    if fit.design.residual is not None or fit.design.parameters:
+        predicted = bool(fit.design.parameters)
+        gram = level_grams_of_rows(fit, coefficients) if predicted else level_grams(fit.posterior, coefficients)
+        return generalised_by_level(fit.posterior, coefficients, working_response(fit.design), gram, _scale(fit))
     if fit.spec.is_normal:
         return least_squares_by_level(fit.posterior, coefficients, working_response(fit.design))
     return likelihood_by_level(fit.posterior, coefficients, density_of(fit))
@@ -90,10 +132,13 @@ def complete_pooling(fit: Fit) -> Ungrouped:
     """
     curves = [f.apply(mean_effects(fit.posterior, f)) for f in fit.design.factors if f.is_smooth]
     known = np.sum(curves, axis=0) if curves else np.zeros(fit.design.n_rows)
-    if fit.design.residual is not None:
-        return generalised_least_squares(
-            fit.design, working_response(fit.design) - known, residual_scale(fit.posterior)
-        )
+    if fit.design.residual is not None or fit.design.parameters:
+        return generalised_least_squares(fit.design, working_response(fit.design) - known, _scale(fit))
     if fit.spec.is_normal:
         return least_squares(fit.design, working_response(fit.design) - known)
     return fisher_scoring(density_of(fit), mean_beta(fit.posterior, fit.design), known)
+
+
+def _scale(fit: Fit) -> ResidualScale:
+    """Return the residuals' parameters in the middle of their posterior."""
+    return median_sigma(fit.design, fit.stacked()) if fit.design.parameters else residual_scale(fit.posterior)

@@ -152,13 +152,10 @@ def joined_lines(joined: JoinedFactor, posterior: xr.Dataset) -> list[Line]:
     """Return the lines of correlations of effects of different predictors."""
     name, effects = across_name(joined.factor), joined.effects
     corr = posterior[name].to_numpy()
-    of = [part for part, own in joined.parts for _ in own]
-    shown = [f"{part}: {effect}" if part else effect for part, own in joined.parts for effect in own]
+    shown = joined.shown
     return [
         Line((joined.factor, f"corr({shown[j]}, {shown[i]})"), f"{name}[{effects[j]}, {effects[i]}]", corr[..., i, j])
-        for i in range(len(effects))
-        for j in range(i)
-        if of[i] != of[j]
+        for i, j in joined.pairs
     ]
 
 

@@ -19,6 +19,7 @@ from partialpool.design.label_names import parts_by_name
 from partialpool.design.labels import mean_by_name, mean_on_axis, predicted_quantity, predictor_on_axis
 from partialpool.design.units import UNITS, Units
 from partialpool.fitting.convergence import Finding
+from partialpool.fitting.predictor_of_fit import PARAMETER
 from partialpool.labels.labels import Labels
 from partialpool.labels.parameters_in_words import parameters_in_words
 from partialpool.model.prior_set import PriorSet
@@ -194,6 +195,14 @@ class NamesShown:
         return replace(found, frame=frame.assign(diagnosis=frame["diagnosis"].map(self.told)), errors=errors)
 
     def _dataset(self, answer: xr.Dataset) -> xr.Dataset:
+        of = str(answer.attrs.get(PARAMETER))
+        if of in self.design.parameters:  # its effects are named by its own predictor, and have no units
+            own = replace(self, design=self.design.parameters[of])._written_dataset(answer)
+            units = replace(Units.of_answer(own.attrs), effects={})
+            return own.assign_attrs({PARAMETER: self.category(of), UNITS: units.as_text()})
+        return self._written_dataset(answer)
+
+    def _written_dataset(self, answer: xr.Dataset) -> xr.Dataset:
         shown = answer.copy()
         for name, naming in self._namings.items():
             if name in shown.coords and shown[name].dims == (name,):

@@ -52,7 +52,7 @@ def simulate_null(
         do="pass simulations=0, which leaves the chi-square approximation; or compare posteriors by pp.compare",
     )
     source = seed_sequence(seed)
-    plain = full.design.spec.is_normal and not _is_searched(full.design)
+    plain = full.design.spec.is_normal and not _is_searched(full.design) and not _has_parameters(full, reduced)
     spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if plain else None
     if spectrum is not None:
         return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
@@ -93,11 +93,16 @@ def _refits(full: LikelihoodFit, reduced: LikelihoodFit) -> list[Callable[[Desig
     fits = full, reduced
     if _is_searched(full.design):
         return [partial(_searched_deviance, reml=fit.reml) for fit in fits]
-    if not full.design.spec.is_normal:
+    if not full.design.spec.is_normal or _has_parameters(full, reduced):
         return [GeneralisedReplicates(fit.design, full.maximum.method).deviance for fit in fits]
     models = [Replicates(fit.design, reml=fit.reml) for fit in fits]
     starts = [model.start(*_null_scales(fit.design, reduced)) for model, fit in zip(models, fits, strict=True)]
     return [partial(model.deviance, start=start) for model, start in zip(models, starts, strict=True)]
+
+
+def _has_parameters(*fits: LikelihoodFit) -> bool:
+    """Whether parameters of the family have predictors in a model."""
+    return any(fit.design.parameters for fit in fits)
 
 
 def _is_searched(design: Design) -> bool:

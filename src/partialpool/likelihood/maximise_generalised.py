@@ -2,6 +2,7 @@
 
 The search runs over elements of the relative Cholesky factors, coefficients and the family's own parameters together
 (`free_parameters`), as `glmer` of lme4 does. Standard errors are from the Hessian of the log likelihood in all of them.
+Where parameters of the family have predictors, those of all predictors are searched together.
 """
 
 from dataclasses import dataclass, replace
@@ -18,15 +19,18 @@ from partialpool.likelihood.check_peak import Peak, check_peak
 from partialpool.likelihood.covariance_factor import relative_diagonal
 from partialpool.likelihood.free_parameters import FreeParameters
 from partialpool.likelihood.laplace import Laplace
+from partialpool.likelihood.laplace_observed import ObservedLaplace
 from partialpool.likelihood.level_quadrature import LevelQuadrature
-from partialpool.likelihood.maximum import EXACT, LAPLACE, QUADRATURE, Maximum
+from partialpool.likelihood.maximum import EXACT, LAPLACE, OBSERVED, QUADRATURE, Maximum, OfPredictor
 from partialpool.likelihood.nested_quadrature import NestedQuadrature
+from partialpool.likelihood.of_each_predictor import across_predictors, of_each_predictor
 from partialpool.likelihood.quadrature import Quadrature
 from partialpool.marginal.gaussian.marginal import Marginal, build_flat
 from partialpool.marginal.gaussian.recover import original_beta, original_covariance
 from partialpool.marginal.glmm.own_parameters import own_priors
 from partialpool.marginal.glmm.posterior import Response, read_response
-from partialpool.marginal.glmm.weighted_rows import link_units, working_moments
+from partialpool.marginal.glmm.predictors import Predictors, lay_out
+from partialpool.marginal.glmm.weighted_rows import working_moments
 from partialpool.model.default_priors import default_priors
 from partialpool.model.prior import cutpoint_shift
 from partialpool.names import BETA
@@ -57,6 +61,8 @@ class GeneralisedLikelihood:
         The response and its row kernels.
     method
         How group effects are integrated out.
+    predictors
+        The predictors of the design.
     """
 
     marginal: Marginal
@@ -64,6 +70,7 @@ class GeneralisedLikelihood:
     start: np.ndarray
     response: Response
     method: str
+    predictors: Predictors
 
     @classmethod
     def of(cls, design: Design, method: str) -> Self:
@@ -76,25 +83,34 @@ class GeneralisedLikelihood:
         method
             How to integrate group effects out, from `integration_of`.
         """
-        response, priors, units = read_response(design), default_priors(design), link_units(design)
+        response, priors = read_response(design), default_priors(design)
+        predictors = lay_out(design, priors)
+        whole, units = predictors.design, predictors.units
         own = own_priors(design, {**priors, **design.spec.fixed_parameters})
         slope, information = response.curvature(response.start, own.values(own.start))
-        moments = working_moments(design, units, response.start, slope, information)
-        marginal = build_flat(design, priors, moments, integrate=False, weighted=units)
-        spread = float(np.std(response.start)) / units.unit or 1.0
+        moments = working_moments(whole, units, response.start, slope, information)
+        marginal = build_flat(whole, predictors.priors, moments, integrate=False, weighted=units)
+        # Columns of several predictors are scaled by the unit of each.
+        spread = 1.0 if predictors.parts else float(np.std(response.start)) / units.unit or 1.0
         plain = FreeParameters.of(marginal, own, spread)
         beta = marginal.least_squares()
-        parameters = plain.scaled(plain.start(_START * spread, beta), Laplace(marginal, response, plain).value)
-        return cls(marginal, parameters, parameters.start(_START * spread, beta), response, method)
+        begin = plain.start(_START * spread, beta)
+        rough = cls(marginal, plain, begin, response, method, predictors)
+        parameters = plain.scaled(begin, rough.laplace.value)
+        return replace(rough, parameters=parameters, start=parameters.start(_START * spread, beta))
 
     def of_response(self, design: Design, start: np.ndarray) -> "GeneralisedLikelihood":
         """Return the likelihood of the same design with another response, in the same coordinates."""
         return replace(self, response=read_response(design), start=start)
 
     @cached_property
-    def laplace(self) -> Laplace:
+    def laplace(self) -> Laplace | ObservedLaplace:
         """The deviance by Laplace's approximation."""
-        return Laplace(self.marginal, self.response, self.parameters)
+        parts = self.predictors.parts
+        if not parts and self.method != OBSERVED:
+            return Laplace(self.marginal, self.response, self.parameters)
+        units = [part.units.unit for part in parts] or [self.marginal.units.unit]
+        return ObservedLaplace(self.marginal, self.response, self.parameters, np.array(units))
 
     @cached_property
     def deviance(self) -> Deviance:
@@ -129,9 +145,21 @@ class GeneralisedLikelihood:
 
 def integration_of(*designs: Design) -> str:
     """Return how group effects of these models are integrated out, so that their likelihoods can be compared."""
+    if any(design.parameters for design in designs):
+        return EXACT if all(_is_quadratic(design) for design in designs) else OBSERVED
     if not any(design.factors for design in designs):
         return EXACT
     return QUADRATURE if all(not design.factors or _rule(design) for design in designs) else LAPLACE
+
+
+def _is_quadratic(design: Design) -> bool:
+    """Whether the log density of the rows is quadratic in all group effects, so that Laplace's approximation is exact.
+
+    Nothing of it is where there are no effects.
+    """
+    if any(other.factors for other in design.parameters.values()):
+        return False
+    return not design.factors or design.spec.is_normal
 
 
 def _rule(design: Design) -> type[LevelQuadrature | NestedQuadrature] | None:
@@ -197,14 +225,23 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
     if design.spec.family_record.has_cutpoints:
         shift = cutpoint_shift(design, {BETA: beta})
         own_values = {name: values + shift for name, values in own_values.items()}
-    return Maximum(
-        -0.5 * peak.deviance,
+    found = OfPredictor(
         beta[0],
         original_covariance(marginal, peak.covariance),
-        None,
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
         likelihood.laplace.modes(t),
+    )
+    each = of_each_predictor(found, likelihood.predictors)
+    mean = each.pop("", found)
+    return Maximum(
+        -0.5 * peak.deviance,
+        mean.beta,
+        mean.covariance,
+        None,
+        mean.sd,
+        mean.corr,
+        mean.modes,
         tuple(relative[f] for f in range(len(sd))),
         no_residual=False,
         steepest=peak.distance,
@@ -212,4 +249,6 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
         estimated=parameters.own.names,
         at_end=peak.at_end,
         method=likelihood.method,
+        parameters=each,
+        across=across_predictors(found, likelihood.predictors),
     )

@@ -7,13 +7,31 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["EXACT", "LAPLACE", "QUADRATURE", "SINGULAR", "Maximum"]
+__all__ = ["EXACT", "LAPLACE", "OBSERVED", "QUADRATURE", "SINGULAR", "Maximum", "OfPredictor"]
 
 SINGULAR: Final = 1e-4
 """Smallest diagonal element of a relative Cholesky factor that counts as above 0, as in lme4."""
 EXACT: Final = "exactly"
 QUADRATURE: Final = "by adaptive quadrature"
 LAPLACE: Final = "by Laplace's approximation"
+OBSERVED: Final = "by Laplace's approximation with the observed information"
+
+
+@dataclass(frozen=True, eq=False)
+class OfPredictor:
+    """Estimates of the predictor of a parameter of the family, on the scale of its link.
+
+    Attributes
+    ----------
+    beta, covariance, sd, corr, modes
+        As those of the mean's predictor in `Maximum`.
+    """
+
+    beta: np.ndarray
+    covariance: np.ndarray
+    sd: tuple[np.ndarray, ...]
+    corr: tuple[np.ndarray, ...]
+    modes: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +71,10 @@ class Maximum:
     residual
         Where residuals have several sds or are correlated, in place of sigma: `sigma`, () or (strata,), and
         `residual_corr`, () or (visits, visits).
+    parameters
+        Estimates of the predictors of the family's parameters, by parameter.
+    across
+        Correlations of the effects over a factor of several predictors, by factor, (effects, effects).
     """
 
     log_likelihood: float
@@ -70,6 +92,8 @@ class Maximum:
     estimated: tuple[str, ...] = ()
     at_end: tuple[str, ...] = ()
     residual: Mapping[str, np.ndarray] = MappingProxyType({})
+    parameters: Mapping[str, OfPredictor] = MappingProxyType({})
+    across: Mapping[str, np.ndarray] = MappingProxyType({})
 
     @property
     def singular(self) -> bool:

@@ -1,6 +1,6 @@
 """Maximum likelihood and REML: the classical fit of the same model, for likelihood-ratio tests and comparison."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,17 +10,17 @@ import pandas as pd
 
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
-from partialpool.design.newdata import own_rows
-from partialpool.design.psd_root import singular_root
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.joined_factors import joined_factors
 from partialpool.design.table import Missing
 from partialpool.errors import EngineError
+from partialpool.likelihood.draw_response import draw_response
 from partialpool.likelihood.maximise import maximise
 from partialpool.likelihood.maximise_generalised import integration_of, maximise_generalised
 from partialpool.likelihood.maximise_residual import maximise_residual
-from partialpool.likelihood.maximum import EXACT, LAPLACE, Maximum
+from partialpool.likelihood.maximum import EXACT, LAPLACE, Maximum, OfPredictor
 from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
-from partialpool.model.response import replicate
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 from partialpool.spec.effect_distribution import why_not_normal
 from partialpool.spec.keywords import explains_keywords
@@ -62,11 +62,12 @@ class LikelihoodFit:
     @property
     def n_parameters(self) -> int:
         """Number of parameters estimated: fixed effects, sds, correlations, sigma or the family's own."""
-        pairs = sum(len(f.parameter_pairs) for f in self.design.factors)
-        sds = sum(len(f.structure.own_sds) for f in self.design.factors)
+        each = (self.design, *self.design.parameters.values())
+        effects = sum(len(one.common.coefs) + sum(map(_size, one.factors)) for one in each)
+        across = sum(len(one.pairs) for one in joined_factors(self.design))
         own = sum(self.maximum.own[name].size for name in self.maximum.estimated)
         residual = len(self._residual) + (self.maximum.sigma is not None)
-        return len(self.design.common.coefs) + sds + pairs + own + residual
+        return effects + across + own + residual
 
     @property
     def singular(self) -> bool:
@@ -75,10 +76,23 @@ class LikelihoodFit:
 
     @property
     def coefficients(self) -> pd.DataFrame:
-        """Fixed effects: estimate and standard error, one row each."""
-        errors = np.sqrt(np.diagonal(self.maximum.covariance))
-        index = pd.Index(self.design.common.coefs, name="coef")
-        return pd.DataFrame({"estimate": self.maximum.beta, "std_error": errors}, index=index)
+        """Fixed effects: estimate and standard error, one row each; those of a parameter as `sigma: Days`."""
+        rows = list(self._coefficients)
+        index = pd.Index([name for name, _, _ in rows], name="coef")
+        return pd.DataFrame([values for _, *values in rows], index=index, columns=["estimate", "std_error"])
+
+    @property
+    def _coefficients(self) -> Iterator[tuple[str, float, float]]:
+        for before, design, found in self._predictors:
+            errors = np.sqrt(np.diagonal(found.covariance))
+            for coef, estimate, error in zip(design.common.coefs, found.beta, errors, strict=True):
+                yield f"{before}{coef}", float(estimate), float(error)
+
+    @property
+    def _predictors(self) -> list[tuple[str, Design, Maximum | OfPredictor]]:
+        """What is written before the names of each predictor, its design and its estimates."""
+        others = [(f"{name}: ", other, self.maximum.parameters[name]) for name, other in self.design.parameters.items()]
+        return [("", self.design, self.maximum), *others]
 
     @property
     def variance_components(self) -> pd.DataFrame:
@@ -91,11 +105,16 @@ class LikelihoodFit:
     @property
     def _components(self) -> list[tuple[str, str, str, float]]:
         rows: list[tuple[str, str, str, float]] = []
-        for factor, sd, corr in zip(self.design.factors, self.maximum.sd, self.maximum.corr, strict=True):
-            known = np.where(np.outer(sd, sd) > 0, corr, np.nan)
-            effects = factor.names
-            rows += [(factor.name, factor.sd_parameters[i], "", float(sd[i])) for i in factor.structure.own_sds]
-            rows += [(factor.name, effects[i], effects[j], float(known[i, j])) for i, j in factor.parameter_pairs]
+        for before, design, found in self._predictors:
+            for factor, sd, corr in zip(design.factors, found.sd, found.corr, strict=True):
+                known, name = np.where(np.outer(sd, sd) > 0, corr, np.nan), factor.name
+                own, effects = factor.sd_parameters, [f"{before}{effect}" for effect in factor.names]
+                rows += [(name, f"{before}{own[i]}", "", float(sd[i])) for i in factor.structure.own_sds]
+                rows += [(name, effects[i], effects[j], float(known[i, j])) for i, j in factor.parameter_pairs]
+        for one in joined_factors(self.design):
+            corr = self.maximum.across[one.factor]
+            shown = one.shown
+            rows += [(one.factor, shown[j], shown[i], float(corr[i, j])) for i, j in one.pairs]
         if self.maximum.sigma is not None:
             rows.append(("residual", "sigma", "", self.maximum.sigma))
         rows += self._residual
@@ -120,28 +139,26 @@ class LikelihoodFit:
         pairs = [(i, j) for i in range(1, len(visits)) for j in range(i)]
         return rows + [("residual", str(visits[j]), str(visits[i]), float(corr[i, j])) for i, j in pairs]
 
-    def conditional_modes(self, factor: str) -> pd.DataFrame:
-        """Return the group effects' conditional modes (BLUPs) of one factor: levels by effects."""
-        names = [f.name for f in self.design.factors]
-        of = self.design.factors[names.index(factor)]
+    def conditional_modes(self, factor: str, *, parameter: str | None = None) -> pd.DataFrame:
+        """Return the group effects' conditional modes (BLUPs) of one factor: levels by effects.
+
+        Parameters
+        ----------
+        factor
+            The factor.
+        parameter
+            The parameter whose predictor the effects are part of; left out for the mean.
+        """
+        design = self.design.predictor_named(parameter)
+        found = self.maximum if parameter is None else self.maximum.parameters[parameter]
+        names = [f.name for f in design.factors]
+        of = design.factors[names.index(factor)]
         index = pd.Index(of.levels.labels, name=factor)
-        return pd.DataFrame(self.maximum.modes[names.index(factor)], index=index, columns=list(of.names))
+        return pd.DataFrame(found.modes[names.index(factor)], index=index, columns=list(of.names))
 
     def draw_response(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a response of the same rows with new group effects, at the estimates; shape (rows,)."""
-        design, maximum = self.design, self.maximum
-        intercept = [np.ones((design.n_rows, 1))] if design.common.intercept else []
-        eta = np.concatenate([*intercept, design.common.values], axis=1) @ maximum.beta
-        eta += 0.0 if design.offset is None else design.offset
-        for factor, sd, corr in zip(design.factors, maximum.sd, maximum.corr, strict=True):
-            half = sd[:, None] * singular_root(corr)
-            effects = rng.standard_normal((factor.n_levels, len(sd))) @ half.T
-            if factor.root is not None:
-                effects = factor.root @ effects
-            eta += factor.apply(effects)
-        own = maximum.own if maximum.sigma is None else {SIGMA: np.array([maximum.sigma])}
-        own = {**own, **{name: values[None] for name, values in maximum.residual.items()}}
-        return replicate(design, own_rows(design), eta[None], own, seed=rng)[0]
+        return draw_response(self.design, self.maximum, rng)
 
     def __str__(self) -> str:
         how = "REML" if self.reml else "maximum likelihood"
@@ -157,12 +174,7 @@ class LikelihoodFit:
             (factor, f"corr({effect}, {other})" if other else effect, number(value, digits=4))
             for factor, effect, other, value in self._components
         )
-        errors = np.sqrt(np.diagonal(self.maximum.covariance))
-        names = self.design.common.coefs
-        common = tuple(
-            (c, *estimate_cells((b, s), sd=s, digits=4))
-            for c, b, s in zip(names, self.maximum.beta, errors, strict=True)
-        )
+        common = tuple((c, *estimate_cells((b, s), sd=s, digits=4)) for c, b, s in self._coefficients)
         tables = [
             TextTable(
                 ("factor", "effect", "estimate"), components, title="Variance components: random (group-level) effects"
@@ -180,6 +192,11 @@ class LikelihoodFit:
         return "\n".join([*heading, *("\n" + str(t) for t in tables if t.rows), *([""] if notes else []), *notes])
 
     __repr__ = __str__
+
+
+def _size(factor: FactorEffects) -> int:
+    """Return the number of sds and correlations of a factor."""
+    return len(factor.structure.own_sds) + len(factor.parameter_pairs)
 
 
 @explains_keywords
@@ -244,7 +261,8 @@ def maximum_likelihood(
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     check_likelihood(spec, reml=reml)
     design = build_design(spec, data, missing=missing)
-    return likelihood_fit(design, reml=reml, method=LAPLACE if laplace and design.factors else None)
+    by_laplace = laplace and design.factors and not design.parameters  # those with predictors have no other
+    return likelihood_fit(design, reml=reml, method=LAPLACE if by_laplace else None)
 
 
 def why_no_likelihood(spec: ModelSpec) -> str:
@@ -255,19 +273,26 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     >>> why_no_likelihood(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     ''
     """
-    of_categories = spec.family_record.has_predictors_of_categories
-    if spec.parameters or spec.cs or of_categories:
-        of = "categories" if of_categories else " and ".join(spec.parameters) or "single thresholds"
-        return f"predictors of {of}: their likelihood is not available"
-    if spec.is_normal:
+    if spec.is_normal and not spec.parameters:
         return normal.why_not(spec)
-    if heavy := why_not_normal(spec):
-        return heavy
-    if spec.smooths:
-        return "a smooth of a response that is not normal: its effects share an sd, which no integral here allows"
-    if any(group.members for group in spec.groups):
-        return "a row belongs to several levels: their integrals are available for a normal response"
-    return generalised.why_not(spec.with_priors({}))
+    reasons = (
+        (
+            spec.family_record.has_predictors_of_categories,
+            "predictors of categories: their likelihood is not available",
+        ),
+        (spec.cs, "predictors of single thresholds: their likelihood is not available"),
+        (heavy := why_not_normal(spec), heavy),
+        (
+            spec.smooths,
+            "a smooth of a response that is not normal: its effects share an sd, which no integral here allows",
+        ),
+        (
+            any(group.members for group in spec.groups),
+            "a row belongs to several levels: their integrals are available for a normal response",
+        ),
+    )
+    found = next((reason for applies, reason in reasons if applies), "")
+    return found or generalised.why_not(spec.with_priors({}))
 
 
 def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
@@ -283,15 +308,16 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="a predictor of the mean alone; normal effects; independent levels, or one effect of levels with a "
-            "known covariance; smooths of normal responses",
+            allowed="normal effects on the mean and on parameters of the family; independent levels, or one effect of "
+            "levels with a known covariance; smooths of normal responses",
             do="use pp.fit for its posterior",
         )
-    if reml and not spec.is_normal:
+    if reml and not (spec.is_normal and not spec.parameters):
+        predicted = f", {' and '.join(spec.parameters)} with predictors" if spec.parameters else ""
         raise EngineError(
             "REML is for normal responses",
-            got=f"family {spec.family!r}, link {spec.link!r}",
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
+            got=f"family {spec.family!r}, link {spec.link!r}{predicted}",
+            allowed="family 'gaussian' or 'lognormal' with the identity link, and a predictor of the mean alone",
             do="leave out reml=True",
         )
 
@@ -309,6 +335,6 @@ def likelihood_fit(design: Design, *, reml: bool = False, method: str | None = N
     """
     if design.residual is not None:
         return LikelihoodFit(design, maximise_residual(design, reml=reml), reml)
-    if design.spec.is_normal:
+    if design.spec.is_normal and not design.parameters:
         return LikelihoodFit(design, maximise(design, reml=reml), reml)
     return LikelihoodFit(design, maximise_generalised(design, method or integration_of(design)), reml)

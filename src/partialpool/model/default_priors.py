@@ -112,13 +112,22 @@ def resolve_priors(design: Design) -> PriorSet:
     whole = _resolved(
         design, scales_of(design), _defaults(design, decomposed=design.spec.states_shares), own, beside=beside
     )
+    stated = {name: other.spec.priors for name, other in design.parameters.items()}
+    return PriorSet((*whole, *_of_parameters(design, stated)), _notes(design), _scale(design))
+
+
+def _of_parameters(design: Design, user: Mapping[str, Mapping[str, Prior]]) -> Iterator[ResolvedPrior]:
+    """Yield the priors of the predictors of parameters, of which a user states some, by parameter."""
+    alike = names_of_predictor(THRESHOLDS, ()) if design.thresholds else {}
     for name, other in design.parameters.items():
-        scales = predictor_scales(design, name)
-        shown = _names_of_stated(other.spec.priors, user, names[name], alike)
-        of = THRESHOLDS if alike else name
-        entries = _resolved(other, scales, _effect_defaults(other, scales), other.spec.priors, of=of, shown=shown)
-        whole += tuple(replace(e, parameter=renamed(e.parameter, names[name]) or e.parameter) for e in entries)
-    return PriorSet(whole, _notes(design), _scale(design))
+        scales, names, own = (
+            predictor_scales(design, name),
+            names_of_predictor(name, other.spec.factors),
+            user.get(name, {}),
+        )
+        shown, of = _names_of_stated(own, design.spec.priors, names, alike), THRESHOLDS if alike else name
+        for entry in _resolved(other, scales, _effect_defaults(other, scales), own, of=of, shown=shown):
+            yield replace(entry, parameter=renamed(entry.parameter, names) or entry.parameter)
 
 
 def _names_of_stated(
@@ -195,7 +204,8 @@ def _resolved(
 
 def default_priors(design: Design) -> PriorSet:
     """Return the default priors of a design, regardless of the user's priors."""
-    return PriorSet(tuple(_defaults(design, decomposed=False)), _notes(design), _scale(design))
+    own = _defaults(design, decomposed=False)
+    return PriorSet((*own, *_of_parameters(design, {})), _notes(design), _scale(design))
 
 
 def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) -> ResolvedPrior:

@@ -15,7 +15,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.level_coefficients import LevelCoefficients
 from partialpool.model.newton import maximise_by_group, unit_grams
 from partialpool.model.response_density import ResponseDensity
-from partialpool.model.whitened_rows import residual_scale, whiten
+from partialpool.model.whitened_rows import ResidualScale, whiten
 from partialpool.names import BETA, SIGMA, b_name
 
 __all__ = ["INFINITE", "NOT_IDENTIFIED", "NO_TRIALS", "Unpooled", "generalised_by_level", "least_squares_by_level",
@@ -88,7 +88,7 @@ def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficient
 
 
 def generalised_by_level(
-    posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray, gram: np.ndarray
+    posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray, gram: np.ndarray, scale: ResidualScale
 ) -> Unpooled:
     """Estimate each level's effects from its own rows by generalised least squares, R given.
 
@@ -109,10 +109,12 @@ def generalised_by_level(
         The response minus its offset, (rows,).
     gram
         Z_j'R_j^-1 Z_j under each draw, (chains, draws, levels, effects, effects).
+    scale
+        The residuals' parameters, in the middle of their posterior.
     """
     design, factor = coefficients.design, coefficients.factor
     left = np.concatenate([coefficients.own_columns, (y - _rest(posterior, coefficients))[:, None]], axis=1)
-    whitened = whiten(design, residual_scale(posterior), left)
+    whitened = whiten(design, scale, left)
     z, r = whitened[:, :-1], whitened[:, -1:]
     own = factor.sum(z[:, :, None] * z[:, None, :], axis=0)
     estimate, error = _solved(own, factor.sum(z * r, axis=0), 1.0)

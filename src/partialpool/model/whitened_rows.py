@@ -28,7 +28,7 @@ class ResidualScale:
     Attributes
     ----------
     sigma
-        The sd of each stratum, (strata,); one without strata.
+        The sd of each stratum, (strata,); one without strata. Of each row, (rows,), where sigma has a predictor.
     correlation
         Of `ar` and `cosy`, (1,); of `unstr`, (1, visits, visits); empty without.
     """
@@ -57,14 +57,15 @@ def whiten(design: Design, scale: ResidualScale, columns: np.ndarray) -> np.ndar
     Parameters
     ----------
     design
-        A model whose residuals have several sds, or are correlated.
+        A model whose residuals have several sds, or are correlated, or whose sigma has a predictor.
     scale
         The residuals' parameters.
     columns
         Columns of the rows, (rows, columns), or one column, (rows,).
     """
     residual = design.residual
-    assert residual is not None
+    if residual is None:  # sigma has a predictor: neither precisions nor series go with it
+        return np.asarray((columns.T / scale.sigma).T)
     sd = scale.sigma[residual.stratum]
     if design.precision is not None:
         sd = sd / np.sqrt(design.precision)

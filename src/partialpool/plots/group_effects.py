@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from partialpool.design.units import Units
 from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.fitting.predictor_of_fit import PARAMETER
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import unit_or_scale
@@ -76,7 +77,8 @@ def plot_group_effects(
         panels[0][0].set_yticks(range(len(names_shown)), names_shown)
         panels[0][0].set_ylabel(titled(effects.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, sorted)"))
         response, factor = (titled(effects.attrs[name]) for name in ("response", "factor"))
-        title = f"{response}: effects by {factor}, deviations from the population"
+        on = f" on {titled(effects.attrs[PARAMETER])}" if PARAMETER in effects.attrs else ""
+        title = f"{response}: effects{on} by {factor}, deviations from the population"
         figure.suptitle(f"{title}\n{point.name}, {bars_in_words(prob)}", fontsize=11, x=0.01, ha="left")
     return figure
 

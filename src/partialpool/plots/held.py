@@ -8,11 +8,20 @@ import xarray as xr
 
 from partialpool.design.held import exposure_in_words, place_in_words, with_units
 from partialpool.design.units import Units
+from partialpool.fitting.predictor_of_fit import PARAMETER
 from partialpool.names import INTERCEPT, OBS
 from partialpool.plots.style import short, titled
 from partialpool.spec.expression import columns_of
 
-__all__ = ["HELD", "exposure_held", "exposure_on_axis", "held_in_rows", "held_in_title", "named_effect"]
+__all__ = [
+    "HELD",
+    "effect_in_title",
+    "exposure_held",
+    "exposure_on_axis",
+    "held_in_rows",
+    "held_in_title",
+    "named_effect",
+]
 
 HELD = "held: "
 """How lines of a title begin that say at which values other predictors are held."""
@@ -108,7 +117,21 @@ def named_effect(attrs: Mapping[str, Any], effect: str) -> str:
     'Intercept at year=2012 (mean)'
     >>> named_effect({"origin": "year=2012 (mean)"}, "year")
     'year'
+    >>> named_effect({"parameter": "sigma"}, "Intercept")
+    'sigma: Intercept'
     """
     origin = attrs.get("origin", "zero")
     moved = f" at {short(origin, 30)}" if effect == INTERCEPT and origin != "zero" else ""
-    return f"{titled(effect)}{moved}"
+    return f"{effect_in_title(attrs, effect)}{moved}"
+
+
+def effect_in_title(attrs: Mapping[str, Any], effect: str) -> str:
+    """Return the name of an effect, after that of the parameter or category whose predictor it is part of.
+
+    Examples
+    --------
+    >>> effect_in_title({}, "Days"), effect_in_title({"parameter": "sigma"}, "Days")
+    ('Days', 'sigma: Days')
+    """
+    parameter = attrs.get(PARAMETER)
+    return titled(effect) if parameter is None else f"{titled(parameter)}: {titled(effect)}"

@@ -15,7 +15,7 @@ from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, stated_or, unit_or_scale
-from partialpool.plots.held import held_in_title, named_effect
+from partialpool.plots.held import effect_in_title, held_in_title, named_effect
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short, titled
@@ -65,7 +65,8 @@ def plot_level_effects(
     labels = [short(level) for level in effects["level"].to_numpy()[order]]
     threshold = float(effects.attrs["threshold"])
     places, colors, said = np.arange(len(labels)), _CHANCE(above), typeset(f"{threshold:g}")
-    name, factor, response = (titled(effects.attrs[key]) for key in ("effect", "factor", "response"))
+    name = effect_in_title(effects.attrs, effects.attrs["effect"])
+    factor, response = (titled(effects.attrs[key]) for key in ("factor", "response"))
     with house_style():
         height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
         few = len(labels) <= _MOST_LABELS

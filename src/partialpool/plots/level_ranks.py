@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.held import held_in_title, named_effect
+from partialpool.plots.held import effect_in_title, held_in_title, named_effect
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short, titled
@@ -50,7 +50,8 @@ def plot_level_ranks(ranks: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Un
     labels = [short(level) for level in ranks["level"].to_numpy()[order]]
     count, few = len(labels), len(labels) <= _MOST_LABELS
     places = np.arange(1, count + 1)
-    name, factor, response = (titled(ranks.attrs[key]) for key in ("effect", "factor", "response"))
+    name = effect_in_title(ranks.attrs, ranks.attrs["effect"])
+    factor, response = (titled(ranks.attrs[key]) for key in ("factor", "response"))
     with house_style():
         size = 7.4 + (room(labels) if few else 0.0), float(np.clip(0.2 * count + 2.0, 3.0, 11))
         figure, axes = plt.subplots(figsize=size)

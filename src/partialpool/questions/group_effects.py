@@ -5,9 +5,9 @@ from typing import Any, Final
 import xarray as xr
 
 from partialpool.design.own_effects import own_effects
-from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.predictor_of_fit import predictor_of_fit
 from partialpool.names import answer_name, b_name, effect_dim, predictor_name
 from partialpool.spec.keywords import explains_keywords
 
@@ -42,11 +42,11 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
     DataError
         No such factor or parameter, or none named although there are several.
     """
-    design = fit.design.predictor_named(parameter)
-    found = design.factor_named(factor)
-    chosen, own = found.name, own_effects(design, found)
+    predictor = predictor_of_fit(fit, parameter)
+    found = predictor.design.factor_named(factor)
+    chosen, own = found.name, own_effects(predictor.design, found)
     called = chosen if parameter is None else predictor_name(parameter, chosen)
-    effects = fit.posterior[b_name(called)].rename({called: "level", effect_dim(called): "effect"})
+    effects = predictor.posterior[b_name(chosen)].rename({called: "level", effect_dim(called): "effect"})
     effects = effects.transpose("chain", "draw", "level", "effect")
     if own is not None:
         coords: dict[str, Any] = {name: effects[name] for name in ("chain", "draw", "level")}
@@ -55,8 +55,6 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
     attrs = {
         "factor": chosen,
         "definition": "b, the deviation of a level's effect from the fixed effect",
-        "scale": fit.spec.link if parameter is None else fit.spec.family_record.link_of(parameter).name,
-        "response": fit.design.response.name,
-        UNITS: fit.design.axis_units.as_text(),
+        **predictor.attrs,
     }
     return Answer({"effects": effects.drop_attrs()}, attrs=attrs)

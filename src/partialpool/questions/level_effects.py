@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
+from partialpool.fitting.predictor_of_fit import predictor_of_fit
 from partialpool.model.varying_effect import varying_effect
 from partialpool.spec.keywords import explains_keywords
 
@@ -28,6 +28,7 @@ def level_effects(
     factor: str | None = None,
     threshold: float = 0.0,
     at: Mapping[str, Any] = MappingProxyType({}),
+    parameter: str | None = None,
 ) -> xr.Dataset:
     """Return a coefficient in every level, and the probability that it exceeds a threshold.
 
@@ -52,6 +53,10 @@ def level_effects(
         Value that the coefficient is compared with, in its units.
     at
         One value by column, `{"sex": "Male"}`, for all levels, in place of the levels' own values.
+    parameter
+        The parameter of the family, or the category, whose predictor the coefficient is part of; left out for the
+        mean. Under `sigma ~ arm + (1 | subject)`, `parameter="sigma"` and the effect `Intercept` are each subject's log
+        sigma.
 
     Returns
     -------
@@ -64,7 +69,8 @@ def level_effects(
     ------
     DataError
         The coefficient does not vary; it varies over several factors and none is named; a threshold that is not a
-        number; `at` names a column that the model does not use, or whose effect varies.
+        number; `at` names a column that the model does not use, or whose effect varies; the parameter has no
+        predictor.
 
     Examples
     --------
@@ -74,7 +80,8 @@ def level_effects(
     >>> float(slopes["above"].sel(level="308")) > 0.99, float(slopes["above"].sel(level="335")) < 0.7
     (True, True)
     """
-    found = varying_effect(fit.design, effect, factor, at)
+    predictor = predictor_of_fit(fit, parameter)
+    found = varying_effect(predictor.design, effect, factor, at)
     if not isinstance(threshold, Real) or not np.isfinite(float(threshold)):
         raise DataError(
             "a threshold must be a number",
@@ -82,7 +89,7 @@ def level_effects(
             allowed=f"a finite number, in units of {effect!r}",
             do="write for instance threshold=10",
         )
-    posterior, coefficients = fit.posterior, found.coefficients
+    posterior, coefficients = predictor.posterior, found.coefficients
     total, common = found.draws(posterior), found.population_draws(posterior)
     every = ("chain", "draw", "level")
     population = (every, common) if found.differs else (every[:2], common[:, :, 0])
@@ -97,9 +104,7 @@ def level_effects(
         "factor": coefficients.factor.name,
         "threshold": float(threshold),
         "definition": "fixed effects at the level's predictor values, plus the level's own effect",
-        "scale": fit.spec.link,
-        "response": fit.design.response.name,
-        UNITS: fit.design.axis_units.as_text(),
+        **predictor.attrs,
         **coefficients.in_words,
     }
     return Answer(variables, coords=coords, attrs=attrs)

@@ -7,12 +7,12 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
-from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.point_estimate import ESTIMATE
+from partialpool.fitting.predictor_of_fit import predictor_of_fit
 from partialpool.model.varying_effect import varying_effect
 from partialpool.spec.keywords import explains_keywords
 
@@ -32,6 +32,7 @@ def level_ranks(
     best: Best = "highest",
     top: int | None = None,
     at: Mapping[str, Any] = MappingProxyType({}),
+    parameter: str | None = None,
 ) -> xr.Dataset:
     """Return the rank of every level by a coefficient, and the probability of being the best.
 
@@ -56,6 +57,9 @@ def level_ranks(
         Number of best levels, for `among_top`.
     at
         One value by column, `{"sex": "Male"}`, for all levels, in place of the levels' own values.
+    parameter
+        The parameter of the family, or the category, whose predictor the coefficient is part of; left out for the
+        mean. Under `sigma ~ arm + (1 | subject)`, `parameter="sigma"` ranks subjects by how variable they are.
 
     Returns
     -------
@@ -70,7 +74,8 @@ def level_ranks(
     ------
     DataError
         The coefficient does not vary; it varies over several factors and none is named; another value of `best`; `top`
-        is not a number of levels; `at` names a column that the model does not use, or whose effect varies.
+        is not a number of levels; `at` names a column that the model does not use, or whose effect varies; the
+        parameter has no predictor.
 
     Examples
     --------
@@ -80,9 +85,10 @@ def level_ranks(
     >>> ranks["expected"].idxmin().item(), 0.3 < float(ranks["best"].max()) < 0.7
     ('308', True)
     """
-    found = varying_effect(fit.design, effect, factor, at)
+    predictor = predictor_of_fit(fit, parameter)
+    found = varying_effect(predictor.design, effect, factor, at)
     _check(best, top, len(found.levels))
-    first, last = _places(_SIGN[best] * found.draws(fit.posterior))
+    first, last = _places(_SIGN[best] * found.draws(predictor.posterior))
     rank = (first + last) / 2
     variables = {
         "rank": (("chain", "draw", "level"), rank, {ESTIMATE: "mean"}),
@@ -94,9 +100,7 @@ def level_ranks(
         "factor": found.coefficients.factor.name,
         "best": best,
         "definition": "rank, in each draw, of the fixed effects at the level's predictor values plus its own effect",
-        "scale": fit.spec.link,
-        "response": fit.design.response.name,
-        UNITS: fit.design.axis_units.as_text(),
+        **predictor.attrs,
         **found.coefficients.in_words,
     }
     if top is not None:

@@ -27,6 +27,7 @@ __all__ = ["LikelihoodRatioTest", "lrt"]
 
 _FEWEST: Final = 20
 """Fewest simulations with which p can be below 0.05."""
+_SIMULATIONS: Final = 1000
 _LEVEL: Final = 0.05
 """The data support the added terms where p is below this."""
 
@@ -177,7 +178,7 @@ def lrt(
     data: Any = None,
     *,
     reml: bool = False,
-    simulations: int = 1000,
+    simulations: int | None = None,
     seed: int | None = None,
     family: str | None = None,
     link: str | None = None,
@@ -189,7 +190,8 @@ def lrt(
     """Test a mixed model against one nested in it, by the ratio of their likelihoods.
 
     Group effects of both models are integrated out in the same way: exactly for normal responses; by quadrature for
-    other responses where that applies to both models, else by Laplace's approximation (`maximum_likelihood`).
+    other responses where that applies to both models, else by Laplace's approximation (`maximum_likelihood`). Effects
+    on parameters of the family are tested too: `sigma ~ arm` against one sigma.
 
     A variance of 0 is on the boundary, where the ratio is not chi-square. Three null distributions are reported:
 
@@ -215,7 +217,8 @@ def lrt(
     reml
         Whether to compare restricted likelihoods: only with the same fixed effects.
     simulations
-        Number of simulated statistics; 0 for none.
+        Number of simulated statistics; 0 for none. By default 1000, and none where parameters of the family have
+        predictors, since both models are then fitted anew in seconds each.
     seed
         Makes the simulations reproducible.
     progressbar
@@ -258,6 +261,8 @@ def lrt(
         full, reduced, data, {"family": family, "link": link, "se": se, "cov": cov or None}, missing, reml=reml
     )
     additions = _additions(larger, smaller)
+    if simulations is None:
+        simulations = 0 if larger.parameters else _SIMULATIONS
     _check_settings(additions, simulations, reml=reml)
     method = integration_of(larger, smaller)
     fits = likelihood_fit(larger, reml=reml, method=method), likelihood_fit(smaller, reml=reml, method=method)

@@ -14,7 +14,7 @@ from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
-from partialpool.fitting.pooling_ends import check_pooling_ends, complete_pooling, no_pooling
+from partialpool.fitting.pooling_ends import check_pooling_of, complete_pooling, no_pooling
 from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
 from partialpool.model.no_pooling import Unpooled
 from partialpool.names import answer_name
@@ -50,6 +50,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     level's own estimate is generalised least squares, (Z_j'R_j^-1 Z_j)^-1 Z_j'R_j^-1 y_j, with R_j at the posterior
     medians of the residual sds and the posterior means of their correlations; so is complete pooling, of all rows. A
     series of correlated residuals must be within one level: otherwise rows of other levels would belong to its own.
+    Where sigma has a predictor, `sigma ~ x`, the same holds with the sd of each row, given the effects on sigma.
 
     For responses that are not normal, everything is on the scale of the linear predictor, and B_j is that of Laplace's
     approximation of the effects' posterior given theta: B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'W_j Z_j, W_j the
@@ -101,8 +102,9 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Raises
     ------
     DataError
-        Ordered categories; no such factor; a series of correlated residuals with rows of several levels; `at` names a
-        column that the model does not use, or whose effect varies.
+        Ordered categories; no such factor; predictors of other parameters than the sigma of a normal response, or
+        effects on sigma that are correlated with those of the factor; a series of correlated residuals with rows of
+        several levels; `at` names a column that the model does not use, or whose effect varies.
 
     Examples
     --------
@@ -112,8 +114,8 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     array([5, 5, 5, 5, 5, 5])
     """
     design = fit.design
-    check_pooling_ends(fit)
     chosen = design.factor_named(factor)
+    check_pooling_of(fit, chosen)
     chosen.check_unrelated("a level's weight")
     chosen.check_normal("a level's weight")
     coefficients = level_coefficients(design, chosen, at)
@@ -170,7 +172,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
 
 def _definition(fit: Fit) -> str:
-    if fit.design.residual is not None:
+    if fit.design.residual is not None or fit.design.parameters:
         return _GENERALISED
     return _DEFINITION if fit.spec.is_normal else _APPROXIMATION
 

@@ -292,6 +292,8 @@ class _Likelihood:
     def of(cls, fit: Fit) -> "_Likelihood":
         nothing = np.full(sum(len(f.structure.own_sds) for f in fit.design.factors), np.nan)
         reason = why_no_likelihood(fit.spec)
+        if not reason and fit.spec.parameters:
+            reason = f"{' and '.join(fit.spec.parameters)} with predictors: see pp.maximum_likelihood(formula, data)"
         if reason:
             return cls(None, f"no likelihood: {reason}", f"no REML: {reason}", nothing)
         try:

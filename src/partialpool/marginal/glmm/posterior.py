@@ -94,7 +94,7 @@ class Response:
         log_p = self.kernels.rows(*given) if self.links is None else rows_by_row(*self._each, *given)
         return float(log_p), slope, information
 
-    @property
+    @cached_property
     def _each(self) -> tuple[int, np.ndarray]:
         """The address of the kernel of rows with several predictors, and the links of these."""
         if self.links is None:

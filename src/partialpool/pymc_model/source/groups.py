@@ -3,7 +3,8 @@
 The variables are those of `pymc_model/effects.py`, and so are their names.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,13 +27,13 @@ from partialpool.pymc_model.source.columns import Column, stored_column
 from partialpool.pymc_model.source.correlations import correlation_functions, correlation_lines
 from partialpool.pymc_model.source.fixed import columns_of_recipe
 from partialpool.pymc_model.source.layout import WIDTH, commented
-from partialpool.pymc_model.source.levels import level_code
-from partialpool.pymc_model.source.names import FactorNames
+from partialpool.pymc_model.source.levels import LevelCode, level_code
+from partialpool.pymc_model.source.names import OF_THE_MEAN, FactorNames, PredictorNames
 from partialpool.pymc_model.source.piece import Piece, frame_of, let, prior_reasons, read_by, statement
 from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated, vector_variable
 from partialpool.pymc_model.source.table import matrix_text, opened
 
-__all__ = ["GroupEffects", "group_effects", "sds_of"]
+__all__ = ["GroupEffects", "effects_code", "group_columns", "group_effects", "in_rows", "sds_code", "sds_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +54,15 @@ class GroupEffects:
     labels: dict[str, Code]
     eta: Code
 
+    def creating(self, lines: Iterable[str], functions: tuple[str, ...]) -> "GroupEffects":
+        """Return the same with the lines that create the effects, and the functions that these call."""
+        return replace(self, piece=replace(self.piece, inside=tuple(lines), functions=functions))
+
 
 def group_effects(
     design: Design, factor: FactorEffects, priors: PriorSet, names: FactorNames, *, has_sds: bool
 ) -> GroupEffects:
-    """Write the effects of a factor.
+    """Write the effects of a factor of the mean.
 
     Parameters
     ----------
@@ -66,10 +71,36 @@ def group_effects(
     has_sds
         Whether the sds exist, since they follow from a joint prior.
     """
+    found = group_columns(design, factor, names, level_code(factor, names, design.frame))
+    inside = [] if has_sds else sds_code(factor, priors, names)
+    return found.creating([*inside, *effects_code(factor, priors, names)], correlation_functions(factor))
+
+
+def group_columns(
+    design: Design,
+    factor: FactorEffects,
+    names: FactorNames,
+    levels: LevelCode | None,
+    predictor: PredictorNames = OF_THE_MEAN,
+) -> GroupEffects:
+    """Write a factor's levels and columns, without the lines that create its effects.
+
+    Parameters
+    ----------
+    design, factor, names
+        The predictor, its factor, and names of local variables.
+    levels
+        The code of the factor's levels; None where an earlier part has it.
+    predictor
+        Names of the predictor's variables.
+    """
     alone = bool(np.all(factor.values == 1.0))
-    columns = [] if alone else _columns(design, factor)
-    levels = level_code(factor, names, design.frame)
-    before = [*commented(_told(factor), indent=1), *levels.lines]
+    columns = [] if alone else _columns(design, factor, predictor)
+    before = []
+    if levels is not None:
+        before += [*commented(_told(factor), indent=1), *levels.lines]
+    elif columns:
+        before += commented(f"{factor.name}: its columns.", indent=1)
     if not alone:
         before += frame_of(names.of("Z"), columns)
     before += _basis(factor, names)
@@ -78,15 +109,12 @@ def group_effects(
         text = matrix_text(factor.kinship.covariance)
         texts[names.of("COV")] = text
         before += _kinship(factor, names, text)
-    inside = [] if has_sds else _sds(factor, priors, names)
-    inside += _effects(factor, priors, names)
     effects = listed(written(name) for name in factor.names) if alone else Code(names.of("Z")).columns
-    labels = {factor.name: Code(names.of("levels")), effect_dim(factor.name): effects}
+    labels = {factor.name: Code(names.levels), effect_dim(factor.name): effects}
     if factor.correlated:
         labels[effect_bis_dim(factor.name)] = effects
-    read = read_by([levels, *(column for _, column in columns)])
-    piece = Piece(tuple(before), tuple(inside), *read, texts, correlation_functions(factor))
-    return GroupEffects(piece, labels, _rows(names, alone=alone))
+    read = read_by([*([] if levels is None else [levels]), *(column for _, column in columns)])
+    return GroupEffects(Piece(tuple(before), (), *read, texts), labels, in_rows(names.of("b"), factor, names))
 
 
 def sds_of(factor: FactorEffects, names: FactorNames) -> tuple[str, str]:
@@ -96,7 +124,7 @@ def sds_of(factor: FactorEffects, names: FactorNames) -> tuple[str, str]:
     return names.of("sds"), at_means_name(factor.name)
 
 
-def _columns(design: Design, factor: FactorEffects) -> list[tuple[str, Column]]:
+def _columns(design: Design, factor: FactorEffects, predictor: PredictorNames) -> list[tuple[str, Column]]:
     if factor.is_smooth:  # a spline, as any, is stored; effects of several smooths have the same names
         own = [f"{factor.name} {name}" for name in factor.names]
         stored = [stored_column(name, column, design.frame) for name, column in zip(own, factor.values.T, strict=True)]
@@ -104,7 +132,7 @@ def _columns(design: Design, factor: FactorEffects) -> list[tuple[str, Column]]:
     found, start = [], 0
     for recipe in factor.recipes:
         end = start + len(recipe.names)
-        found += columns_of_recipe(recipe, factor.values[:, start:end], design)
+        found += columns_of_recipe(recipe, factor.values[:, start:end], design, predictor)
         start = end
     return found
 
@@ -142,7 +170,8 @@ def _kinship(factor: FactorEffects, names: FactorNames, text: str) -> list[str]:
     ]
 
 
-def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+def sds_code(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+    """Return the lines that create the sds of a factor's effects, as priors are stated for them."""
     local, name = sds_of(factor, names)
     if factor.is_smooth:
         return _shared_sds(factor, priors, names)
@@ -181,7 +210,7 @@ def _shared_sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> 
     return lines + let(names.of("sd"), PM.Deterministic(name, own[every], dims=effect_dim(factor.name)), 2)
 
 
-def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+def effects_code(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
     """Return the lines that create correlations, offsets and effects."""
     dims = (factor.name, effect_dim(factor.name))
     sds, L, z, T = Code(sds_of(factor, names)[0]), Code(names.of("L")), Code(names.of("z")), Code(names.of("T"))
@@ -231,11 +260,19 @@ def _reported(factor: FactorEffects, names: FactorNames, sds: Code, L: Code) -> 
     return lines + statement(PM.Deterministic(corr_name(factor.name), half @ half.T, dims=dims), 2)
 
 
-def _rows(names: FactorNames, *, alone: bool) -> Code:
-    """Write what the effects add to the linear predictor of each row."""
-    b, level = Code(names.of("b")), Code(names.of("level"))
-    if alone:
-        return b[level, 0]
-    product = Code(names.of("Z")).to_numpy() * b[level]
+def in_rows(b: str, factor: FactorEffects, names: FactorNames) -> Code:
+    """Write what effects add to the linear predictor of each row.
+
+    Parameters
+    ----------
+    b
+        Their local variable.
+    factor, names
+        The factor, and names of the local variables of its levels and columns.
+    """
+    own = Code(b)[Code(names.level)]
+    if np.all(factor.values == 1.0):
+        return Code(b)[Code(names.level), 0]
+    product = Code(names.of("Z")).to_numpy() * own
     short = len(product.text) <= WIDTH - len("        eta = eta + ().sum(axis=1)")
-    return (_grouped(product) if short else named(names.of("rows"), product)).sum(axis=1)
+    return (_grouped(product) if short else named(f"rows{b.removeprefix('b')}", product)).sum(axis=1)

@@ -68,11 +68,11 @@ class LevelCode:
 def level_code(factor: FactorEffects, names: FactorNames, frame: pd.DataFrame) -> LevelCode:
     """Write the code of a factor's levels, which assigns `level_<f>` and `levels_<f>`."""
     if not factor.levels.columns:
-        lines = let(names.of("level"), Code("np").zeros(Code("len(table)"), dtype=Code("int")), 1)
-        return LevelCode((*lines, *let(names.of("levels"), written(list(factor.levels.labels)), 1)), frozenset())
+        lines = let(names.level, Code("np").zeros(Code("len(table)"), dtype=Code("int")), 1)
+        return LevelCode((*lines, *let(names.levels, written(list(factor.levels.labels)), 1)), frozenset())
     numbers = factor.of_rows(np.arange(factor.n_levels))
     columns = tuple(factor.levels.columns)
-    variables = names.of("level"), names.of("levels")
+    variables = names.level, names.levels
     return label_code(RowLabels(list(factor.levels.labels), numbers, columns, *variables, factor.name), frame)
 
 

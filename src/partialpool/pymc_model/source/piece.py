@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from partialpool.model.prior_set import PriorSet
+from partialpool.names import renamed
 from partialpool.pymc_model.source.code import Code, written
 from partialpool.pymc_model.source.columns import Column
 from partialpool.pymc_model.source.layout import Bracket, assigned, commented, laid_out, prefixed
@@ -84,9 +85,12 @@ def frame_of(name: str, columns: Sequence[tuple[str, Column]]) -> list[str]:
     return assigned(name, call, 1)
 
 
-def prior_reasons(priors: PriorSet, parameters: Sequence[str]) -> list[str]:
-    """Return a comment in the model with a sentence for each prior: what it is, and why."""
+def prior_reasons(
+    priors: PriorSet, parameters: Sequence[str], names: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Return a comment in the model with a sentence for each prior: what it is, and why; under other names, if any."""
     entries = [entry for entry in priors.entries if entry.parameter in parameters]
-    told = [f"{e.parameter} ~ {e.prior}: {e.reason}" for e in entries[:_MOST_REASONS]]
+    shown = [renamed(e.parameter, names) or e.parameter for e in entries]
+    told = [f"{name} ~ {e.prior}: {e.reason}" for name, e in zip(shown, entries[:_MOST_REASONS], strict=False)]
     more = len(entries) - len(told)
     return commented(*told, *([f"... and {more} more"] if more > 0 else []), indent=2, hanging=True)

@@ -22,6 +22,7 @@ from partialpool.pymc_model.source.code import Code, listed, named, number, writ
 from partialpool.pymc_model.source.columns import Column, as_expression, chosen, stored_column, table_column
 from partialpool.pymc_model.source.known_bounds import array_lines, known_of_rows
 from partialpool.pymc_model.source.layout import Lambda, commented
+from partialpool.pymc_model.source.names import OF_THE_MEAN, PredictorNames
 from partialpool.pymc_model.source.piece import Piece, let, prior_reasons, read_by, statement
 from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated
 from partialpool.pymc_model.source.residual import given_earlier
@@ -57,20 +58,22 @@ _given: Any = WrittenGiven
 """With text for its tensors."""
 
 
-def offset_piece(design: Design) -> Piece:
-    """Write the offset, the known part of the linear predictor."""
+def offset_piece(design: Design, names: PredictorNames = OF_THE_MEAN) -> Piece:
+    """Write the offset, the known part of a linear predictor."""
     if design.offset is None:
         return Piece()
     frame, values = design.frame, design.offset
     parts = [as_expression(text, frame) for text in design.spec.offsets]
     known = [part for part in parts if part is not None]
     whole = [reduce(_sum, known)] if len(known) == len(parts) else []
-    column = chosen(whole, values) or stored_column("offset", values, frame)
-    lines = array_lines("offset", column, "float", "The offset: the known part of the linear predictor.")
+    column = chosen(whole, values) or stored_column(names.stored("offset"), values, frame)
+    of = f" of {names.name}" if names.suffix_of_columns else ""
+    told = f"The offset: the known part of the linear predictor{of}."
+    lines = array_lines(names.of_columns("offset"), column, "float", told)
     return Piece(tuple(lines), (), *read_by([column]))
 
 
-def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, sigma: Code | None) -> Piece:
+def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, known: Mapping[str, Code]) -> Piece:
     """Write the response and its distribution.
 
     Parameters
@@ -81,8 +84,8 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
         The linear predictor.
     shift
         What the predictors' means add to it; None where that is zero.
-    sigma
-        The residual sd of each row, where it exists already; None where it is a parameter of this part.
+    known
+        The parameters of the family that exist already, such as the residual sd of each row.
     """
     family = design.spec.family_record
     columns = {"y": _response(design)}
@@ -93,7 +96,7 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
         columns["trials"] = _trials(design)
         before += array_lines("trials", columns["trials"], "int", "The number of trials of each row.")
     inside: list[str] = []
-    parameters: dict[str, Any] = {} if sigma is None else {SIGMA: sigma}
+    parameters: dict[str, Any] = dict(known)
     for name, _ in family.parameters:
         if name == _CUTPOINTS:
             inside += _cutpoints(design, priors, shift)

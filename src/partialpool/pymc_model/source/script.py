@@ -9,18 +9,15 @@ from partialpool.design.design import Design
 from partialpool.design.labels import variable_dims
 from partialpool.errors import EngineError
 from partialpool.model.prior_set import PriorSet
-from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import COEF, CUTPOINT, OBS, SIGMA, b_name
+from partialpool.names import CUTPOINT, OBS, SIGMA, b_name, predictor_name
+from partialpool.pymc_model.source.categories import every_category
 from partialpool.pymc_model.source.code import Code, listed, written
-from partialpool.pymc_model.source.fixed import fixed_effects
-from partialpool.pymc_model.source.groups import GroupEffects, group_effects
 from partialpool.pymc_model.source.layout import Bracket, assigned, commented, laid_out, prefixed
-from partialpool.pymc_model.source.names import names_of_factors
-from partialpool.pymc_model.source.piece import Piece, let, read_by
+from partialpool.pymc_model.source.piece import Piece, read_by
+from partialpool.pymc_model.source.predictors import WrittenPredictors, every_predictor, mean_alone
 from partialpool.pymc_model.source.residual import ResidualCode, residual_code
-from partialpool.pymc_model.source.response import likelihood, offset_piece
+from partialpool.pymc_model.source.response import likelihood
 from partialpool.pymc_model.source.table import SourceTable, table_values, text_block
-from partialpool.pymc_model.source.variances import variance_parts
 
 __all__ = ["write_script"]
 
@@ -51,26 +48,19 @@ def write_script(design: Design, priors: PriorSet) -> str:
         Rows that belong to several levels.
     """
     _check_written(design)
-    names = names_of_factors([factor.name for factor in design.factors])
-    whole = is_decomposed(priors)
-    fixed = fixed_effects(design, priors)
-    groups = [group_effects(design, f, priors, names[f.name], has_sds=whole) for f in design.factors]
-    offset = offset_piece(design)
-    has_sigma = whole and design.spec.family_record.latent_variance(design.spec.link_record) is None
+    written_out = _predictors(design, priors)
     residual = None if design.residual is None else residual_code(design, priors)
-    sigma = residual.sd if residual is not None else Code(SIGMA) if has_sigma else None
-    response = likelihood(design, priors, Code("eta"), fixed.shift, sigma)
-    effects = [fixed.piece, *(group.piece for group in groups)]
-    pieces = [*effects, offset, *([] if residual is None else [residual.piece]), response]
+    known = written_out.parameters if residual is None else {SIGMA: residual.sd}
+    response = likelihood(design, priors, Code("eta"), written_out.shift, known)
+    pieces = [*written_out.pieces, *([] if residual is None else [residual.piece]), response]
     table = _table(design, pieces)
     inside = [
-        *(variance_parts(design, priors, names) if whole else []),
-        *_separated(piece.inside for piece in effects),
-        *_predictor([fixed.eta, *(group.eta for group in groups)], has_offset=design.offset is not None),
+        *_separated(piece.inside for piece in written_out.pieces),
+        *written_out.lines,
         *([] if residual is None else residual.piece.inside),
         *response.inside,
     ]
-    labels = _labels(design, fixed.labels, [*groups, *([] if residual is None else [residual])])
+    labels = _labels(design, written_out.labels, residual)
     before = _separated([*(piece.before for piece in pieces), _coordinates(labels)])
     functions = dict.fromkeys(text for piece in pieces for text in piece.functions)
     texts = {"TABLE": table.text} | {name: text for piece in pieces for name, text in piece.texts.items()}
@@ -86,6 +76,12 @@ def write_script(design: Design, priors: PriorSet) -> str:
     return "\n".join([*_heading(design), *_imports(body), *body]) + "\n"
 
 
+def _predictors(design: Design, priors: PriorSet) -> WrittenPredictors:
+    if design.spec.family_record.has_predictors_of_categories:
+        return every_category(design, priors)
+    return every_predictor(design, priors) if design.parameters else mean_alone(design, priors)
+
+
 def _check_written(design: Design) -> None:
     """Refuse a model that is not written as a script."""
     if design.thresholds:
@@ -93,13 +89,6 @@ def _check_written(design: Design) -> None:
             "there is no script of a model whose thresholds have coefficients of their own",
             got=f"{design.spec}",
             allowed="a model without cs(...)",
-            do="use pp.build_model(formula, data), which returns the PyMC model",
-        )
-    if design.parameters:
-        raise EngineError(
-            "the script of a model with predictors of parameters is not available",
-            got=f"{design.spec}",
-            allowed="a predictor of the mean alone",
             do="use pp.build_model(formula, data), which returns the PyMC model",
         )
     if any(factor.has_members for factor in design.factors):
@@ -142,13 +131,11 @@ def _separated(parts: Iterable[Iterable[str]]) -> list[str]:
     return lines
 
 
-def _labels(design: Design, coefs: Code, parts: Iterable[GroupEffects | ResidualCode]) -> dict[str, Code]:
+def _labels(design: Design, of_predictors: Mapping[str, Code], residual: ResidualCode | None) -> dict[str, Code]:
     """Return the labels of every dimension."""
-    labels: dict[str, Code] = {OBS: Code("table").index}
-    if design.common.coefs:
-        labels[COEF] = coefs
-    for part in parts:
-        labels |= part.labels
+    labels: dict[str, Code] = {OBS: Code("table").index, **of_predictors}
+    if residual is not None:
+        labels |= residual.labels
     if design.spec.family_record.has_cutpoints:
         categories = design.response.categories
         labels[CUTPOINT] = listed(written(f"{low}|{high}") for low, high in pairwise(categories))
@@ -159,19 +146,6 @@ def _coordinates(labels: Mapping[str, Code]) -> list[str]:
     """Return the lines that assign the labels of every dimension."""
     items = tuple(prefixed(f"{written(name).text}: ", code.node) for name, code in labels.items())
     return assigned("coords", Bracket("{", items, "}"), 1)
-
-
-def _predictor(parts: Iterable[Code | None], *, has_offset: bool) -> list[str]:
-    """Return the lines that add up the linear predictor."""
-    known = [part for part in parts if part is not None]
-    known += [Code("offset")] if has_offset else []
-    lines = ["", *commented("The linear predictor of each row.", indent=2)]
-    if not known:
-        return [*lines, "        eta = pt.zeros(len(table))"]
-    lines += let("eta", known[0], 2)
-    for part in known[1:]:
-        lines += let("eta", Code("eta") + part, 2)
-    return lines
 
 
 def _function(before: Iterable[str], inside: Iterable[str]) -> list[str]:
@@ -190,7 +164,10 @@ def _function(before: Iterable[str], inside: Iterable[str]) -> list[str]:
 
 
 def _main(design: Design) -> list[str]:
-    shown = [name for name in variable_dims(design) if name not in [b_name(f.name) for f in design.factors]]
+    effects = {b_name(f.name) for f in design.factors}
+    for name, other in design.parameters.items():
+        effects |= {b_name(predictor_name(name, f.name)) for f in other.factors}
+    shown = [name for name in variable_dims(design) if name not in effects]
     names = listed(map(written, shown)).node
     call = Bracket("print(", (Bracket("pm.stats.summary(", ("idata", prefixed("var_names=", names)), ")"),), ")")
     return [
