@@ -56,6 +56,11 @@ class CommonEffects:
         return ((INTERCEPT,) if self.intercept else ()) + self.names
 
     @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the columns over the rows, ddof 1, (columns, columns)."""
+        return np.atleast_2d(np.cov(self.values.T))
+
+    @property
     def standardised(self) -> np.ndarray:
         """X centred and scaled, as samplers see it, shape (rows, columns)."""
         return (self.values - self.center) / self.scale

@@ -15,6 +15,7 @@ from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.label_names import check_labels
 from partialpool.design.one_sided_categories import one_sided_in_words
+from partialpool.design.streamed.source import Source, as_source
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
 from partialpool.errors import DataError, SamplingWarning, warn
@@ -337,6 +338,9 @@ def fit(
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov, units=units)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
+    source = as_source(data)
+    if source is not None:
+        return _fit_streamed(spec, source, settings, engine=engine, missing=missing)
     chosen, reason = choose_engine(spec, engine)
     with single_lapack():
         design = build_design(spec, data, missing=missing)
@@ -346,6 +350,25 @@ def fit(
         raw = chosen.run(design, resolved, settings)
         tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
         trouble = alarm(tree, one_sided=one_sided_in_words(design))
+    if trouble:
+        warn(f"do not rely on these draws: {trouble}", SamplingWarning)
+    return Fit(design.spec, design, resolved, tree, raw.accumulated)
+
+
+def _fit_streamed(spec: ModelSpec, source: Source, settings: Settings, *, engine: str, missing: Missing) -> Fit:
+    """Fit a model to a table that is read in batches."""
+    from partialpool.fitting.streamed import check_engine, read_streamed  # noqa: PLC0415 - pyarrow's datasets are slow to load
+    from partialpool.sampling.collapsed import CollapsedEngine  # noqa: PLC0415 - loaded as the other engines are
+
+    check_engine(engine)
+    with single_lapack():
+        design, known = read_streamed(spec, source, missing=missing, progressbar=settings.progressbar)
+        resolved = resolve_priors(design)
+        chosen = CollapsedEngine()
+        reason = "as requested" if engine != "auto" else f"{chosen.merit(spec)}; rows are read in batches"
+        raw = chosen.run_on(design, resolved, settings, known)
+        tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
+        trouble = alarm(tree, one_sided="")
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(design.spec, design, resolved, tree, raw.accumulated)

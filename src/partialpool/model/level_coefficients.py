@@ -21,7 +21,6 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.design import Design
-from partialpool.design.effect_basis import is_far_from_zero
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.held import Held
 from partialpool.design.level_places import LevelPlaces, level_places, varying_columns
@@ -217,8 +216,8 @@ def _of_lower_degree(design: Design, factor: FactorEffects) -> np.ndarray:
 
 def _turn(factor: FactorEffects) -> np.ndarray:
     """Return T: the change to the predictors' means where one of them is far from zero, else the identity."""
-    slopes = [values for name, values in zip(factor.names, factor.values.T, strict=True) if name != INTERCEPT]
-    far = INTERCEPT in factor.names and any(np.ptp(values) > 0 and is_far_from_zero(values) for values in slopes)
+    slopes = [name != INTERCEPT for name in factor.names]
+    far = INTERCEPT in factor.names and factor.ranges.far_from_zero[slopes].any()
     return factor.basis.to_means if far else np.eye(len(factor.names))
 
 

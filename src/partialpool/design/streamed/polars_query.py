@@ -1,0 +1,42 @@
+"""A polars LazyFrame as a source of batches."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from partialpool.design.streamed.arrow_dataset import unreadable
+from partialpool.design.streamed.source import BATCH_ROWS
+
+__all__ = ["PolarsQuery"]
+
+
+class PolarsQuery:
+    """The rows that a polars query gives, each time that it runs."""
+
+    def __init__(self, query: Any) -> None:
+        self._query = query
+
+    @property
+    def name(self) -> str:
+        """What it is, for messages."""
+        return "a polars LazyFrame"
+
+    @property
+    def column_names(self) -> list[str]:
+        """Its columns."""
+        return list(self._query.collect_schema().names())
+
+    def count_rows(self) -> int | None:
+        """Return None: the query would have to run."""
+        return None
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Run the query and read some columns of its rows."""
+        import polars as pl  # noqa: PLC0415 - the user has it
+
+        try:
+            for part in self._query.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False):
+                yield from part.to_arrow().to_batches(max_chunksize=BATCH_ROWS)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise unreadable(self.name, error) from error

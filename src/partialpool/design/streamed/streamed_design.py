@@ -1,0 +1,129 @@
+"""The design of a table that was read in batches: everything that a `Design` has, except values of rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from partialpool.design.column_ranges import ColumnRanges
+from partialpool.design.design import CommonEffects, Design
+from partialpool.design.effect_basis import FreedColumns
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.streamed.column_sums import ColumnSums
+
+__all__ = ["StreamedCommon", "StreamedDesign", "StreamedFactor"]
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedCommon(CommonEffects):
+    """Columns of the fixed effects.
+
+    Attributes
+    ----------
+    sums
+        Sums over all rows of the products of the columns, the intercept not among them.
+    kept
+        Positions of the columns among those that were evaluated, the intercept among them, (columns,).
+    """
+
+    sums: ColumnSums
+    kept: np.ndarray
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the columns over the rows, ddof 1, (columns, columns)."""
+        return self.sums.covariance * self.sums.rows / (self.sums.rows - 1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StreamedFactor(FactorEffects):
+    """The effects that vary over one factor.
+
+    Attributes
+    ----------
+    rows_of_level
+        Number of rows of each level, (levels,).
+    sums
+        Sums over all rows of the products of the effects' columns.
+    freed
+        The columns with those of lower degree projected out, whatever basis the priors have.
+    sizes
+        Scale of each of these columns, (effects,).
+    kept
+        Positions of the effects' columns among those that were evaluated.
+    parents
+        The level of another factor that contains each level, by that factor, where there is one, (levels,).
+    """
+
+    rows_of_level: np.ndarray
+    sums: ColumnSums
+    freed: FreedColumns
+    sizes: np.ndarray
+    parents: Mapping[str, np.ndarray]
+    kept: tuple[int, ...]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of rows of each level, (levels,)."""
+        return self.rows_of_level
+
+    @property
+    def mean_own(self) -> float:
+        """Mean diagonal entry of a known covariance: 1, as there is none."""
+        return 1.0
+
+    @property
+    def second_moment(self) -> np.ndarray:
+        """Mean of z z' over the rows, (effects, effects)."""
+        return self.sums.second_moment
+
+    @property
+    def freed_mean_square(self) -> np.ndarray:
+        """Mean square of the columns in the basis of their priors, (effects,)."""
+        return self.basis.mean_square
+
+    @property
+    def ranges(self) -> ColumnRanges:
+        """Ranges, means and sds of the effects' columns over the rows."""
+        return self.sums.ranges
+
+    def parent_levels(self, parent: FactorEffects) -> np.ndarray | None:
+        """Return the level of another factor that contains each level, (levels,); None where a level is in two."""
+        return self.parents.get(parent.name)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StreamedDesign(Design):
+    """A model's arrays, without those of rows.
+
+    Attributes
+    ----------
+    n_used
+        Number of complete rows.
+    source
+        The table, in words.
+    working
+        Sums of the response as the model is normal in it, less the offset; a single column.
+    has_offset
+        Whether some row's offset is not 0.
+    """
+
+    n_used: int
+    source: str
+    working: ColumnSums
+    has_offset: bool
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows used."""
+        return self.n_used
+
+    @property
+    def row_weights(self) -> np.ndarray:
+        """Weights of least squares, which are those of rows."""
+        return self.rows
+
+    @property
+    def stratum_shares(self) -> np.ndarray:
+        """What the residual variance takes of sigma^2: 1, as rows have no precisions."""
+        return np.ones(1)
