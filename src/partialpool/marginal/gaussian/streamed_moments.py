@@ -81,12 +81,15 @@ class StreamedMoments:
         Units of the columns, by factor.
     has_offset
         Whether some row's offset is not 0.
+    ones
+        Position of the column of ones, by factor; None where the intercept does not vary.
     """
 
     moments: Moments
     xy: _Origins
     z: tuple[_Origins, ...]
     has_offset: bool
+    ones: tuple[int | None, ...]
 
 
 def collect_streamed(columns: BatchColumns, batches: Iterable[ReadBatch]) -> StreamedMoments:
@@ -118,6 +121,7 @@ class _Total:
             [n for g, recipe in zip(columns.spec.groups, columns.groups, strict=True) if g.factor == f for n in recipe.names]
             for f in columns.spec.factors
         ]
+        self._ones = tuple(own.index(INTERCEPT) if INTERCEPT in own else None for own in names)
         self._xy = _Origins.of(np.column_stack([first.x[:, self._first :], first.y]))
         self._z = [
             _Origins.of(z, shifted=np.array([INTERCEPT in own and name != INTERCEPT for name in own]))
@@ -163,7 +167,7 @@ class _Total:
             tuple(tuple(self._couplings[f, g].total() for g in range(f + 1, factors)) for f in range(factors)),
             self._common,
         )
-        return StreamedMoments(moments, self._xy, tuple(self._z), self._has_offset)
+        return StreamedMoments(moments, self._xy, tuple(self._z), self._has_offset, self._ones)
 
 
 class _Couplings:
@@ -188,29 +192,29 @@ def table_sums(streamed: StreamedMoments) -> TableSums:
     whole = xy.sums(rows, moments.common)
     columns = len(xy.origin)
     factors = []
-    for f, (own, dense, z) in enumerate(zip(moments.own, moments.dense, streamed.z, strict=True)):
+    by_factor = zip(moments.own, moments.dense, streamed.z, streamed.ones, strict=True)
+    for f, (own, dense, z, ones) in enumerate(by_factor):
         q = len(z.origin)
         products = np.empty((q + 1, q + 1))
         products[0, 0] = rows
         products[0, 1:] = products[1:, 0] = dense[:, :, 0].sum(axis=0)
         products[1:, 1:] = own.sum(axis=0)
         sums = z.sums(rows, products)
-        factors.append(FactorSums(sums, _within(own, dense, rows), _parents(moments, f)))
+        factors.append(FactorSums(sums, _within(own, dense, rows, ones), _parents(moments, f)))
     return TableSums(
         whole.of(np.arange(columns - 1)), whole.of([columns - 1]), tuple(factors), streamed.has_offset
     )
 
 
-def _within(own: np.ndarray, dense: np.ndarray, rows: int) -> np.ndarray:
+def _within(own: np.ndarray, dense: np.ndarray, rows: int, ones: int | None) -> np.ndarray:
     """Return what share of each column's variation is within the levels, (effects,); 1 for one that does not vary.
 
-    The number of rows of a level is where its column of ones is; without one the share is 1.
+    Without a column of ones, in which slopes next to no intercept are, nothing is asked of the shares: they are 1.
     """
     q = own.shape[1]
-    constant = [k for k in range(q) if np.array_equal(own[:, k, k], dense[:, k, 0])]
-    if not constant:
+    if ones is None:
         return np.ones(q)
-    counts, totals = own[:, constant[0], constant[0]], dense[:, :, 0]
+    counts, totals = own[:, ones, ones], dense[:, :, 0]
     square = np.diagonal(own, axis1=1, axis2=2)
     within = (square - totals**2 / counts[:, None]).sum(axis=0)
     whole = square.sum(axis=0) - totals.sum(axis=0) ** 2 / rows
