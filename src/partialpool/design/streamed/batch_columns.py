@@ -116,7 +116,7 @@ class BatchColumns:
         """Evaluate all columns of a recipe: plain ones as products of columns, others by formulae."""
         parts = recipe.parts
         if all(_is_plain(part) for own in parts for part in own):
-            out = np.ones((read.rows, len(parts)))
+            out = np.ones((len(parts), read.rows)).T  # the rows of each column side by side
             for k, own in enumerate(parts):
                 for part in own:
                     out[:, k] *= self._plain(part, read)

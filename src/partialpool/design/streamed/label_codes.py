@@ -1,6 +1,5 @@
 """Labels of a column that is read in batches: codes in order of appearance, and the order of the labels at the end."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,19 +23,19 @@ class GrowingLabels:
     """Labels of the rows so far, coded in order of appearance, with the number of rows of each."""
 
     def __init__(self) -> None:
-        self._place: dict[Any, int] = {}
+        self._index: pd.Index | None = None
         self._kind: Any = None
         self._declared: list[Any] | None = None
         self._order_is_one = True
         self.counts = np.zeros(0, np.int64)
 
     def __len__(self) -> int:
-        return len(self._place)
+        return 0 if self._index is None else len(self._index)
 
     @property
     def values(self) -> list[Any]:
         """The labels, in order of appearance."""
-        return list(self._place)
+        return [] if self._index is None else self._index.tolist()
 
     def code(self, column: Any) -> np.ndarray:
         """Code an array (of pyarrow, or integers of NumPy) without missing values, (rows,); new labels are added."""
@@ -46,8 +45,12 @@ class GrowingLabels:
             if pa.types.is_dictionary(column.type):
                 self._kind = column.type.value_type
                 self._note_order(column.dictionary.to_pylist())
-        place = self._place
-        known = np.fromiter((place.setdefault(label, len(place)) for label in labels), np.int64, len(labels))
+        index = labels[:0] if self._index is None else self._index
+        known = index.get_indexer(labels)
+        new = known < 0
+        if new.any() or self._index is None:
+            known[new] = len(index) + np.arange(np.count_nonzero(new))
+            self._index = index.append(labels[new])
         found = known[codes]
         self._count(found)
         return found
@@ -55,7 +58,7 @@ class GrowingLabels:
     def code_known(self, column: Any) -> np.ndarray | None:
         """Code an array as `code` did, (rows,); None where it has a label that is new."""
         codes, labels = _distinct(column)
-        known = np.fromiter((self._place.get(label, -1) for label in labels), np.int64, len(labels))
+        known = labels[:0].get_indexer(labels) if self._index is None else self._index.get_indexer(labels)
         return None if (known < 0).any() else known[codes]
 
     @property
@@ -64,7 +67,7 @@ class GrowingLabels:
         return kind is not None and (pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
     def _count(self, codes: np.ndarray) -> None:
-        more = np.bincount(codes, minlength=len(self._place))
+        more = np.bincount(codes, minlength=len(self))
         more[: len(self.counts)] += self.counts
         self.counts = more
 
@@ -142,18 +145,18 @@ def _check_not_broken_numbers(name: str, labels: pd.Series, *, is_computed: bool
     )
 
 
-def _distinct(column: Any) -> tuple[np.ndarray, Sequence[Any]]:
-    """Return codes of the rows, (rows,), and the labels they stand for."""
+def _distinct(column: Any) -> tuple[np.ndarray, pd.Index]:
+    """Return codes of the rows, (rows,), and the labels they stand for, each once."""
     if isinstance(column, np.ndarray):
         codes, labels = pd.factorize(column)
-        return codes, labels.tolist()
+        return codes, pd.Index(labels, dtype=np.int64)
     if pa.types.is_dictionary(column.type):
         used = column.indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
         codes, own = pd.factorize(used)
         every = column.dictionary.to_pylist()
-        return codes, [every[k] for k in own.tolist()]
+        return codes, pd.Index([every[k] for k in own.tolist()], dtype=object)
     if pa.types.is_integer(column.type):
         codes, labels = pd.factorize(column.to_numpy(zero_copy_only=False))
-        return codes, labels.tolist()
+        return codes, pd.Index(labels)
     encoded = column.dictionary_encode()
-    return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
+    return encoded.indices.to_numpy(zero_copy_only=False), pd.Index(encoded.dictionary.to_pylist(), dtype=object)

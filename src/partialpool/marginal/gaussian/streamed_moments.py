@@ -60,7 +60,7 @@ class _Origins:
 
     def stored(self, values: np.ndarray) -> np.ndarray:
         """Return columns in the provisional units, (rows, columns)."""
-        return np.ascontiguousarray((values - self.origin) / self.unit)
+        return np.ascontiguousarray((values - self.origin) * (1 / self.unit))
 
     def sums(self, rows: int, products: np.ndarray) -> ColumnSums:
         """Return the sums of these columns, given the products of [1 C], C in the provisional units."""
@@ -122,7 +122,7 @@ class _Total:
             for f in columns.spec.factors
         ]
         self._ones = tuple(own.index(INTERCEPT) if INTERCEPT in own else None for own in names)
-        self._xy = _Origins.of(np.column_stack([first.x[:, self._first :], first.y]))
+        self._xy = _Origins.of(self._beside(first))
         self._z = [
             _Origins.of(z, shifted=np.array([INTERCEPT in own and name != INTERCEPT for name in own]))
             for z, own in zip(first.z, names, strict=True)
@@ -141,10 +141,18 @@ class _Total:
         self._couplings = {pair: _Couplings() for pair in pairs}
         self._rows, self._log_y, self._has_offset = 0, 0.0, False
 
+    def _beside(self, columns: Columns) -> np.ndarray:
+        """Return [X y] without ones, (rows, columns + 1), the rows of each column side by side."""
+        x = columns.x[:, self._first :]
+        values = np.empty((x.shape[1] + 1, len(x)))
+        values[:-1], values[-1] = x.T, columns.y
+        return values.T
+
     def add(self, columns: Columns) -> None:
-        values = np.column_stack([columns.x[:, self._first :], columns.y])
+        values = self._beside(columns)
         self._xy = self._xy.widened(values)
-        xy = np.column_stack([np.ones(len(values)), self._xy.stored(values)])
+        xy = np.ones((len(values), values.shape[1] + 1))
+        xy[:, 1:] = self._xy.stored(values)
         z = []
         for f, own in enumerate(columns.z):
             self._z[f] = self._z[f].widened(own)
