@@ -16,9 +16,10 @@ from partialpool.design.design import Design
 from partialpool.design.label_names import check_labels
 from partialpool.design.one_sided_categories import one_sided_in_words
 from partialpool.design.streamed.source import Source, as_source
+from partialpool.design.streamed.streamed_design import StreamedDesign
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
-from partialpool.errors import DataError, SamplingWarning, warn
+from partialpool.errors import DataError, FileError, SamplingWarning, warn
 from partialpool.files import whole_file
 from partialpool.fitting.convergence import alarm
 from partialpool.fitting.summary import Digest
@@ -225,8 +226,15 @@ class Fit:
         Raises
         ------
         FileError
-            The folder does not exist or cannot be written to, or the path is a folder.
+            The folder does not exist or cannot be written to, or the path is a folder; the table was read in batches.
         """
+        if isinstance(self.design, StreamedDesign):
+            raise FileError(
+                "a fit of a table that was read in batches cannot be saved: load_fit rebuilds a fit from its rows",
+                got=self.design.source,
+                allowed="fits of tables in memory",
+                do="write the draws alone: fit.tree.to_netcdf(path); arviz.from_netcdf reads them",
+            )
         with whole_file(path, doing="save the fit") as temporary:
             self.tree.to_netcdf(temporary, engine="h5netcdf")
         return Path(path)
@@ -406,4 +414,9 @@ def priors(
     Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
+    source = as_source(data)
+    if source is not None:
+        from partialpool.fitting.streamed import read_streamed  # noqa: PLC0415 - as in `fit`
+
+        return resolve_priors(read_streamed(spec, source, missing=missing, progressbar=True)[0])
     return resolve_priors(build_design(spec, data, missing=missing))

@@ -31,7 +31,7 @@ class AbsentRows:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):  # libraries ask for such names to learn what an object is
             raise AttributeError(name)
         return self._refuse()
 
