@@ -49,9 +49,7 @@ def test_moments_and_priors_are_those_of_the_table_in_memory(formula, tmp_path):
     assert_close(known.units.unit, expected.units.unit)
     assert_same_moments(known.moments, expected.moments)
     assert found.categories == design.categories
-    texts = [
-        {e.parameter: (str(e.prior), e.reason) for e in resolve_priors(one).entries} for one in (found, design)
-    ]
+    texts = [{e.parameter: (str(e.prior), e.reason) for e in resolve_priors(one).entries} for one in (found, design)]
     assert texts[0] == texts[1]
 
 

@@ -157,9 +157,7 @@ def check_effects_vary(factor: str, effects: tuple[str, ...], ranges: ColumnRang
             )
 
 
-def check_digits(
-    factor: str, effects: tuple[str, ...], ranges: ColumnRanges, blocks: Sequence[Sequence[int]]
-) -> None:
+def check_digits(factor: str, effects: tuple[str, ...], ranges: ColumnRanges, blocks: Sequence[Sequence[int]]) -> None:
     """Refuse a slope correlated with an intercept so far from the data that rounding would spoil the variances.
 
     With c = mean(x) / sd(x) the correlation at zero is -1 + O(1 / c^2): with sixteen digits the

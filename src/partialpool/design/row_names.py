@@ -53,7 +53,9 @@ def labels_in_words(index: pd.Index, cells: Sequence[tuple[str, Sequence[int]]])
 
 
 def _counted(index: pd.Index) -> str:
-    return {LINE: " of the file", SHEET_ROW: " of the sheet", BATCH_ROW: " of one batch of rows"}.get(str(index.name), " (counted from 0)")
+    return {LINE: " of the file", SHEET_ROW: " of the sheet", BATCH_ROW: " of one batch of rows"}.get(
+        str(index.name), " (counted from 0)"
+    )
 
 
 def _numbered(index: pd.Index, rows: Sequence[int]) -> str:

@@ -47,7 +47,9 @@ def test_any_partition_in_any_order(formula, seed):
     frame = table(seed=3, rows=400)
     design, whole = in_memory(formula, frame)
     frame = frame.iloc[rng.permutation(len(frame))]
-    found, known = read_streamed(ModelSpec.from_formula(formula), parts_of(frame, rng), missing="drop", progressbar=False)
+    found, known = read_streamed(
+        ModelSpec.from_formula(formula), parts_of(frame, rng), missing="drop", progressbar=False
+    )
     assert found.n_rows == design.n_rows
     assert [f.levels.labels for f in found.factors] == [f.levels.labels for f in design.factors]
     assert_same_moments(known.moments, whole.moments)

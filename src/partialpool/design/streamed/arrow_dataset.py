@@ -26,7 +26,9 @@ class ArrowDataset:
     def name(self) -> str:
         """What it is, for messages."""
         files = list(getattr(self._dataset, "files", ()))
-        return f"a pyarrow dataset of {len(files)} file{'' if len(files) == 1 else 's'}" if files else "a pyarrow dataset"
+        return (
+            f"a pyarrow dataset of {len(files)} file{'' if len(files) == 1 else 's'}" if files else "a pyarrow dataset"
+        )
 
     @property
     def column_names(self) -> list[str]:

@@ -82,7 +82,9 @@ class TableSums:
     has_offset: bool
 
 
-def build_streamed_design(columns: BatchColumns, sums: TableSums, source: str, units: Mapping[str, str]) -> StreamedDesign:
+def build_streamed_design(
+    columns: BatchColumns, sums: TableSums, source: str, units: Mapping[str, str]
+) -> StreamedDesign:
     """Build the design, with the checks of `build_design` that do not need rows.
 
     Parameters
@@ -107,12 +109,8 @@ def build_streamed_design(columns: BatchColumns, sums: TableSums, source: str, u
         raise constant_response(spec.response_term, f"{sums.working.lowest[0]:g}")
     common = _common_effects(columns, sums, absent)
     check_some_parameter(spec, common)
-    factors = tuple(
-        _factor(columns, k, factor, sums.factors[k], absent) for k, factor in enumerate(spec.factors)
-    )
-    frame = AbsentFrame(
-        {name: _column(columns, name, source) for name in spec.columns}, source
-    )
+    factors = tuple(_factor(columns, k, factor, sums.factors[k], absent) for k, factor in enumerate(spec.factors))
+    frame = AbsentFrame({name: _column(columns, name, source) for name in spec.columns}, source)
     return StreamedDesign(
         spec=spec,
         response=Response(spec.response_term.name, absent("the responses")),

@@ -34,4 +34,8 @@ class DuckDBRelation:
         """Run the query and read some columns of its rows."""
         quoted = ('"' + column.replace('"', '""') + '"' for column in columns)
         # A projection is a new relation, which runs from its beginning.
-        yield from self._relation.project(", ".join(quoted)).fetch_arrow_reader(BATCH_ROWS)
+        chosen = self._relation.project(", ".join(quoted))
+        # Versions before 2 have another name for it, which is deprecated since.
+        begin = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_record_batch
+        with begin(BATCH_ROWS) as reader:
+            yield from reader

@@ -41,7 +41,9 @@ class ParquetFiles:
     def name(self) -> str:
         """What it is, for messages."""
         count = len(self._schemas)
-        return f"{count} Parquet files of {self._path}" if count > 1 else f"the Parquet file {next(iter(self._schemas))}"
+        return (
+            f"{count} Parquet files of {self._path}" if count > 1 else f"the Parquet file {next(iter(self._schemas))}"
+        )
 
     @property
     def column_names(self) -> list[str]:
@@ -58,11 +60,19 @@ class ParquetFiles:
 
     def _made(self, schema: Any) -> Any:
         """Return the dataset of all files, whose columns are read with the types of a schema."""
-        files, base = list(self._schemas), str(self._path) if self._path.is_dir() else None
-        partitioning = ds.HivePartitioning.discover() if base else None
-        found = ds.dataset(files, format="parquet", partitioning=partitioning, partition_base_dir=base)
-        in_names = [field for field in found.schema if field.name not in schema.names]
-        return found.replace_schema(pa.schema([*schema, *in_names], metadata=schema.metadata))
+        files = list(self._schemas)
+        if not self._path.is_dir():
+            return ds.dataset(files, schema=schema, format="parquet")
+        base = str(self._path)
+        named = ds.dataset(files, format="parquet", partitioning="hive", partition_base_dir=base).schema
+        in_names = [field for field in named if field.name not in schema.names]
+        return ds.dataset(
+            files,
+            schema=pa.schema([*schema, *in_names], metadata=schema.metadata),
+            format="parquet",
+            partitioning=ds.partitioning(pa.schema(in_names), flavor="hive"),
+            partition_base_dir=base,
+        )
 
     def _one_schema(self, columns: Sequence[str]) -> Any:
         """Return the first file's schema, with numbers of different width in the widest type of all files.

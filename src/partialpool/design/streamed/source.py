@@ -71,7 +71,11 @@ def as_source(data: Any) -> Source | None:
         from partialpool.design.streamed.parquet_files import ParquetFiles  # noqa: PLC0415
 
         return ParquetFiles(path)
-    if type(data).__module__.partition(".")[0] == "pyarrow" and hasattr(data, "to_batches") and hasattr(data, "scanner"):
+    if (
+        type(data).__module__.partition(".")[0] == "pyarrow"
+        and hasattr(data, "to_batches")
+        and hasattr(data, "scanner")
+    ):
         from partialpool.design.streamed.arrow_dataset import ArrowDataset  # noqa: PLC0415
 
         return ArrowDataset(data)

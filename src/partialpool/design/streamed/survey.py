@@ -204,8 +204,8 @@ def survey_source(
         seen = {name: len(labels) for name, labels in reader.labels.items()}
         read = reader.read(complete, first=True)
         for name, values in read.numbers.items():
+            _check_finite(name, values, given)
             numbers[name] = numbers.get(name, NumberSummary()) + NumberSummary.of(values)
-            _check_finite(name, values, numbers[name], given)
         for factor, codes in read.factors.items():
             more = np.bincount(codes, minlength=len(counts[factor]))
             more[: len(counts[factor])] += counts[factor]
@@ -260,7 +260,9 @@ def read_again(
         if read.rows:
             yield read
     if (given, rows) != (survey.n_given, survey.n_rows):
-        raise _changed(f"{given} rows, {rows} of them complete, and at first {survey.n_given}, {survey.n_rows} complete")
+        raise _changed(
+            f"{given} rows, {rows} of them complete, and at first {survey.n_given}, {survey.n_rows} complete"
+        )
     for name, found in bits.items():
         if found.bits != survey.numbers[name].bits:
             raise _changed(f"other values of {name!r} in the second pass")
@@ -316,8 +318,8 @@ def _as_numbers(name: str, column: Any) -> np.ndarray:
     return values.astype(np.int64, copy=False)
 
 
-def _check_finite(name: str, values: np.ndarray, summary: NumberSummary, before: int) -> None:
-    if np.isfinite(summary.lowest) and np.isfinite(summary.highest) or not summary.rows:
+def _check_finite(name: str, values: np.ndarray, before: int) -> None:
+    if values.dtype.kind == "i" or np.isfinite(values).all():
         return
     bad = np.flatnonzero(~np.isfinite(values))
     raise DataError(

@@ -118,7 +118,12 @@ class _Total:
     def __init__(self, columns: BatchColumns, first: Columns) -> None:
         self._first = 1 if columns.spec.intercept else 0
         names = [
-            [n for g, recipe in zip(columns.spec.groups, columns.groups, strict=True) if g.factor == f for n in recipe.names]
+            [
+                n
+                for g, recipe in zip(columns.spec.groups, columns.groups, strict=True)
+                if g.factor == f
+                for n in recipe.names
+            ]
             for f in columns.spec.factors
         ]
         self._ones = tuple(own.index(INTERCEPT) if INTERCEPT in own else None for own in names)
@@ -209,9 +214,7 @@ def table_sums(streamed: StreamedMoments) -> TableSums:
         products[1:, 1:] = own.sum(axis=0)
         sums = z.sums(rows, products)
         factors.append(FactorSums(sums, _within(own, dense, rows, ones), _parents(moments, f)))
-    return TableSums(
-        whole.of(np.arange(columns - 1)), whole.of([columns - 1]), tuple(factors), streamed.has_offset
-    )
+    return TableSums(whole.of(np.arange(columns - 1)), whole.of([columns - 1]), tuple(factors), streamed.has_offset)
 
 
 def _within(own: np.ndarray, dense: np.ndarray, rows: int, ones: int | None) -> np.ndarray:
@@ -258,10 +261,7 @@ def accumulated_of(streamed: StreamedMoments, design: StreamedDesign) -> Accumul
     turn[0, first : first + p] = (xy.origin[places] - common.center) @ inverse
     turn[-1, -1] = xy.unit[-1] / units.unit
     turn[0, -1] = (xy.origin[-1] - units.location) / units.unit
-    own = [
-        _effects_turn(f, u.size, z)
-        for f, u, z in zip(design.factors, units.factors, streamed.z, strict=True)
-    ]
+    own = [_effects_turn(f, u.size, z) for f, u, z in zip(design.factors, units.factors, streamed.z, strict=True)]
     converted = Moments(
         moments.rows,
         moments.log_jacobian,
