@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from partialpool.design.build import build_design
-from partialpool.fitting.streamed import read_streamed
 from partialpool.design.streamed.source import as_source
+from partialpool.fitting.streamed import read_streamed
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.spec.model import ModelSpec
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import partialpool as pp
-from partialpool.model.default_priors import resolve_priors
 from checks.streamed import assert_close, assert_same_moments, in_memory, read, table, write
+from partialpool.model.default_priors import resolve_priors
 
 FORMULAS = {
     "slope": "y ~ x + (1 + x | g)",

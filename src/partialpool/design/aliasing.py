@@ -79,7 +79,7 @@ def find_aliases(values: np.ndarray, terms: tuple[int, ...], lengths: tuple[int,
 
 
 def may_be_left_out(dependent: np.ndarray, terms: tuple[int, ...], lengths: tuple[int, ...]) -> np.ndarray:
-    """Whether each column may be left out if it is dependent, boolean (columns,), for arguments as in `find_aliases`."""
+    """Whether each column may be left out if it is dependent, boolean (columns,), given as to `find_aliases`."""
     may_go = np.array([length > 1 for length in lengths])
     for term in {t for t, length in zip(terms, lengths, strict=True) if length == 1}:
         own = np.array(terms) == term

@@ -225,9 +225,9 @@ def warn_independent_far_from_zero(
         away = ranges.distance[place] / ranges.sd[place]
         warn(
             f"the slope of {name!r} over {factor!r} is independent of the intercept where {name} is 0, and the data "
-            f"are {away:.3g} sds from there: got values from {ranges.lowest[place]:.6g} to {ranges.highest[place]:.6g}; allowed, but "
-            f"rarely realistic: centre {name} (subtract its mean), or let the effects correlate, "
-            f"({name} | {factor})",
+            f"are {away:.3g} sds from there: got values from {ranges.lowest[place]:.6g} to "
+            f"{ranges.highest[place]:.6g}; allowed, but rarely realistic: centre {name} (subtract its mean), or let "
+            f"the effects correlate, ({name} | {factor})",
             DataWarning,
         )
 

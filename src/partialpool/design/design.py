@@ -1,6 +1,6 @@
 """The Design: named arrays of a model, and everything learned from its table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -144,6 +144,20 @@ class Design:
     def n_rows(self) -> int:
         """Number of rows used."""
         return len(self.rows)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows are in memory."""
+        return True
+
+    def distinct_rows(self, columns: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return the distinct rows of some columns, sorted, and their shares of all rows."""
+        counts = self.frame.groupby(list(columns), observed=True, sort=True, dropna=False).size()
+        return counts.index.to_frame(index=False), counts.to_numpy() / counts.sum()
+
+    def some_rows(self, columns: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return `distinct_rows`, or where rows are not in memory some of them."""
+        return self.distinct_rows(columns)
 
     @property
     def row_weights(self) -> np.ndarray:

@@ -58,7 +58,7 @@ _WITH_REFERENCE = re.compile(r"\bT\((`[^`]+`|[\w.]+), (?:ref=)?(?:'[^'()]*'|\"[^
 
 
 def coordinates(design: Design) -> dict[str, list]:
-    """Return the coordinates of every dimension: rows if they are in memory, coefficients, levels, effects, cutpoints."""
+    """Return the coordinates of every dimension: rows in memory, coefficients, levels, effects, cutpoints."""
     coords: dict[str, list] = {} if isinstance(design, StreamedDesign) else {OBS: design.rows.tolist()}
     coords |= _predictor_coordinates(design)
     if design.spec.family_record.has_cutpoints:

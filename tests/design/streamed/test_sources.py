@@ -12,11 +12,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+import partialpool as pp
 from checks.streamed import assert_same_moments, in_memory, read, table, write
 from partialpool.design.streamed.duckdb_relation import DuckDBRelation
 from partialpool.design.streamed.source import as_source
 from partialpool.errors import DataError, EngineError, FileError
-import partialpool as pp
 
 FORMULA = "y ~ x + arm + (1 + x | g)"
 
@@ -233,7 +233,7 @@ def test_table_that_changes_between_the_passes(change, monkeypatch):
     assert "the table changed between two passes" in told
     assert said in told
     assert "the same rows each time" in told
-    assert "write the result of a query with random numbers to a file first" in told
+    assert "write what a query with random numbers gives to a file first" in told
 
 
 def test_the_same_rows_in_another_order_are_no_change(monkeypatch):

@@ -35,7 +35,10 @@ class AbsentRows:
             raise AttributeError(name)
         return self._refuse()
 
-    __len__ = __iter__ = __getitem__ = __contains__ = __bool__ = __float__ = __int__ = _refuse
+    __iter__: Any = _refuse
+    __getitem__: Any = _refuse
+    __contains__: Any = _refuse
+    __len__ = __bool__ = __float__ = __int__ = _refuse
     __array__ = __array_ufunc__ = __array_function__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = _refuse
     __matmul__ = __rmatmul__ = __neg__ = __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __invert__ = _refuse

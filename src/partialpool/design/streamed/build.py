@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 import numpy as np
+import pandas as pd
 
 from partialpool.design.aliasing import Aliases
 from partialpool.design.checks import (
@@ -128,6 +129,10 @@ def build_streamed_design(
         left_out=survey.left_out,
         n_used=survey.n_rows,
         source=source,
+        examples=survey.frame(survey.examples),
+        category_counts=MappingProxyType(
+            {name: pd.Series(known.counts, index=list(known.labels)) for name, known in survey.labels.items()}
+        ),
         working=sums.working,
         has_offset=sums.has_offset,
     )
@@ -146,7 +151,7 @@ def _column(columns: BatchColumns, name: str, source: str) -> AbsentColumn:
 
 
 def _common_effects(columns: BatchColumns, sums: TableSums, absent: Any) -> StreamedCommon:
-    spec, first = columns.spec, 1 if columns.spec.intercept else 0
+    first = 1 if columns.spec.intercept else 0
     full = columns.common
     every = _with_intercept(sums.common) if first else sums.common
     aliases = aliases_from_sums(every, full.term_of_column, full.crossed)

@@ -1,12 +1,13 @@
 """A Parquet file, or a folder of such files, as a source of batches."""
 
 from collections.abc import Iterator, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.fs as fs
+from pyarrow import fs
 
 from partialpool.design.streamed.arrow_dataset import scanned, unreadable
 from partialpool.errors import DataError, FileError
@@ -17,8 +18,8 @@ __all__ = ["ParquetFiles"]
 class ParquetFiles:
     """The rows of Parquet files; parts of a folder's name such as `year=2020` are columns."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self._path = path = Path(path)
         files = [path]
         if path.is_dir():
             found = (file for file in path.rglob("*") if file.suffix.lower() in (".parquet", ".pq") and file.is_file())

@@ -1,8 +1,10 @@
 """Tables that are read in batches: what the package asks of one, and which objects are such tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from pkgutil import resolve_name
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import narwhals as nw
@@ -63,32 +65,28 @@ def as_source(data: Any) -> Source | None:
     FileError
         A path without Parquet files; a file that is not complete.
     """
-    # Each is imported where it is needed: none of these libraries but pyarrow has to be installed.
-    if isinstance(data, str | PathLike):
-        path = Path(data)
-        if path.suffix.lower() not in _PARQUET and not path.is_dir():
-            return None
-        from partialpool.design.streamed.parquet_files import ParquetFiles  # noqa: PLC0415
+    kind = next((kind for kind, is_such in _KINDS.items() if is_such(data)), None)
+    if kind is None:
+        return None
+    made: Source = resolve_name(f"partialpool.design.streamed.{kind}")(data)
+    return made
 
-        return ParquetFiles(path)
-    if (
-        type(data).__module__.partition(".")[0] == "pyarrow"
-        and hasattr(data, "to_batches")
-        and hasattr(data, "scanner")
-    ):
-        from partialpool.design.streamed.arrow_dataset import ArrowDataset  # noqa: PLC0415
 
-        return ArrowDataset(data)
-    if nw.dependencies.is_polars_lazyframe(data):
-        from partialpool.design.streamed.polars_query import PolarsQuery  # noqa: PLC0415
+def _is_parquet(data: Any) -> bool:
+    return isinstance(data, str | PathLike) and (Path(data).suffix.lower() in _PARQUET or Path(data).is_dir())
 
-        return PolarsQuery(data)
-    if nw.dependencies.is_duckdb_relation(data):
-        from partialpool.design.streamed.duckdb_relation import DuckDBRelation  # noqa: PLC0415
 
-        return DuckDBRelation(data)
-    if nw.dependencies.is_dask_dataframe(data):
-        from partialpool.design.streamed.dask_partitions import DaskPartitions  # noqa: PLC0415
+def _is_dataset(data: Any) -> bool:
+    return type(data).__module__.startswith("pyarrow.") and hasattr(data, "to_batches") and hasattr(data, "scanner")
 
-        return DaskPartitions(data)
-    return None
+
+_KINDS: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
+    {
+        "parquet_files:ParquetFiles": _is_parquet,
+        "arrow_dataset:ArrowDataset": _is_dataset,
+        "polars_query:PolarsQuery": nw.dependencies.is_polars_lazyframe,
+        "duckdb_relation:DuckDBRelation": nw.dependencies.is_duckdb_relation,
+        "dask_partitions:DaskPartitions": nw.dependencies.is_dask_dataframe,
+    }
+)
+"""The class of each kind of source, loaded where it is needed, and what tells that an object is of that kind."""

@@ -1,9 +1,10 @@
 """The design of a table that was read in batches: everything that a `Design` has, except values of rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from partialpool.design.column_ranges import ColumnRanges
 from partialpool.design.design import CommonEffects, Design
@@ -102,6 +103,10 @@ class StreamedDesign(Design):
         Number of complete rows.
     source
         The table, in words.
+    examples
+        Some hundred rows of the columns that expressions read.
+    category_counts
+        By column of categories, the number of rows of each, in order.
     working
         Sums of the response as the model is normal in it, less the offset; a single column.
     has_offset
@@ -110,6 +115,8 @@ class StreamedDesign(Design):
 
     n_used: int
     source: str
+    examples: pd.DataFrame
+    category_counts: Mapping[str, pd.Series]
     working: ColumnSums
     has_offset: bool
 
@@ -117,6 +124,29 @@ class StreamedDesign(Design):
     def n_rows(self) -> int:
         """Number of rows used."""
         return self.n_used
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows are in memory."""
+        return False
+
+    def distinct_rows(self, columns: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return the categories of one column, and their shares of the rows; others are not known.
+
+        Raises
+        ------
+        DataError
+            Several columns, or one of numbers.
+        """
+        if len(columns) != 1 or columns[0] not in self.category_counts:
+            return super().distinct_rows(columns)
+        counts = self.category_counts[columns[0]]
+        return pd.DataFrame({columns[0]: counts.index}), counts.to_numpy() / counts.sum()
+
+    def some_rows(self, columns: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return distinct rows among the examples, sorted, with equal shares."""
+        rows = self.examples[list(columns)].drop_duplicates().sort_values(list(columns), ignore_index=True)
+        return rows, np.full(len(rows), 1 / len(rows))
 
     @property
     def row_weights(self) -> np.ndarray:

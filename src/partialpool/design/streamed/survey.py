@@ -19,11 +19,11 @@ from partialpool.design.streamed.number_summary import NumberSummary
 from partialpool.design.streamed.source import Source
 from partialpool.design.table import Missing, check_names, report_missing
 from partialpool.errors import DataError
+from partialpool.spec.columns_read import evaluated_texts
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import factor_columns
 from partialpool.spec.uses import column_uses
-from partialpool.spec.columns_read import evaluated_texts
 
 __all__ = ["ReadBatch", "StreamedLevels", "Survey", "read_again", "survey_source"]
 
@@ -266,8 +266,8 @@ def read_again(
     for name, found in bits.items():
         if found.bits != survey.numbers[name].bits:
             raise _changed(f"other values of {name!r} in the second pass")
-    for factor, found in survey.factors.items():
-        if not np.array_equal(np.bincount(found.place, counts[factor], len(found.counts)), found.counts):
+    for factor, known in survey.factors.items():
+        if not np.array_equal(np.bincount(known.place, counts[factor], len(known.counts)), known.counts):
             raise _changed(f"other numbers of rows of the levels of {factor!r} in the second pass")
 
 
@@ -276,7 +276,7 @@ def _changed(got: str) -> DataError:
         "the table changed between two passes",
         got=got,
         allowed="the same rows each time that the table is read, in any order",
-        do="fit again when nothing writes to the table; write the result of a query with random numbers to a file first",
+        do="fit again when nothing writes to the table; write what a query with random numbers gives to a file first",
     )
 
 

@@ -144,7 +144,7 @@ def _effects(factor: FactorEffects) -> EffectUnits:
 
 
 def effect_units(columns: FreedColumns, size: np.ndarray, basis: EffectBasis) -> EffectUnits:
-    """Return the transformation of a factor's columns, given those with lower degrees projected out, and their sizes."""
+    """Return the transformation of a factor's columns, given those with lower degrees projected out, and sizes."""
     to_data = basis.to_zero / basis.scale
     shift = size[:, None] * np.linalg.solve(columns.to_zero, to_data)
     shift[np.abs(shift) < 1e-15] = 0.0

@@ -11,7 +11,7 @@ of that of all rows, so that the conversion costs at most a factor 1 / f of the 
 sorted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -248,7 +248,7 @@ def accumulated_of(streamed: StreamedMoments, design: StreamedDesign) -> Accumul
     """Convert moments to the units of a design."""
     units = _units(design)
     common, basis = design.common, design.common.basis
-    assert isinstance(common, StreamedCommon)  # noqa: S101
+    assert isinstance(common, StreamedCommon)
     xy, moments = streamed.xy, streamed.moments
     width, p = len(xy.origin) + 1, len(common.names)
     first = 1 if common.intercept else 0
@@ -286,7 +286,7 @@ def _places(common: StreamedCommon, first: int) -> np.ndarray:
 
 def _effects_turn(factor: FactorEffects, size: np.ndarray, z: _Origins) -> np.ndarray:
     """Return A of Z* = Z A, Z in the provisional units, (evaluated columns, effects)."""
-    assert isinstance(factor, StreamedFactor)  # noqa: S101
+    assert isinstance(factor, StreamedFactor)
     kept = list(factor.kept)
     turn = np.zeros((len(z.origin), len(kept)))
     turn[kept] = z.unit[kept][:, None] * factor.freed.turn / size
