@@ -148,3 +148,32 @@ def test_posterior_is_that_of_the_table_in_memory(tmp_path):
     assert str(streamed.priors) == str(whole.priors)
     for column in ("mean", "sd"):
         np.testing.assert_allclose(streamed.digest.frame[column], whole.digest.frame[column], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ x + (1 | g) + (1 | k)",
+        "y ~ x + (1 + x | g) + (1 | k)",
+        "y ~ g + (1 | g)",
+        "y ~ 0 + g + (1 | g)",
+    ],
+)
+def test_variances_that_are_not_identified(formula, tmp_path):
+    frame = table(rows=300).assign(k=lambda t: "k" + t["g"])
+    with pytest.warns(pp.DataWarning, match="not identified") as in_batches:
+        read(formula, write(frame, tmp_path))
+    with pytest.warns(pp.DataWarning, match="not identified") as as_whole:
+        in_memory(formula, frame)
+    assert [str(one.message) for one in in_batches] == [str(one.message) for one in as_whole]
+
+
+@pytest.mark.parametrize("formula", ["y ~ u + (1 + u | g)", "y ~ z + (1 + x || g)", "y ~ year + (1 + year || g)"])
+def test_warnings_of_slopes(formula, tmp_path):
+    frame = table(rows=300).assign(u=lambda t: t["g"].str.len() + (t["g"] == "s1"), z=lambda t: t["x"])
+    frame["x"] += 100
+    with pytest.warns(pp.DataWarning) as in_batches:
+        read(formula, write(frame, tmp_path))
+    with pytest.warns(pp.DataWarning) as as_whole:
+        in_memory(formula, frame)
+    assert [str(one.message) for one in in_batches] == [str(one.message) for one in as_whole]

@@ -12,6 +12,7 @@ from partialpool.design.streamed.survey import read_again, survey_source
 from partialpool.design.table import Missing
 from partialpool.errors import EngineError
 from partialpool.marginal.gaussian.accumulated import Accumulated
+from partialpool.marginal.gaussian.streamed_identifiability import warn_not_identified_from_moments
 from partialpool.marginal.gaussian.streamed_moments import accumulated_of, collect_streamed, table_sums
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.spec.model import ModelSpec
@@ -67,7 +68,9 @@ def read_streamed(
         streamed = collect_streamed(columns, read_again(survey, source, told))
     units = dict(spec.units)
     design = build_streamed_design(columns, table_sums(streamed), source.name, units)
-    return design, accumulated_of(streamed, design)
+    known = accumulated_of(streamed, design)
+    warn_not_identified_from_moments(design, known)
+    return design, known
 
 
 def _told(line: ProgressLine, what: str, total: int | None) -> Callable[[int], None]:

@@ -25,8 +25,8 @@ class AbsentRows:
         raise DataError(
             "this needs the rows of the table, which a fit of a table that is read in batches does not keep",
             got=f"{self._what}; {self._source}",
-            allowed="what follows from the draws: the summary, pp.icc, pp.variance_components, pp.group_effects, "
-            "pp.predict for new rows",
+            allowed="what follows from the draws and from sums over rows: the summary, pp.icc, "
+            "pp.variance_components, pp.group_effects, pp.level_effects, pp.shrinkage, pp.predict for new rows",
             do="fit a random sample of the rows that fits into memory, and ask that fit",
         )
 

@@ -3,11 +3,9 @@
 import math
 from typing import Any
 
-from formulae.transforms import Center
-
 from partialpool.design.recipe import Recipe
 from partialpool.design.streamed.survey import Survey
-from partialpool.design.transforms import Scale
+from partialpool.design.transforms import take_mean_and_sd
 from partialpool.errors import DataError
 
 __all__ = ["learn_from_survey"]
@@ -28,11 +26,11 @@ def learn_from_survey(recipe: Recipe, survey: Survey) -> None:
         arguments = (*call.args, *call.kwargs.values())
         column = getattr(arguments[0], "name", None) if len(arguments) == 1 else None
         summary = None if _is_call(arguments[0]) else survey.numbers.get(str(column))
-        if isinstance(learned, Scale) and summary is not None:
-            learned.learned = summary.mean, summary.sd * math.sqrt(summary.rows / (summary.rows - 1))
-        elif isinstance(learned, Center) and summary is not None:
-            learned.mean = summary.mean
-        else:
+        taken = False
+        if summary is not None:
+            sd = summary.sd * math.sqrt(summary.rows / max(summary.rows - 1, 1))
+            taken = take_mean_and_sd(learned, summary.mean, sd)
+        if not taken:
             raise DataError(
                 f"{call} learns its constants from all rows, and a table that is read in batches does not give them",
                 got=str(call),
