@@ -174,7 +174,7 @@ def _not_a_table(got: str) -> DataError:
         "this is not a table",
         got=got,
         allowed="a pandas, polars or pyarrow table, or a dictionary of columns of one length",
-        do="collect a lazy frame first; read a file with pandas.read_csv",
+        do="collect a lazy frame first; read a file with pandas.read_csv or pandas.read_parquet",
     )
 
 

@@ -303,7 +303,9 @@ def fit(
         A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`; a list of formulas where parameters
         of the family have predictors: `["y ~ x + (1 | g)", "sigma ~ arm + (1 | g)"]`.
     data
-        A pandas, polars or pyarrow table, or a dictionary of columns.
+        A pandas, polars or pyarrow table, or a dictionary of columns. For normal and lognormal responses also a table
+        that is read in batches, which may be larger than memory: the path of a Parquet file or of a folder of such
+        files, a pyarrow dataset, a polars LazyFrame, a DuckDB relation or a Dask DataFrame.
     family, link, priors, se, cov, units
         Only with a formula; a `ModelSpec` has its own. `cov={"animal": kinship}` gives the covariance between the
         levels of a factor as a labelled table (pedigree, phylogeny, kinship); `units={"Reaction": "ms"}` are shown on

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import pyarrow as pa
+
 from partialpool.design.streamed.batch_columns import learn_batch_columns
 from partialpool.design.streamed.build import build_streamed_design
 from partialpool.design.streamed.eligibility import check_can_stream
@@ -66,6 +68,7 @@ def read_streamed(
         columns = learn_batch_columns(spec, survey)
         told = _told(line, "adding up the moments", survey.n_given)
         streamed = collect_streamed(columns, read_again(survey, source, told))
+    pa.default_memory_pool().release_unused()  # what batches took is free for draws
     units = dict(spec.units)
     design = build_streamed_design(columns, table_sums(streamed), source.name, units)
     known = accumulated_of(streamed, design)

@@ -50,12 +50,16 @@ class ArrowDataset:
 
 def scanned(dataset: Any, columns: Sequence[str], name: str) -> Iterator[pa.RecordBatch]:
     """Read some columns of a pyarrow dataset in batches, with errors that name it."""
+    kind = getattr(getattr(dataset, "format", None), "default_extname", "")
+    # By default pyarrow reads a whole file ahead.
+    options = {"fragment_scan_options": ds.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)}
     try:
         yield from dataset.to_batches(
             columns={column: ds.field(column) for column in columns},
             batch_size=BATCH_ROWS,
             batch_readahead=_BATCHES_AHEAD,
             fragment_readahead=_FILES_AHEAD,
+            **(options if kind == "parquet" else {}),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         if "cast" in str(error).lower():

@@ -5,8 +5,6 @@ from partialpool.spec.model import ModelSpec
 
 __all__ = ["check_can_stream", "why_not_streamed"]
 
-_FAMILIES = ("gaussian", "lognormal")
-
 
 def why_not_streamed(spec: ModelSpec) -> str:
     """Say why a model needs its rows more often than twice, or in memory; empty if it does not.
@@ -20,7 +18,7 @@ def why_not_streamed(spec: ModelSpec) -> str:
     """
     groups = spec.groups
     reasons = (
-        (spec.family not in _FAMILIES, f"a {spec.family!r} response has no sums that replace its rows"),
+        (not spec.family_record.is_normal, f"a {spec.family!r} response has no sums that replace its rows"),
         (not spec.link_record.is_identity, f"the link {spec.link!r} is not linear in the effects"),
         (spec.cens, f"the responses of censored rows, cens({spec.cens}), are not known"),
         (spec.parameters, f"{' and '.join(spec.parameters)} with a predictor"),
