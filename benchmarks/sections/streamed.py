@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from benchmarks.cases import SEED
 from benchmarks.growth import exponent
 from benchmarks.processes import ask_python, say

@@ -1,11 +1,14 @@
 """Tables that are read in batches have the design, the moments, the priors and the posterior of tables in memory."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import partialpool as pp
 from checks.streamed import assert_close, assert_same_moments, in_memory, read, table, write
+from partialpool.fitting.streamed import rows_told
 from partialpool.model.default_priors import resolve_priors
 
 FORMULAS = {
@@ -177,3 +180,29 @@ def test_warnings_of_slopes(formula, tmp_path):
     with pytest.warns(pp.DataWarning) as as_whole:
         in_memory(formula, frame)
     assert [str(one.message) for one in in_batches] == [str(one.message) for one in as_whole]
+
+
+def test_progress_says_how_many_rows_per_second():
+    said, counted = [], []
+
+    class Line:
+        def say(self, what):
+            said.append(what)
+
+        def count(self, done, total):
+            counted.append((done, total))
+
+    tell = rows_told(Line(), "adding up the moments", 3_000_000)
+    tell(1_500_000)
+    assert said[0] == "adding up the moments"
+    assert re.fullmatch(r"adding up the moments: 1,500,000 rows, [\d.]+ million per second", said[1])
+    assert counted == [(1_500_000, 3_000_000)]
+
+
+def test_units_and_labels_of_a_fit(tmp_path):
+    path = write(table(rows=200), tmp_path)
+    fit = pp.fit("y ~ x + (1 | g)", path, seed=1, draws=50, units={"y": "mm"}, progressbar=False)
+    assert fit.design.axis_units.response == "mm"
+    assert fit.with_units({"x": "kg"}).design.units == {"y": "mm", "x": "kg"}
+    assert fit.with_labels({"g": "Batch"}).labels == {"g": "Batch"}
+    assert fit.design.n_rows == 200

@@ -15,7 +15,16 @@ from partialpool.design.memberships import fill_blank_members
 from partialpool.design.row_names import from_file, rows_in_words
 from partialpool.errors import DataError, DataWarning, nearest, warn
 
-__all__ = ["Missing", "Table", "check_names", "column_names", "read_table", "report_missing", "select_columns"]
+__all__ = [
+    "Missing",
+    "Table",
+    "check_missing",
+    "check_names",
+    "column_names",
+    "read_table",
+    "report_missing",
+    "select_columns",
+]
 
 Missing = Literal["drop", "error"]
 _SEPARATED: Final = MappingProxyType({";": 'sep=";", decimal=","', "\t": 'sep="\\t"', "|": 'sep="|"', ",": 'sep=","'})
@@ -93,10 +102,7 @@ def read_table(
         Not a table; no rows; duplicate names; a column that does not exist; missing values under `error`;
         infinite values; a column that is neither numbers nor categories.
     """
-    if missing not in ("drop", "error"):
-        raise DataError(
-            "unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one"
-        )
+    check_missing(missing)
     if optional:
         there = column_names(data)
         columns = tuple(name for name in columns if name in there or name not in optional)
@@ -218,6 +224,20 @@ def _duplicates(got: str) -> DataError:
     return DataError(
         "the table has two columns of the same name", got=got, allowed="each name once", do="rename or drop one"
     )
+
+
+def check_missing(missing: str) -> None:
+    """Refuse an unknown treatment of missing values.
+
+    Raises
+    ------
+    DataError
+        It is neither `drop` nor `error`.
+    """
+    if missing not in ("drop", "error"):
+        raise DataError(
+            "unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one"
+        )
 
 
 def report_missing(lacking: Mapping[str, int], dropped: int, total: int, missing: Missing) -> None:

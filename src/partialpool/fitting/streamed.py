@@ -19,7 +19,7 @@ from partialpool.marginal.gaussian.streamed_moments import accumulated_of, colle
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["check_engine", "read_streamed"]
+__all__ = ["check_engine", "read_streamed", "rows_told"]
 
 
 def check_engine(wanted: str) -> None:
@@ -64,9 +64,9 @@ def read_streamed(
     spec.units.check_columns(dict.fromkeys([*spec.columns, *source.column_names]))
     with progress_line("reading the levels", shown=progressbar) as line:
         total = source.count_rows()
-        survey = survey_source(spec, source, missing=missing, told=_told(line, "reading the levels", total))
+        survey = survey_source(spec, source, missing=missing, told=rows_told(line, "reading the levels", total))
         columns = learn_batch_columns(spec, survey)
-        told = _told(line, "adding up the moments", survey.n_given)
+        told = rows_told(line, "adding up the moments", survey.n_given)
         streamed = collect_streamed(columns, read_again(survey, source, told))
     pa.default_memory_pool().release_unused()  # what batches took is free for draws
     units = dict(spec.units)
@@ -76,7 +76,7 @@ def read_streamed(
     return design, known
 
 
-def _told(line: ProgressLine, what: str, total: int | None) -> Callable[[int], None]:
+def rows_told(line: ProgressLine, what: str, total: int | None) -> Callable[[int], None]:
     """Return a function that shows the number of rows so far, and how many there are per second."""
     begun = time.perf_counter()
     line.say(what)

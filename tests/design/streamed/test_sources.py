@@ -340,3 +340,43 @@ def test_engines_that_read_rows(tmp_path):
     told = error_of(lambda: pp.fit(FORMULA, path, engine="nuts", progressbar=False), EngineError)
     assert "this engine reads the rows at every step" in told
     assert "engine='auto' or 'collapsed'" in told
+
+
+def test_batches_without_a_single_value(monkeypatch):
+    """A part in which a column has no value has no type there: its rows are left out as others are."""
+    frame = table(rows=200)
+    frame.loc[:63, "x"] = np.nan
+    first = frame.astype({"x": object}).where(frame.notna(), None)
+
+    class Parts(Changing):
+        def batches(self, columns):
+            for part in (first.iloc[:64], frame.iloc[64:]):
+                yield from pa.Table.from_pandas(part[list(columns)], preserve_index=False).to_batches()
+
+    monkeypatch.setattr("checks.streamed.as_source", lambda data: data)
+    with pytest.warns(pp.DataWarning, match="dropped 64 of 200 rows"):
+        found, known = read(FORMULA, Parts(frame, frame))
+    with pytest.warns(pp.DataWarning, match="dropped 64 of 200 rows"):
+        design, expected = in_memory(FORMULA, frame)
+    assert found.left_out == design.left_out
+    assert_same_moments(known.moments, expected.moments)
+
+
+def test_no_complete_row(tmp_path):
+    frame = table(rows=50).assign(x=np.nan)
+    told = error_of(lambda: read(FORMULA, write(frame, tmp_path)))
+    assert told == error_of(lambda: in_memory(FORMULA, frame))
+
+
+def test_unknown_treatment_of_missing_values(tmp_path):
+    told = error_of(lambda: read(FORMULA, write(table(rows=50), tmp_path), missing="ignore"))
+    assert "unknown treatment of missing values" in told
+
+
+def test_old_polars(monkeypatch):
+    frame = table(rows=50)
+    monkeypatch.delattr(pl.LazyFrame, "collect_batches")
+    told = error_of(lambda: read(FORMULA, pl.from_pandas(frame).lazy()))
+    assert "does not give a query's rows in batches" in told
+    assert f"polars {pl.__version__}" in told
+    assert "query.sink_parquet(path)" in told

@@ -32,7 +32,7 @@ class Columns:
         All columns of the fixed effects, the intercept first where there is one, (rows, columns).
     z
         The effects' columns, by factor, (rows, effects).
-    codes
+    level_of_row
         Level of each row, by factor, (rows,).
     has_offset
         Whether the offset of some row is not 0.
@@ -42,7 +42,7 @@ class Columns:
     log_y: float
     x: np.ndarray
     z: tuple[np.ndarray, ...]
-    codes: tuple[np.ndarray, ...]
+    level_of_row: tuple[np.ndarray, ...]
     has_offset: bool
 
 

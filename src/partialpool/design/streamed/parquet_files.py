@@ -26,7 +26,10 @@ class ParquetFiles:
             files = sorted(file for file in found if not file.name.startswith((".", "_")))
         elif not path.exists():
             raise FileError(
-                "no such file", got=str(path), allowed="the path of a Parquet file or folder", do="correct the path"
+                "no such file",
+                got=str(path),
+                allowed="the path of a Parquet file or folder",
+                do="correct the path; for files in a remote store pass a pyarrow dataset",
             )
         if not files:
             raise FileError(

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from partialpool.design.streamed.arrow_dataset import unreadable
 from partialpool.design.streamed.source import BATCH_ROWS
+from partialpool.errors import DataError
 
 __all__ = ["PolarsQuery"]
 
@@ -35,6 +36,13 @@ class PolarsQuery:
         """Run the query and read some columns of its rows."""
         import polars as pl  # noqa: PLC0415 - the user has it
 
+        if not hasattr(self._query, "collect_batches"):
+            raise DataError(
+                "this version of polars does not give a query's rows in batches",
+                got=f"polars {pl.__version__}",
+                allowed="a version whose LazyFrame has collect_batches",
+                do="update polars; or write the rows to a file, query.sink_parquet(path), and pass its path",
+            )
         try:
             for part in self._query.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False):
                 yield from part.to_arrow().to_batches(max_chunksize=BATCH_ROWS)

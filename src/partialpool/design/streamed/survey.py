@@ -17,7 +17,7 @@ from partialpool.design.streamed.complete_rows import LeftOutRows, complete_rows
 from partialpool.design.streamed.label_codes import GrowingLabels, Labels
 from partialpool.design.streamed.number_summary import NumberSummary
 from partialpool.design.streamed.source import Source
-from partialpool.design.table import Missing, check_names, report_missing
+from partialpool.design.table import Missing, check_missing, check_names, report_missing
 from partialpool.errors import DataError
 from partialpool.spec.columns_read import evaluated_texts
 from partialpool.spec.expression import columns_of
@@ -186,6 +186,7 @@ def survey_source(
         As `read_table`.
     """
     columns = tuple(spec.columns)
+    check_missing(missing)
     check_names(source.column_names, columns)
     reader = Reader(spec, columns)
     left = LeftOutRows(columns_of(spec.response_term.expression), spec.factors)
@@ -201,19 +202,21 @@ def survey_source(
         complete, incomplete = complete_rows(batch)
         if incomplete is not None:
             left.add(incomplete)
+        given += batch.num_rows
+        told(given)
+        if not complete.num_rows:
+            continue
         seen = {name: len(labels) for name, labels in reader.labels.items()}
         read = reader.read(complete, first=True)
         for name, values in read.numbers.items():
-            _check_finite(name, values, given)
+            _check_finite(name, values, given - batch.num_rows)
             numbers[name] = numbers.get(name, NumberSummary()) + NumberSummary.of(values)
         for factor, codes in read.factors.items():
             more = np.bincount(codes, minlength=len(counts[factor]))
             more[: len(counts[factor])] += counts[factor]
             counts[factor] = more
         examples.append(_examples(read, seen, reader, max(_EXAMPLES - done, 0)))
-        given += batch.num_rows
         done += complete.num_rows
-        told(given)
     if not given:
         raise DataError(
             "the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered"
@@ -249,16 +252,17 @@ def read_again(
     counts = {factor: np.zeros(len(found.place), np.int64) for factor, found in survey.factors.items()}
     for batch in source.batches(survey.reader.columns):
         complete, _ = complete_rows(batch)
+        given += batch.num_rows
+        rows += complete.num_rows
+        told(given)
+        if not complete.num_rows:
+            continue
         read = survey.reader.read(complete, first=False)
         for name, values in read.numbers.items():
             bits[name] = bits.get(name, NumberSummary()) + NumberSummary.of(values)
         for factor, codes in read.factors.items():
             counts[factor] += np.bincount(codes, minlength=len(counts[factor]))
-        given += batch.num_rows
-        rows += read.rows
-        told(given)
-        if read.rows:
-            yield read
+        yield read
     if (given, rows) != (survey.n_given, survey.n_rows):
         raise _changed(
             f"{given} rows, {rows} of them complete, and at first {survey.n_given}, {survey.n_rows} complete"
@@ -283,6 +287,8 @@ def _changed(got: str) -> DataError:
 def _check_types(kinds: dict[str, Any], batch: pa.RecordBatch, source: str) -> None:
     for field in batch.schema:
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_null(kind):  # every value of the batch is missing
+            continue
         known = kinds.setdefault(field.name, kind)
         if known != kind and not (_is_number(known) and _is_number(kind)):
             raise DataError(

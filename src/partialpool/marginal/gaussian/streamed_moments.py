@@ -162,9 +162,13 @@ class _Total:
         for f, own in enumerate(columns.z):
             self._z[f] = self._z[f].widened(own)
             z.append(self._z[f].stored(own))
-            add_level_products(columns.codes[f], z[f], xy, self._own[f], self._dense[f])
+            add_level_products(columns.level_of_row[f], z[f], xy, self._own[f], self._dense[f])
         for (f, g), coupling in self._couplings.items():
-            coupling.add(coupling_of(columns.codes[f], columns.codes[g], z[f], z[g], self._sizes[f], self._sizes[g]))
+            coupling.add(
+                coupling_of(
+                    columns.level_of_row[f], columns.level_of_row[g], z[f], z[g], self._sizes[f], self._sizes[g]
+                )
+            )
         self._common += xy.T @ xy
         self._rows += len(values)
         self._log_y += columns.log_y
