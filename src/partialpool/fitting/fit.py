@@ -15,11 +15,11 @@ from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.label_names import check_labels
 from partialpool.design.one_sided_categories import one_sided_in_words
-from partialpool.design.streamed.source import Source, as_source
-from partialpool.design.streamed.streamed_design import StreamedDesign
+from partialpool.design.streamed.source import as_source
+from partialpool.design.streamed.streamed_design import check_can_be_saved
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
-from partialpool.errors import DataError, FileError, SamplingWarning, warn
+from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.files import whole_file
 from partialpool.fitting.convergence import alarm
 from partialpool.fitting.summary import Digest
@@ -228,13 +228,7 @@ class Fit:
         FileError
             The folder does not exist or cannot be written to, or the path is a folder; the table was read in batches.
         """
-        if isinstance(self.design, StreamedDesign):
-            raise FileError(
-                "a fit of a table that was read in batches cannot be saved: load_fit rebuilds a fit from its rows",
-                got=self.design.source,
-                allowed="fits of tables in memory",
-                do="write the draws alone: fit.tree.to_netcdf(path); arviz.from_netcdf reads them",
-            )
+        check_can_be_saved(self.design)
         with whole_file(path, doing="save the fit") as temporary:
             self.tree.to_netcdf(temporary, engine="h5netcdf")
         return Path(path)
@@ -303,9 +297,9 @@ def fit(
         A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`; a list of formulas where parameters
         of the family have predictors: `["y ~ x + (1 | g)", "sigma ~ arm + (1 | g)"]`.
     data
-        A pandas, polars or pyarrow table, or a dictionary of columns. For normal and lognormal responses also a table
-        that is read in batches, which may be larger than memory: the path of a Parquet file or of a folder of such
-        files, a pyarrow dataset, a polars LazyFrame, a DuckDB relation or a Dask DataFrame.
+        A pandas, polars or pyarrow table, or a dictionary of columns. For normal and lognormal responses also one that
+        may be larger than memory: the path of a Parquet file or folder, a pyarrow dataset, a polars LazyFrame, a DuckDB
+        relation, a Dask DataFrame.
     family, link, priors, se, cov, units
         Only with a formula; a `ModelSpec` has its own. `cov={"animal": kinship}` gives the covariance between the
         levels of a factor as a labelled table (pedigree, phylogeny, kinship); `units={"Reaction": "ms"}` are shown on
@@ -348,9 +342,10 @@ def fit(
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov, units=units)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
-    source = as_source(data)
-    if source is not None:
-        return _fit_streamed(spec, source, settings, engine=engine, missing=missing)
+    if (source := as_source(data)) is not None:
+        from partialpool.fitting.fit_streamed import fit_streamed  # noqa: PLC0415 - which itself makes fits
+
+        return fit_streamed(spec, source, settings, engine=engine, missing=missing)
     chosen, reason = choose_engine(spec, engine)
     with single_lapack():
         design = build_design(spec, data, missing=missing)
@@ -360,25 +355,6 @@ def fit(
         raw = chosen.run(design, resolved, settings)
         tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
         trouble = alarm(tree, one_sided=one_sided_in_words(design))
-    if trouble:
-        warn(f"do not rely on these draws: {trouble}", SamplingWarning)
-    return Fit(design.spec, design, resolved, tree, raw.accumulated)
-
-
-def _fit_streamed(spec: ModelSpec, source: Source, settings: Settings, *, engine: str, missing: Missing) -> Fit:
-    """Fit a model to a table that is read in batches."""
-    from partialpool.fitting.streamed import check_engine, read_streamed  # noqa: PLC0415 - pyarrow's datasets are slow to load
-    from partialpool.sampling.collapsed import CollapsedEngine  # noqa: PLC0415 - loaded as the other engines are
-
-    check_engine(engine)
-    with single_lapack():
-        design, known = read_streamed(spec, source, missing=missing, progressbar=settings.progressbar)
-        resolved = resolve_priors(design)
-        chosen = CollapsedEngine()
-        reason = "as requested" if engine != "auto" else f"{chosen.merit(spec)}; rows are read in batches"
-        raw = chosen.run_on(design, resolved, settings, known)
-        tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
-        trouble = alarm(tree, one_sided="")
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(design.spec, design, resolved, tree, raw.accumulated)
@@ -416,8 +392,7 @@ def priors(
     Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
-    source = as_source(data)
-    if source is not None:
+    if (source := as_source(data)) is not None:
         from partialpool.fitting.streamed import read_streamed  # noqa: PLC0415 - as in `fit`
 
         return resolve_priors(read_streamed(spec, source, missing=missing, progressbar=True)[0])

@@ -1,4 +1,4 @@
-"""Fit a model to a table that is read in batches, in two passes: levels and ranges, then moments."""
+"""Read a table in batches, in two passes: levels and ranges, then moments."""
 
 import time
 from collections.abc import Callable
@@ -12,31 +12,13 @@ from partialpool.design.streamed.source import Source
 from partialpool.design.streamed.streamed_design import StreamedDesign
 from partialpool.design.streamed.survey import read_again, survey_source
 from partialpool.design.table import Missing
-from partialpool.errors import EngineError
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.streamed_identifiability import warn_not_identified_from_moments
 from partialpool.marginal.gaussian.streamed_moments import accumulated_of, collect_streamed, table_sums
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["check_engine", "read_streamed", "rows_told"]
-
-
-def check_engine(wanted: str) -> None:
-    """Refuse engines that read rows at every step.
-
-    Raises
-    ------
-    EngineError
-        Another engine than `auto` and `collapsed`.
-    """
-    if wanted not in ("auto", "collapsed"):
-        raise EngineError(
-            "this engine reads the rows at every step, and the table is read in batches",
-            got=f"engine={wanted!r}",
-            allowed="engine='auto' or 'collapsed', which read the rows twice",
-            do="leave engine= out, or read the rows into memory",
-        )
+__all__ = ["read_streamed", "rows_told"]
 
 
 def read_streamed(

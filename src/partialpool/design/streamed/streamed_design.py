@@ -11,8 +11,9 @@ from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import FreedColumns
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.streamed.column_sums import ColumnSums
+from partialpool.errors import FileError
 
-__all__ = ["StreamedCommon", "StreamedDesign", "StreamedFactor"]
+__all__ = ["StreamedCommon", "StreamedDesign", "StreamedFactor", "check_can_be_saved"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,3 +158,20 @@ class StreamedDesign(Design):
     def stratum_shares(self) -> np.ndarray:
         """What the residual variance takes of sigma^2: 1, as rows have no precisions."""
         return np.ones(1)
+
+
+def check_can_be_saved(design: Design) -> None:
+    """Refuse to save a fit that could not be read again.
+
+    Raises
+    ------
+    FileError
+        The table was read in batches.
+    """
+    if isinstance(design, StreamedDesign):
+        raise FileError(
+            "a fit of a table that was read in batches cannot be saved: load_fit rebuilds a fit from its rows",
+            got=design.source,
+            allowed="fits of tables in memory",
+            do="write the draws alone: fit.tree.to_netcdf(path); arviz.from_netcdf reads them",
+        )
