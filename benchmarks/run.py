@@ -30,6 +30,7 @@ from benchmarks.sections import (
     parts,
     rows,
     stan,
+    streamed,
     visits,
 )
 
@@ -50,6 +51,7 @@ SECTIONS: list[Section] = [
         insteval,
         rows,
         levels,
+        streamed,
     )
 ]
 NAMES = [section.name for section in SECTIONS]

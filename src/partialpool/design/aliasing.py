@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["Aliases", "find_aliases", "find_empty"]
+__all__ = ["Aliases", "find_aliases", "find_empty", "may_be_left_out"]
 
 _EXACT: Final = 1e-9
 """Length of the new part of a column relative to the column: below this value it is rounding error."""
@@ -68,10 +68,7 @@ def find_aliases(values: np.ndarray, terms: tuple[int, ...], lengths: tuple[int,
     if not any(lengths) or _is_well_conditioned(scaled):
         return None
     dependent = _dependent(scaled)
-    may_go = np.array([length > 1 for length in lengths])
-    for term in {t for t, length in zip(terms, lengths, strict=True) if length == 1}:
-        own = np.array(terms) == term
-        may_go |= own & (not dependent[own].all())
+    may_go = may_be_left_out(dependent, terms, lengths)
     dropped, kept = np.flatnonzero(dependent & may_go), np.flatnonzero(~(dependent & may_go))
     if not len(dropped):
         return None
@@ -79,6 +76,15 @@ def find_aliases(values: np.ndarray, terms: tuple[int, ...], lengths: tuple[int,
     weights[np.abs(weights) < 1e-10] = 0.0
     weights = weights * size[dropped] / np.where(size[kept] > 0, size[kept], 1)[:, None]
     return Aliases(kept, dropped, weights)
+
+
+def may_be_left_out(dependent: np.ndarray, terms: tuple[int, ...], lengths: tuple[int, ...]) -> np.ndarray:
+    """Whether each column may be left out if it is dependent, boolean (columns,), given as to `find_aliases`."""
+    may_go = np.array([length > 1 for length in lengths])
+    for term in {t for t, length in zip(terms, lengths, strict=True) if length == 1}:
+        own = np.array(terms) == term
+        may_go |= own & (not dependent[own].all())
+    return may_go
 
 
 def find_empty(values: np.ndarray, lengths: tuple[int, ...]) -> Aliases | None:

@@ -16,16 +16,17 @@ from partialpool.design.checks import (
     check_digits,
     check_effects_vary,
     check_factor,
+    check_some_parameter,
     warn_dropped,
     warn_independent_far_from_zero,
     warn_unlogged_offset,
     warn_weak_slopes,
+    weak_slopes,
 )
 from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.common_basis import make_common_basis
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
-from partialpool.design.effect_structure import EffectStructure
 from partialpool.design.evaluate import (
     ModelColumns,
     PredictorColumns,
@@ -34,6 +35,7 @@ from partialpool.design.evaluate import (
     learn_columns,
 )
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.factor_terms import join_terms
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.frequencies import repeat_rows
 from partialpool.design.identifiability import warn_not_identified
@@ -48,7 +50,7 @@ from partialpool.design.residual_rows import read_residual_rows
 from partialpool.design.response import Response
 from partialpool.design.response_values import read_positive, read_response_values
 from partialpool.design.smooth_effects import smooth_effects
-from partialpool.design.structured_blocks import check_structure, structure_kind, structured_blocks
+from partialpool.design.structured_blocks import check_structure
 from partialpool.design.table import Missing, Table, column_names, read_table
 from partialpool.design.threshold_effects import same_at_all_thresholds
 from partialpool.errors import DataError
@@ -134,7 +136,7 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
     # 4. Fixed effects.
     common = _common_effects(spec, *columns.predictor.common)
     warn_dropped("fixed effects", (common.recipe,))
-    _check_some_parameter(spec, common)
+    check_some_parameter(spec, common)
     # 5. Group effects, one entry per factor.
     factors = _grouping_factors(spec, frame, table.incomplete, columns.predictor)
     _check_factors(spec, factors, frame, residual_free=spec.se is None and spec.family_record.is_normal)
@@ -163,17 +165,6 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
     if spec.cs:
         others |= same_at_all_thresholds(design, _predictor_of(design, THRESHOLDS, table.incomplete))
     return replace(design, parameters=MappingProxyType(others))
-
-
-def _check_some_parameter(spec: ModelSpec, common: CommonEffects) -> None:
-    own = [name for name, _ in spec.family_record.parameters if name != "sigma" or spec.se is None]
-    if not (common.coefs or spec.groups or spec.smooths or own):
-        raise DataError(
-            "the model has no parameter",
-            got=str(spec),
-            allowed="an intercept, a predictor or a grouping term",
-            do="leave out the 0, or add a term",
-        )
 
 
 def _read_response(spec: ModelSpec, table: Table, columns: ModelColumns) -> Response:
@@ -256,11 +247,11 @@ def _check_factors(
         alone = residual_free and (factor.kinship is None or factor.kinship.is_diagonal)
         warn_dropped(f"effects over {factor.name}", factor.recipes)
         check_factor(factor.name, factor.counts, len(factor.values), factor.names, residual_free=alone)
-        check_effects_vary(factor.name, factor.names, factor.values)
-        check_digits(factor.name, factor.names, factor.values, factor.blocks)
+        check_effects_vary(factor.name, factor.names, factor.ranges)
+        check_digits(factor.name, factor.names, factor.ranges, factor.blocks)
         if not isinstance(factor, MemberEffects):
-            warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
-        warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
+            warn_weak_slopes(factor.name, weak_slopes(factor.codes, factor.n_levels, factor.names, factor.values))
+        warn_independent_far_from_zero(factor.name, factor.names, factor.ranges, factor.blocks)
 
 
 def _units_of(data: Any) -> dict[str, str]:
@@ -297,43 +288,23 @@ def _factor_effects(
     evaluated: Sequence[tuple[Recipe, np.ndarray]],
 ) -> FactorEffects:
     factor = levels.factor
-    recipes, columns = [], []
-    blocks: list[tuple[int, ...]] = []
-    at_means: list[bool] = []
-    sd_of: list[int] = []
-    start = 0
-    terms = [(group, *one) for group, one in zip(spec.groups, evaluated, strict=True) if group.factor == factor]
-    for group, full, every in terms:
-        recipe, values = full.without(find_empty(every, full.crossed), every)
-        recipes.append(recipe)
-        columns.append(values)
-        range(start, start + len(recipe.names))
-        added, shared = structured_blocks(group, recipe, start)
-        blocks += added
-        sd_of += shared
-        at_means += [group.origin == "means" and group.covariance is None] * len(added)
-        start += len(recipe.names)
+    kept = [
+        full.without(find_empty(every, full.crossed), every)
+        for group, (full, every) in zip(spec.groups, evaluated, strict=True)
+        if group.factor == factor
+    ]
+    columns = [values for _, values in kept]
     values = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
-    names = tuple(name for recipe in recipes for name in recipe.names)
-    if len(set(names)) < len(names):
-        doubled = sorted({n for n in names if names.count(n) > 1})
-        raise DataError(
-            f"an effect varies twice over {factor}",
-            got=", ".join(doubled),
-            allowed="each effect once per factor",
-            do="write 0 + in one of the terms, or name the category in one of them only",
-        )
+    terms = join_terms(spec, factor, [recipe for recipe, _ in kept])
+    names, blocks, structure, at_means = terms.names, terms.blocks, terms.structure, terms.at_means
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
     kinship = None if known is None else match_levels(known, factor, levels.labels)
-    structure = EffectStructure(structure_kind([group for group, *_ in terms]), tuple(sd_of))
     if isinstance(codes, sparse.csr_array):
         own = np.asarray(codes.power(2).sum(axis=1)).ravel()
         basis = make_effect_basis(names, values, blocks, at_means=at_means, own=own)
-        return MemberEffects(levels, names, values, basis, tuple(blocks), tuple(recipes), structure, weights=codes)
+        return MemberEffects(levels, names, values, basis, blocks, terms.recipes, structure, weights=codes)
     of_relatives = kinship.own[codes] if kinship else None
     basis = make_effect_basis(names, values, blocks, at_means=at_means, own=of_relatives)
     basis = basis.with_equal_sds(structure.sd_of)
-    heavy = any(group.is_heavy for group, *_ in terms)
-    return FactorEffects(
-        levels, codes, names, values, basis, tuple(blocks), tuple(recipes), structure, kinship, is_heavy=heavy
-    )
+    heavy = any(group.is_heavy for group in spec.groups if group.factor == factor)
+    return FactorEffects(levels, codes, names, values, basis, blocks, terms.recipes, structure, kinship, is_heavy=heavy)

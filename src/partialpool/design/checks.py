@@ -5,16 +5,20 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from partialpool.design.effect_basis import is_far_from_zero
+from partialpool.design.column_ranges import ColumnRanges
+from partialpool.design.design import CommonEffects
 from partialpool.design.recipe import Recipe
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
+from partialpool.spec.model import ModelSpec
 
 __all__ = [
+    "check_columns",
     "check_common",
     "check_digits",
     "check_effects_vary",
     "check_factor",
+    "check_some_parameter",
     "warn_dropped",
     "warn_independent_far_from_zero",
     "warn_unlogged_offset",
@@ -43,6 +47,32 @@ def check_common(
         The message names the columns that depend on each other.
     """
     magnitude = np.abs(values).max(axis=0, initial=0.0)
+    correlation = np.eye(len(names))
+    if len(names) > 1:
+        standard = (values - center) / np.where(scale > 0, scale, 1.0)
+        correlation = standard.T @ standard / len(values)
+    check_columns(names, magnitude, scale, correlation, intercept=intercept)
+
+
+def check_columns(
+    names: tuple[str, ...], magnitude: np.ndarray, scale: np.ndarray, correlation: np.ndarray, *, intercept: bool
+) -> None:
+    """Refuse constant and linearly dependent predictors.
+
+    Parameters
+    ----------
+    names
+        The columns.
+    magnitude, scale
+        Largest absolute value and scale of each column, (columns,).
+    correlation
+        Mean products of the columns, centred where there is an intercept and divided by their scales.
+
+    Raises
+    ------
+    DataError
+        The message names the columns that depend on each other.
+    """
     for name, spread, size in zip(names, scale, magnitude, strict=True):
         if spread <= 1e-13 * size:
             raise DataError(
@@ -53,8 +83,6 @@ def check_common(
             )
     if len(names) < 2:
         return
-    standard = (values - center) / scale
-    correlation = standard.T @ standard / len(values)
     eigenvalues, vectors = np.linalg.eigh(correlation)
     null = vectors[:, eigenvalues <= _RANK_TOLERANCE * eigenvalues[-1]]
     if null.shape[1] == 0:
@@ -67,6 +95,24 @@ def check_common(
         allowed="predictors that each add something (a duplicated column, or all categories of a factor, do not)",
         do=f"leave one of them out, for instance {involved[-1]!r}",
     )
+
+
+def check_some_parameter(spec: ModelSpec, common: CommonEffects) -> None:
+    """Refuse a model without any parameter.
+
+    Raises
+    ------
+    DataError
+        There is neither a coefficient, nor a group, nor a parameter of the family.
+    """
+    own = [name for name, _ in spec.family_record.parameters if name != "sigma" or spec.se is None]
+    if not (common.coefs or spec.groups or spec.smooths or own):
+        raise DataError(
+            "the model has no parameter",
+            got=str(spec),
+            allowed="an intercept, a predictor or a grouping term",
+            do="leave out the 0, or add a term",
+        )
 
 
 def check_factor(factor: str, counts: np.ndarray, rows: int, effects: tuple[str, ...], *, residual_free: bool) -> None:
@@ -93,7 +139,7 @@ def check_factor(factor: str, counts: np.ndarray, rows: int, effects: tuple[str,
         )
 
 
-def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray) -> None:
+def check_effects_vary(factor: str, effects: tuple[str, ...], ranges: ColumnRanges) -> None:
     """Refuse an effect whose predictor is the same in every row.
 
     Raises
@@ -101,17 +147,17 @@ def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray
     DataError
         The slope would be a second varying intercept.
     """
-    for name, column in zip(effects, values.T, strict=True):
-        if name != INTERCEPT and np.ptp(column) == 0:
+    for name, constant, value in zip(effects, ranges.constant, ranges.lowest, strict=True):
+        if name != INTERCEPT and constant:
             raise DataError(
                 f"the slope of {name!r} over {factor!r} has a predictor that does not vary",
-                got=f"{column[0]:g} in every row",
+                got=f"{value:g} in every row",
                 allowed="two values or more",
                 do=f"leave {name!r} out; (1 | {factor}) is the varying intercept",
             )
 
 
-def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, blocks: Sequence[Sequence[int]]) -> None:
+def check_digits(factor: str, effects: tuple[str, ...], ranges: ColumnRanges, blocks: Sequence[Sequence[int]]) -> None:
     """Refuse a slope correlated with an intercept so far from the data that rounding would spoil the variances.
 
     With c = mean(x) / sd(x) the correlation at zero is -1 + O(1 / c^2): with sixteen digits the
@@ -123,8 +169,7 @@ def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, bloc
         More than 2,000,000 sds between zero and the data, such as seconds since 1970 within a minute.
     """
     for i in (i for block in blocks if any(effects[k] == INTERCEPT for k in block) for i in block):
-        column = values[:, i]
-        middle, spread = float(column.mean()), float(column.std())
+        middle, spread = float(ranges.mean[i]), float(ranges.sd[i])
         if 0 < spread * _FARTHEST < abs(middle):
             raise DataError(
                 f"{effects[i]!r} is so far from zero that rounding would spoil its variances over {factor!r}",
@@ -134,11 +179,9 @@ def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, bloc
             )
 
 
-def warn_weak_slopes(
-    factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray
-) -> None:
-    """Warn of a slope next to an intercept whose predictor is constant within every level."""
-    for name in weak_slopes(codes, n_levels, effects, values):
+def warn_weak_slopes(factor: str, weak: Iterable[str]) -> None:
+    """Warn of slopes, found by `weak_slopes`, whose predictor is constant within every level."""
+    for name in weak:
         warn(
             f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
             f"so no level has information on its slope, and the sd depends on the prior; allowed, but consider "
@@ -166,7 +209,7 @@ def weak_slopes(codes: np.ndarray, n_levels: int, effects: tuple[str, ...], valu
 
 
 def warn_independent_far_from_zero(
-    factor: str, effects: tuple[str, ...], values: np.ndarray, blocks: Sequence[Sequence[int]]
+    factor: str, effects: tuple[str, ...], ranges: ColumnRanges, blocks: Sequence[Sequence[int]]
 ) -> None:
     """Warn of a slope that is independent of the intercept at a zero far from the data.
 
@@ -177,15 +220,14 @@ def warn_independent_far_from_zero(
         return
     own = next(block for block in blocks if effects.index(INTERCEPT) in block)
     for place, name in enumerate(effects):
-        column = values[:, place]
-        if place in own or not is_far_from_zero(column):
+        if place in own or not ranges.far_from_zero[place]:
             continue
-        away = np.abs(column).min() / column.std()
+        away = ranges.distance[place] / ranges.sd[place]
         warn(
             f"the slope of {name!r} over {factor!r} is independent of the intercept where {name} is 0, and the data "
-            f"are {away:.3g} sds from there: got values from {column.min():.6g} to {column.max():.6g}; allowed, but "
-            f"rarely realistic: centre {name} (subtract its mean), or let the effects correlate, "
-            f"({name} | {factor})",
+            f"are {away:.3g} sds from there: got values from {ranges.lowest[place]:.6g} to "
+            f"{ranges.highest[place]:.6g}; allowed, but rarely realistic: centre {name} (subtract its mean), or let "
+            f"the effects correlate, ({name} | {factor})",
             DataWarning,
         )
 

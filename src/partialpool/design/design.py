@@ -1,6 +1,6 @@
 """The Design: named arrays of a model, and everything learned from its table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -55,6 +55,11 @@ class CommonEffects:
     def coefs(self) -> tuple[str, ...]:
         """All coefficients, `Intercept` first where there is one."""
         return ((INTERCEPT,) if self.intercept else ()) + self.names
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the columns over the rows, ddof 1, (columns, columns)."""
+        return np.atleast_2d(np.cov(self.values.T))
 
     @property
     def standardised(self) -> np.ndarray:
@@ -151,6 +156,20 @@ class Design:
     def n_rows(self) -> int:
         """Number of rows used."""
         return len(self.rows)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows are in memory."""
+        return True
+
+    def distinct_rows(self, columns: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return the distinct rows of some columns, sorted, and their shares of all rows."""
+        counts = self.frame.groupby(list(columns), observed=True, sort=True, dropna=False).size()
+        return counts.index.to_frame(index=False), counts.to_numpy() / counts.sum()
+
+    def some_rows(self, columns: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return `distinct_rows`, or where rows are not in memory some of them."""
+        return self.distinct_rows(columns)
 
     @property
     def row_weights(self) -> np.ndarray:

@@ -30,12 +30,9 @@ __all__ = [
     "column_sizes",
     "covariance_parts",
     "free_columns",
-    "is_far_from_zero",
     "make_effect_basis",
 ]
 
-_FAR: Final = 3.0
-"""Distance from zero to the data, in sds, above which zero counts as far away."""
 _NOTHING: Final = 1e-18
 """Share of a column's sum of squares that counts as rounding error."""
 
@@ -194,13 +191,6 @@ def free_columns(names: Sequence[str], values: np.ndarray) -> FreedColumns:
         part[:, left <= _NOTHING * np.square(centred[:, own]).sum(axis=0)] = 0.0
         turn[np.ix_(lower, own)] = -part
     return FreedColumns(center, turn, around @ turn)
-
-
-def is_far_from_zero(column: np.ndarray) -> bool:
-    """Whether zero is more than three sds from every value of a column (rows,) that varies."""
-    spread = float(column.std())
-    one_side = column.min() * column.max() > 0
-    return bool(one_side and spread > 0 and np.abs(column).min() > _FAR * spread)
 
 
 def covariance_parts(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

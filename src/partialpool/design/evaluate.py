@@ -37,6 +37,7 @@ __all__ = [
     "evaluate_response",
     "evaluate_trials",
     "learn_columns",
+    "learn_expression",
 ]
 
 
@@ -102,7 +103,7 @@ def evaluate_model(spec: ModelSpec, frame: pd.DataFrame) -> ModelColumns:
 def evaluate_predictor(spec: ModelSpec, frame: pd.DataFrame) -> PredictorColumns:
     """Evaluate the terms of a linear predictor on the complete rows of a table; errors are those of `learn_columns`."""
     return PredictorColumns(
-        offsets=tuple(_learn_expression(expression, frame) for expression in spec.offsets),
+        offsets=tuple(learn_expression(expression, frame) for expression in spec.offsets),
         common=learn_columns(spec.common, frame, intercept=spec.intercept),
         groups=tuple(learn_columns(g.evaluated_terms, frame, intercept=g.evaluates_intercept) for g in spec.groups),
     )
@@ -187,7 +188,7 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
     return recipe, check_finite(values, tuple(labels), frame)
 
 
-def _learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
+def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
     """Evaluate one numeric expression, shape (rows,), and return the recipe for new data with it."""
     category = frame.get(expression)
     text = expression if is_single(expression) else f"I({expression})"
@@ -218,7 +219,7 @@ def _not_one_column(expression: str, got: str) -> DataError:
 def evaluate(expression: str, frame: pd.DataFrame) -> pd.Series:
     """Evaluate one numeric expression of the response; booleans count as 0 and 1."""
     truths = [name for name in columns_of(expression) if pd.api.types.is_bool_dtype(frame[name])]
-    values = _learn_expression(expression, frame.astype(dict.fromkeys(truths, "int64")))[1]
+    values = learn_expression(expression, frame.astype(dict.fromkeys(truths, "int64")))[1]
     return pd.Series(values, index=frame.index)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from partialpool.design.effect_basis import EffectBasis, is_far_from_zero
+from partialpool.design.column_ranges import ColumnRanges
+from partialpool.design.effect_basis import EffectBasis
 from partialpool.design.effect_structure import EffectStructure
 from partialpool.design.factors import Levels
 from partialpool.design.kinship import Kinship
@@ -153,14 +154,29 @@ class FactorEffects:
         return any(len(block) > 1 for block in self.blocks)
 
     @property
+    def ranges(self) -> ColumnRanges:
+        """Ranges, means and sds of the effects' columns over the rows."""
+        return ColumnRanges.of(self.values)
+
+    @property
+    def second_moment(self) -> np.ndarray:
+        """Mean of own z z' over the rows, (effects, effects), with `own` the diagonal entry of the row's level."""
+        return (self.own[:, None] * self.values).T @ self.values / len(self.values)
+
+    @property
     def freed_values(self) -> np.ndarray:
         """Z*, the effects' columns in the basis of their priors, at the predictors' means, (rows, effects)."""
         return self.basis.columns.of(self.values)
 
     @property
+    def freed_mean_square(self) -> np.ndarray:
+        """Mean over the rows of own z*^2, z* the columns in the basis of their priors, (effects,)."""
+        return (self.own[:, None] * self.freed_values**2).mean(axis=0)
+
+    @property
     def is_far_from_zero(self) -> bool:
         """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
-        return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)
+        return not self.basis.is_plain and bool(self.ranges.far_from_zero.any())
 
     @property
     def root(self) -> np.ndarray | None:

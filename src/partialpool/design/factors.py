@@ -10,7 +10,7 @@ import pandas as pd
 from partialpool.design.columns import label_text
 from partialpool.spec.terms import factor_columns
 
-__all__ = ["Levels", "learn_levels"]
+__all__ = ["Levels", "distinct_levels", "joined_label", "learn_levels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def learn_levels(factor: str, frame: pd.DataFrame) -> tuple[Levels, np.ndarray]:
     Levels, numpy.ndarray
         The levels, and codes of shape (rows,).
     """
-    parts = [_factorize(frame[column]) for column in factor_columns(factor)]
+    parts = [distinct_levels(frame[column]) for column in factor_columns(factor)]
     codes, values = parts[0]
     if len(parts) == 1:
         return Levels(factor, tuple(values)), codes
@@ -97,10 +97,16 @@ def learn_levels(factor: str, frame: pd.DataFrame) -> tuple[Levels, np.ndarray]:
     seen, codes = np.unique(joint, return_inverse=True)
     each = np.unravel_index(seen, sizes)
     labels = zip(*([v[i] for i in index] for (_, v), index in zip(parts, each, strict=True)), strict=True)
-    return Levels(factor, tuple(":".join(_part(x) for x in label) for label in labels)), codes
+    return Levels(factor, tuple(map(joined_label, labels))), codes
 
 
-def _factorize(column: pd.Series) -> tuple[np.ndarray, list[str | int | float | bool]]:
+def joined_label(labels: Sequence[str | int | float | bool]) -> str:
+    """Write a combination of the labels of several columns."""
+    return ":".join(_part(label) for label in labels)
+
+
+def distinct_levels(column: pd.Series) -> tuple[np.ndarray, list[str | int | float | bool]]:
+    """Code the rows of a column, (rows,), and list its levels: categories in order, other values sorted."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.cat.remove_unused_categories()
         return column.cat.codes.to_numpy(dtype=np.int64), _as_integers(column.cat.categories.tolist())
@@ -126,8 +132,8 @@ def _row_labels(factor: str, frame: pd.DataFrame) -> np.ndarray:
     """Label every row, as `learn_levels` labels levels, shape (rows,) of objects."""
     parts = []
     for column in factor_columns(factor):
-        codes, values = _factorize(frame[column])
+        codes, values = distinct_levels(frame[column])
         parts.append(np.asarray(values, dtype=object)[codes])
     if len(parts) == 1:
         return parts[0]
-    return np.array([":".join(_part(x) for x in row) for row in zip(*parts, strict=True)], dtype=object)
+    return np.array([joined_label(row) for row in zip(*parts, strict=True)], dtype=object)

@@ -6,6 +6,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors
+from partialpool.design.streamed.streamed_design import StreamedDesign
 from partialpool.names import (
     BETA,
     COEF,
@@ -56,8 +57,8 @@ _WITH_REFERENCE = re.compile(r"\bT\((`[^`]+`|[\w.]+), (?:ref=)?(?:'[^'()]*'|\"[^
 
 
 def coordinates(design: Design) -> dict[str, list]:
-    """Return the coordinates of every dimension: rows, coefficients, levels, effects, cutpoints."""
-    coords: dict[str, list] = {OBS: design.rows.tolist()}
+    """Return the coordinates of every dimension: rows in memory, coefficients, levels, effects, cutpoints."""
+    coords: dict[str, list] = {} if isinstance(design, StreamedDesign) else {OBS: design.rows.tolist()}
     coords |= _predictor_coordinates(design)
     if design.spec.family_record.has_cutpoints:
         coords[CUTPOINT] = list(design.threshold_labels)

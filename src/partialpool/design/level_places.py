@@ -166,10 +166,9 @@ class LevelPlaces:
             ]
             for read in {found for found in reads if found}:
                 names = [name for name in averaged if name in read]
-                shares = self.design.frame.groupby(names, observed=True, sort=True).size() / self.design.n_rows
+                table, shares = self.design.distinct_rows(names)
                 mean = np.zeros(out.shape)
-                for values, share in shares.items():
-                    one = values if isinstance(values, tuple) else (values,)
+                for one, share in zip(table.itertuples(index=False, name=None), shares, strict=True):
                     mean += share * recipe.apply(with_columns(frame, dict(zip(names, one, strict=True))))
                 columns = np.array([found == read for found in reads])
                 out[:, columns] = mean[:, columns]

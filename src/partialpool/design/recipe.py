@@ -86,6 +86,15 @@ class Recipe:
         every = [parts for term in self._matrices.common.terms.values() for parts in parts_of_term(term)]
         return tuple(every if self._aliases is None else (every[at] for at in self._aliases.kept))
 
+    @property
+    def calls(self) -> tuple[Any, ...]:
+        """Calls of functions in the terms, and those in their arguments, as formulae keeps them."""
+        if self._matrices is None:
+            return ()
+        terms = self._matrices.common.terms.values()
+        calls = [c.call for term in terms for c in getattr(term, "components", ()) if hasattr(c, "call")]
+        return tuple(inner for call in calls for inner in _calls_in(call))
+
     def without(self, aliases: Aliases | None, values: np.ndarray) -> tuple["Recipe", np.ndarray]:
         """Return the recipe for the columns that are kept, and their values, shape (rows, columns)."""
         if aliases is None:
@@ -171,6 +180,13 @@ class Recipe:
                     do="convert the column",
                 )
         return with_columns(frame, truths) if truths else frame
+
+
+def _calls_in(call: Any) -> Iterator[Any]:
+    if hasattr(call, "callee"):
+        yield call
+    for argument in (*getattr(call, "args", ()), *getattr(call, "kwargs", {}).values()):
+        yield from _calls_in(argument)
 
 
 def _has_categories(term: Any) -> bool:

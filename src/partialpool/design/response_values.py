@@ -17,7 +17,7 @@ from partialpool.families.family import Family
 from partialpool.families.support import BINARY, CLOSED_PROPORTION, COUNT, NOMINAL, ORDINAL, PROPORTION, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
 
-__all__ = ["check_trials", "read_positive", "read_response_values"]
+__all__ = ["check_trials", "constant_response", "read_positive", "read_response_values"]
 
 _MOST_CATEGORIES: Final = 30
 """Most categories without an order: each has coefficients and effects of its own."""
@@ -107,10 +107,11 @@ def _check_support(term: ResponseTerm, family: Family, column: pd.Series) -> Non
             else "check the data or choose another family",
         )
     if len(values) > 1 and np.ptp(values) == 0:
-        raise _constant(term, f"{values[0]:g}")
+        raise constant_response(term, f"{values[0]:g}")
 
 
-def _constant(term: ResponseTerm, value: str) -> DataError:
+def constant_response(term: ResponseTerm, value: str) -> DataError:
+    """Return the error of a response that has one value only."""
     return DataError(
         f"the response {term.text!r} does not vary",
         got=f"{value} in every row",
@@ -227,7 +228,7 @@ def _read_binary(term: ResponseTerm, column: pd.Series) -> Response:
         labels = column.astype(float).map(lambda v: f"{v:g}")
     numeric = not isinstance(column.dtype, pd.CategoricalDtype)
     if len(found) == 1 and (not numeric or found[0] in ("0", "1")):
-        raise _constant(term, found[0])
+        raise constant_response(term, found[0])
     if len(found) != 2 or (numeric and term.level is None and found != ["0", "1"]):
         raise DataError(
             f"family 'bernoulli' cannot have made the response {term.text!r}",

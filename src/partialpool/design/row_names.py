@@ -5,12 +5,14 @@ from typing import Final
 
 import pandas as pd
 
-__all__ = ["LINE", "SHEET_ROW", "from_file", "labels_in_words", "rows_in_words", "such_rows_in_words"]
+__all__ = ["BATCH_ROW", "LINE", "SHEET_ROW", "from_file", "labels_in_words", "rows_in_words", "such_rows_in_words"]
 
 LINE: Final = "line of the file"
 """Name of the index of a table that was read from a text file: the number of each row's line, from 1."""
 SHEET_ROW: Final = "row of the sheet"
 """Name of the index of a table that was read from a spreadsheet: the number of each row there, from 1."""
+BATCH_ROW: Final = "row of a batch"
+"""Name of the index of rows that were read in a batch, of which the position in the whole table is not known."""
 _SHOWN: Final = 3
 
 
@@ -51,7 +53,9 @@ def labels_in_words(index: pd.Index, cells: Sequence[tuple[str, Sequence[int]]])
 
 
 def _counted(index: pd.Index) -> str:
-    return {LINE: " of the file", SHEET_ROW: " of the sheet"}.get(str(index.name), " (counted from 0)")
+    return {LINE: " of the file", SHEET_ROW: " of the sheet", BATCH_ROW: " of one batch of rows"}.get(
+        str(index.name), " (counted from 0)"
+    )
 
 
 def _numbered(index: pd.Index, rows: Sequence[int]) -> str:

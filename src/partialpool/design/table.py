@@ -15,7 +15,16 @@ from partialpool.design.memberships import fill_blank_members
 from partialpool.design.row_names import from_file, rows_in_words
 from partialpool.errors import DataError, DataWarning, nearest, warn
 
-__all__ = ["Missing", "Table", "column_names", "read_table", "select_columns"]
+__all__ = [
+    "Missing",
+    "Table",
+    "check_missing",
+    "check_names",
+    "column_names",
+    "read_table",
+    "report_missing",
+    "select_columns",
+]
 
 Missing = Literal["drop", "error"]
 _SEPARATED: Final = MappingProxyType({";": 'sep=";", decimal=","', "\t": 'sep="\\t"', "|": 'sep="|"', ",": 'sep=","'})
@@ -96,10 +105,7 @@ def read_table(
         Not a table; no rows; duplicate names; a column that does not exist; missing values under `error`;
         infinite values; a column that is neither numbers nor categories.
     """
-    if missing not in ("drop", "error"):
-        raise DataError(
-            "unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one"
-        )
+    check_missing(missing)
     if optional:
         there = column_names(data)
         columns = tuple(name for name in columns if name in there or name not in optional)
@@ -112,7 +118,8 @@ def read_table(
     incomplete = raw.isna()
     keep = ~incomplete.any(axis=1).to_numpy(dtype=bool)
     if not keep.all():
-        _report_missing(incomplete, keep, missing)
+        counts = {str(name): int(n) for name, n in incomplete.sum().items() if n}
+        report_missing(counts, int((~keep).sum()), len(keep), missing)
     rows = np.flatnonzero(keep)
     complete = raw.iloc[rows]
     complete = complete if from_file(complete.index) else complete.set_axis(rows)
@@ -148,7 +155,7 @@ def select_columns(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
             raise _not_a_table(f"a dictionary: {error}") from error
     if isinstance(data, pd.DataFrame):  # narwhals has its own errors for duplicates and some index types
         names = [str(c) for c in data.columns]
-        _check_names(names, columns)
+        check_names(names, columns)
         return data.iloc[:, [names.index(c) for c in columns]].set_axis(list(columns), axis=1)
     try:
         table = nw.from_native(data, eager_only=True)
@@ -156,7 +163,7 @@ def select_columns(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
         raise _not_a_table(f"a {type(data).__name__}") from error
     except nw.exceptions.DuplicateError as error:
         raise _duplicates(str(error)) from error
-    _check_names(list(table.columns), columns)
+    check_names(list(table.columns), columns)
     # An intercept-only model reads no column: one column is selected to keep the number of rows.
     chosen = list(columns) or list(table.columns)[:1]
     frame = table.select(chosen).to_pandas()[list(columns)]
@@ -176,11 +183,18 @@ def _not_a_table(got: str) -> DataError:
         "this is not a table",
         got=got,
         allowed="a pandas, polars or pyarrow table, or a dictionary of columns of one length",
-        do="collect a lazy frame first; read a file with pandas.read_csv",
+        do="collect a lazy frame first; read a file with pandas.read_csv or pandas.read_parquet",
     )
 
 
-def _check_names(names: list[str], columns: tuple[str, ...]) -> None:
+def check_names(names: list[str], columns: tuple[str, ...]) -> None:
+    """Refuse names of columns that are there twice, and columns that are not there.
+
+    Raises
+    ------
+    DataError
+        The message has the nearest names.
+    """
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled:
         raise _duplicates(", ".join(repr(n) for n in doubled))
@@ -215,9 +229,38 @@ def _duplicates(got: str) -> DataError:
     )
 
 
-def _report_missing(incomplete: pd.DataFrame, keep: np.ndarray, missing: Missing) -> None:
-    counts = ", ".join(f"{name} ({int(n)})" for name, n in incomplete.sum().items() if n)
-    dropped, total = int((~keep).sum()), len(keep)
+def check_missing(missing: str) -> None:
+    """Refuse an unknown treatment of missing values.
+
+    Raises
+    ------
+    DataError
+        It is neither `drop` nor `error`.
+    """
+    if missing not in ("drop", "error"):
+        raise DataError(
+            "unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one"
+        )
+
+
+def report_missing(lacking: Mapping[str, int], dropped: int, total: int, missing: Missing) -> None:
+    """Warn of rows with missing values, or refuse them.
+
+    Parameters
+    ----------
+    lacking
+        By column, the number of rows without a value.
+    dropped, total
+        Number of rows without some value, and of all rows.
+    missing
+        `drop` or `error`.
+
+    Raises
+    ------
+    DataError
+        Under `error`; or no row is complete.
+    """
+    counts = ", ".join(f"{name} ({n})" for name, n in lacking.items())
     if missing == "error":
         raise DataError(
             "the table has missing values",

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from formulae.transforms import BSpline
+from formulae.transforms import BSpline, Center
 
 from partialpool.errors import DataWarning, warn
 
-__all__ = ["ALLOWED", "FROM_FORMULAE", "use_ours"]
+__all__ = ["ALLOWED", "FROM_FORMULAE", "take_mean_and_sd", "use_ours"]
 
 
 class Between:
@@ -103,6 +103,17 @@ _INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType(
     {"scale": Scale, "standardize": Scale, "bs": Spline}
 )
 """Functions that replace formulae's own functions of the same name, which formulae would find first."""
+
+
+def take_mean_and_sd(function: Any, mean: float, sd: float) -> bool:
+    """Let a function of one column that learns its mean, or its mean and sd (ddof 1), use these; False for others."""
+    if isinstance(function, Scale):
+        function.learned = mean, sd
+        return True
+    if isinstance(function, Center):
+        function.mean = mean
+        return True
+    return False
 
 
 def use_ours(call: Any) -> None:

@@ -15,6 +15,8 @@ from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.label_names import check_labels
 from partialpool.design.one_sided_categories import one_sided_in_words
+from partialpool.design.streamed.source import as_source
+from partialpool.design.streamed.streamed_design import check_can_be_saved
 from partialpool.design.table import Missing
 from partialpool.elsewhere import OF_FITS, sentence
 from partialpool.errors import DataError, SamplingWarning, warn
@@ -224,8 +226,9 @@ class Fit:
         Raises
         ------
         FileError
-            The folder does not exist or cannot be written to, or the path is a folder.
+            The folder does not exist or cannot be written to, or the path is a folder; the table was read in batches.
         """
+        check_can_be_saved(self.design)
         with whole_file(path, doing="save the fit") as temporary:
             self.tree.to_netcdf(temporary, engine="h5netcdf")
         return Path(path)
@@ -294,7 +297,9 @@ def fit(
         A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`; a list of formulas where parameters
         of the family have predictors: `["y ~ x + (1 | g)", "sigma ~ arm + (1 | g)"]`.
     data
-        A pandas, polars or pyarrow table, or a dictionary of columns.
+        A pandas, polars or pyarrow table, or a dictionary of columns. For normal and lognormal responses also one that
+        may be larger than memory: the path of a Parquet file or folder, a pyarrow dataset, a polars LazyFrame, a DuckDB
+        relation, a Dask DataFrame.
     family, link, priors, se, cov, units
         Only with a formula; a `ModelSpec` has its own. `cov={"animal": kinship}` gives the covariance between the
         levels of a factor as a labelled table (pedigree, phylogeny, kinship); `units={"Reaction": "ms"}` are shown on
@@ -337,6 +342,10 @@ def fit(
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov, units=units)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
+    if (source := as_source(data)) is not None:
+        from partialpool.fitting.fit_streamed import fit_streamed  # noqa: PLC0415 - which itself makes fits
+
+        return fit_streamed(spec, source, settings, engine=engine, missing=missing)
     chosen, reason = choose_engine(spec, engine)
     with single_lapack():
         design = build_design(spec, data, missing=missing)
@@ -383,4 +392,8 @@ def priors(
     Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
+    if (source := as_source(data)) is not None:
+        from partialpool.fitting.streamed import read_streamed  # noqa: PLC0415 - as in `fit`
+
+        return resolve_priors(read_streamed(spec, source, missing=missing, progressbar=True)[0])
     return resolve_priors(build_design(spec, data, missing=missing))

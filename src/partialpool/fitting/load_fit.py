@@ -67,6 +67,13 @@ def fit_of_tree(tree: xr.DataTree) -> Fit:
     spec = spec.with_units(spec.units)  # the stored table has the model's columns only
     if TABLES in tree.children:
         return _imputed_fit(spec, tree)
+    if "model_table" not in tree.children:
+        raise FileError(
+            "a fit of a table that was read in batches cannot be rebuilt from a file: its rows are not in it",
+            got=f"a tree of {', '.join(tree.children)}",
+            allowed="fits of tables in memory",
+            do="read the draws with arviz.from_netcdf, or fit again with the same seed",
+        )
     table = tree["model_table"].to_dataset()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # already given when the model was fitted

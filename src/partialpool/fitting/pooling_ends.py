@@ -9,6 +9,7 @@ from partialpool.design.joined_factors import joined_factors
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.level_grams import level_grams, level_grams_of_rows
+from partialpool.fitting.streamed_pooling import least_squares_from_moments, unpooled_from_moments
 from partialpool.marginal.gaussian.standardise import working_response
 from partialpool.marginal.glmm.posterior import read_response
 from partialpool.model.level_coefficients import LevelCoefficients
@@ -119,6 +120,8 @@ def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
         predicted = bool(fit.design.parameters)
         gram = level_grams_of_rows(fit, coefficients) if predicted else level_grams(fit.posterior, coefficients)
         return generalised_by_level(fit.posterior, coefficients, working_response(fit.design), gram, _scale(fit))
+    if not fit.design.has_rows:
+        return unpooled_from_moments(fit, coefficients)
     if fit.spec.is_normal:
         return least_squares_by_level(fit.posterior, coefficients, working_response(fit.design))
     return likelihood_by_level(fit.posterior, coefficients, density_of(fit))
@@ -130,6 +133,8 @@ def complete_pooling(fit: Fit) -> Ungrouped:
     Least squares for normal responses, generalised where residuals have several sds or are correlated. For others
     maximum likelihood, with the family's own parameters (such as a shape) at their posterior means.
     """
+    if not fit.design.has_rows:
+        return least_squares_from_moments(fit)
     curves = [f.apply(mean_effects(fit.posterior, f)) for f in fit.design.factors if f.is_smooth]
     known = np.sum(curves, axis=0) if curves else np.zeros(fit.design.n_rows)
     if fit.design.residual is not None or fit.design.parameters:

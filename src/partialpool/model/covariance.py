@@ -47,8 +47,8 @@ def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     k_i is the diagonal entry of the row's level in its known covariance, 1 without one. Johnson (2014), Methods in
     Ecology and Evolution 5:944. Of Student t effects it is infinite in draws with nu of 2 or less.
     """
-    second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.values)
-    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment) * inflation(factor, posterior)
+    variance = np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), factor.second_moment)
+    return variance * inflation(factor, posterior)
 
 
 def row_covariance(sigma: np.ndarray, z: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -347,10 +347,10 @@ def _decomposed_defaults(design: Design, scales: Scales) -> Iterator[ResolvedPri
 
 
 def _sd_defaults(factor: FactorEffects, scales: Scales) -> Iterator[ResolvedPrior]:
-    what = "sd" if INTERCEPT in factor.names else "rms"
+    what, ranges = "sd" if INTERCEPT in factor.names else "rms", factor.ranges
     for at in factor.structure.own_sds:
-        name, scale, column = factor.sd_parameters[at], factor.basis.scale[at], factor.values[:, at]
-        constant = np.ptp(column) == 0 or abs(scale / math.sqrt(factor.mean_own) - 1) < 1e-12
+        name, scale = factor.sd_parameters[at], factor.basis.scale[at]
+        constant = ranges.constant[at] or abs(scale / math.sqrt(factor.mean_own) - 1) < 1e-12
         sizes = [] if constant else [(f"{what}(z)", f"{what}(z) = {scale / math.sqrt(factor.mean_own):.4g}")]
         if abs(factor.mean_own - 1) > 1e-9:
             sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean {factor.own_in_words}"))

@@ -21,11 +21,11 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.design import Design
-from partialpool.design.effect_basis import is_far_from_zero
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.held import Held
 from partialpool.design.level_places import LevelPlaces, level_places, varying_columns
 from partialpool.design.own_effects import OwnEffects, own_effects
+from partialpool.errors import DataError
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.newton import Recession
 from partialpool.names import BETA, INTERCEPT, b_name
@@ -95,8 +95,8 @@ class LevelCoefficients:
         """Values of the varying predictors at the intercept, in words; empty at zero."""
         if np.array_equal(self.turn, np.eye(len(self.turn))):
             return ""
-        columns = zip(self.factor.names, self.factor.values.T, strict=True)
-        moved = [Held(name, float(values.mean()), "mean") for name, values in columns if name != INTERCEPT]
+        columns = zip(self.factor.names, self.factor.ranges.mean, strict=True)
+        moved = [Held(name, float(mean), "mean") for name, mean in columns if name != INTERCEPT]
         return ", ".join(map(str, moved))
 
     @property
@@ -199,7 +199,7 @@ def level_coefficients(
     z = values.effects.reshape(count, points, -1) @ np.linalg.inv(turn)
     first = np.ones((count * points, 1 if design.common.intercept else 0))
     x = np.concatenate([first, values.common, values.offset[:, None]], axis=1).reshape(count, points, -1)
-    found = _parts(z, x, share, _of_lower_degree(design, factor))
+    found = _parts(z, x, share, _of_lower_degree(design, factor), exact=not design.has_rows)
     return LevelCoefficients(design, factor, places, found[..., :-1], found[..., -1], turn, own_effects(design, factor))
 
 
@@ -217,8 +217,8 @@ def _of_lower_degree(design: Design, factor: FactorEffects) -> np.ndarray:
 
 def _turn(factor: FactorEffects) -> np.ndarray:
     """Return T: the change to the predictors' means where one of them is far from zero, else the identity."""
-    slopes = [values for name, values in zip(factor.names, factor.values.T, strict=True) if name != INTERCEPT]
-    far = INTERCEPT in factor.names and any(np.ptp(values) > 0 and is_far_from_zero(values) for values in slopes)
+    slopes = [name != INTERCEPT for name in factor.names]
+    far = INTERCEPT in factor.names and factor.ranges.far_from_zero[slopes].any()
     return factor.basis.to_means if far else np.eye(len(factor.names))
 
 
@@ -226,14 +226,13 @@ def _seen(design: Design, moving: tuple[str, ...], places: int) -> tuple[pd.Data
     """Return the moving columns' values in the rows, sorted, and their shares; thinned evenly where there are many."""
     if not moving:
         return pd.DataFrame(index=range(1)), np.ones(1)
-    counts = design.frame.groupby(list(moving), observed=True, sort=True, dropna=False).size()
-    table = counts.index.to_frame(index=False)
+    table, shares = design.some_rows(moving)
     most = max(_AT_ONCE // places, 50)
     chosen = np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).round().astype(int))
-    return table.iloc[chosen].reset_index(drop=True), (counts.to_numpy() / counts.sum())[chosen]
+    return table.iloc[chosen].reset_index(drop=True), shares[chosen]
 
 
-def _parts(z: np.ndarray, x: np.ndarray, share: np.ndarray, lower: np.ndarray) -> np.ndarray:
+def _parts(z: np.ndarray, x: np.ndarray, share: np.ndarray, lower: np.ndarray, *, exact: bool) -> np.ndarray:
     """Regress X on Z, jointly with the columns of lower degree, and a constant, that Z does not span.
 
     Parameters
@@ -244,11 +243,25 @@ def _parts(z: np.ndarray, x: np.ndarray, share: np.ndarray, lower: np.ndarray) -
         Weight of each point.
     lower
         Whether each column of X is of lower degree than Z, boolean (columns,).
+    exact
+        Whether the points are only some of those of the rows, so that a column that Z does not make has no average.
+
+    Raises
+    ------
+    DataError
+        Under `exact`, a column of X that Z and the columns of lower degree do not make.
     """
     one = np.ones((*z.shape[:2], 1))
     every = np.concatenate([x, one], axis=2)
     left = np.square(every - z @ _least_squares(z, every, share)).mean(axis=(0, 1))
     not_made = left > _NOTHING * np.square(every).mean(axis=(0, 1))
+    if exact and (not_made[:-1] & ~lower).any():
+        raise DataError(
+            "a level's coefficients depend on where its rows are, and the table was read in batches",
+            got="fixed effects that are not linear in the effects that vary, such as a square",
+            allowed="fixed effects that are, on the rows of a level, combinations of the effects that vary",
+            do="let the square vary too, or fit a random sample of the rows and ask that fit",
+        )
     beside = every[..., not_made & np.append(lower, True)]
     return _least_squares(np.concatenate([z, beside], axis=2), x, share)[:, : z.shape[2]]
 

@@ -13,9 +13,13 @@ __all__ = ["information_alike", "row_information_of"]
 def row_information_of(design: Design, residual: float) -> np.ndarray:
     """Return each row's information about its linear predictor, (rows,): 1 / residual variance on that scale.
 
+    Where rows are not in memory, all have the same, shape ().
+
     `residual` is the mean variance of one observation; a row of n trials counts as n observations. Known standard
     errors replace it, and a stated precision w distributes it among the rows as 1 / w.
     """
+    if not design.has_rows:
+        return np.array(1 / residual)
     if design.se is not None:
         return 1 / design.se**2
     if design.precision is not None:
@@ -34,6 +38,6 @@ def information_alike(factor: FactorEffects, information: np.ndarray) -> float:
     if isinstance(factor, MemberEffects):
         gram = factor.weights.T @ sparse.diags_array(information) @ factor.weights
         return float(gram.power(2).sum() / information.sum()) / factor.mean_own**2
-    n = factor.sum(information)
+    n = factor.sum(information) if information.ndim else factor.counts * information
     shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
     return float((shared**2).sum() / n.sum()) / factor.mean_own**2

@@ -19,7 +19,7 @@ from partialpool.model.whitened_rows import ResidualScale, whiten
 from partialpool.names import BETA, SIGMA, b_name
 
 __all__ = ["INFINITE", "NOT_IDENTIFIED", "NO_TRIALS", "Unpooled", "generalised_by_level", "least_squares_by_level",
-           "likelihood_by_level", "mean_beta", "mean_effects", "without_trials"]  # fmt: skip
+           "likelihood_by_level", "mean_beta", "mean_effects", "unpooled_from_sums", "without_trials"]  # fmt: skip
 
 NOT_IDENTIFIED: Final = "not identified by the level's rows"
 INFINITE: Final = "infinite"
@@ -83,6 +83,23 @@ def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficient
         sigma2 = posterior[SIGMA].transpose("chain", "draw").to_numpy() ** 2
     rest = _rest(posterior, coefficients)
     right = factor.sum(weight[:, None] * z * (y - rest)[:, None], axis=0)
+    return _unpooled(gram, right, sigma2)
+
+
+def unpooled_from_sums(posterior: xr.Dataset, gram: np.ndarray, right: np.ndarray) -> Unpooled:
+    """Return the least-squares estimates of each level, given the sums over its rows.
+
+    Parameters
+    ----------
+    posterior
+        Posterior of a fit of a normal response, with sigma.
+    gram, right
+        Z_j'Z_j and Z_j'r_j, r what other effects leave of the response, (levels, effects, effects), (levels, effects).
+    """
+    return _unpooled(gram, right, posterior[SIGMA].transpose("chain", "draw").to_numpy() ** 2)
+
+
+def _unpooled(gram: np.ndarray, right: np.ndarray, sigma2: np.ndarray) -> Unpooled:
     estimate, error = _solved(gram, right, float(sigma2.mean()))
     return Unpooled(gram, estimate, error, np.where(np.isnan(estimate), NOT_IDENTIFIED, ""), sigma2)
 

@@ -141,6 +141,8 @@ def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
     columns, coefficients = [], []
     if design.common.names:
         slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
+        if not design.spec.smooths:
+            return np.einsum("cdi,ij,cdj->cd", slopes, design.common.covariance, slopes)
         columns, coefficients = [design.common.values], [slopes]
     for smooth in (factor for factor in design.factors if factor.is_smooth):
         columns.append(smooth.matrix.toarray())

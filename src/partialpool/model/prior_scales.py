@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.design.streamed.streamed_design import StreamedDesign
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.families.link import Link, ProbabilityLink
@@ -114,10 +115,35 @@ def predictor_scales(design: Design, name: str) -> Scales:
 
 def scales_of(design: Design) -> Scales:
     """Return location and scales of a design's data; intervals are at their middles."""
+    if isinstance(design, StreamedDesign):
+        return _scales_of_sums(design)
     found = _scales_of(design, design.response.middles)
     if design.response.middles is design.response.values:
         return found
     return replace(found, location_reason=f"{found.location_reason}, intervals at their middles")
+
+
+def _scales_of_sums(design: StreamedDesign) -> Scales:
+    """Return location and scales of data of which the sums are known."""
+    what = "log y" if design.spec.family_record.on_log_scale else "y"
+    less = " minus the offset" if design.has_offset else ""
+    carried = design.spec.intercept or design.common.basis.constant is not None
+    y = design.working
+    return _on_identity(f"{what}{less}", float(y.mean[0]), float(y.sd[0]), float(y.rms[0]), carried=carried)
+
+
+def _on_identity(what: str, location: float, spread: float, size: float, *, carried: bool) -> Scales:
+    """Return the scales under an identity link, from mean, sd and root mean square of the response."""
+    # Without a constant the coefficients must account for the mean as well.
+    unit, name = (spread, "sd") if carried else (size, "rms")
+    return Scales.of_data(
+        location,
+        f"mean({what}) = {location:.4g}",
+        unit,
+        f"s_y, s_y = {name}({what}) = {unit:.4g}",
+        spread,
+        f"sd({what}) = {spread:.4g}",
+    )
 
 
 def _scales_of(design: Design, y: np.ndarray) -> Scales:
@@ -131,18 +157,8 @@ def _scales_of(design: Design, y: np.ndarray) -> Scales:
     carried = design.spec.intercept or design.common.basis.constant is not None
     if link.is_identity:
         rest = y - shift
-        location, spread = float(np.mean(rest)), float(np.std(rest))
-        residual = (spread, f"sd({what}{less}) = {spread:.4g}")
-        # Without a constant the coefficients must account for the mean as well.
-        unit = spread if carried else float(np.sqrt(np.mean(rest**2)))
-        name = "sd" if carried else "rms"
-        return Scales.of_data(
-            location,
-            f"mean({what}{less}) = {location:.4g}",
-            unit,
-            f"s_y, s_y = {name}({what}{less}) = {unit:.4g}",
-            *residual,
-        )
+        size = float(np.sqrt(np.mean(rest**2)))
+        return _on_identity(f"{what}{less}", float(np.mean(rest)), float(np.std(rest)), size, carried=carried)
     if link.coefficients_are_log_ratios:
         location = float(np.log(np.sum(y) / np.sum(np.exp(shift)))) if np.sum(y) > 0 else 0.0
         reason = f"{'log(mean y / mean exp(offset))' if shift.any() else 'log(mean y)'} = {location:.4g}"

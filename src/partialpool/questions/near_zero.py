@@ -74,6 +74,8 @@ def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
 
     With a known covariance of levels, each row is weighted by the diagonal element of its level.
     """
+    if design.response.trials is None:
+        return np.sqrt(factor.freed_mean_square)
     square = factor.freed_values**2 * factor.own[:, None]
     return np.sqrt(np.average(square, axis=0, weights=design.response.trials))
 

@@ -91,14 +91,14 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
         "correlation": ((*lead, "effect", "effect_bis"), correlation),
         "sd": ((*lead, "effect"), sd),
     }
-    columns = chosen.values[:, [block[i] for i in slopes]]
+    ranges, columns = chosen.ranges, [block[i] for i in slopes]
     sd_there, corr_there = effects_at_means(fit.posterior, chosen)
     others = {
         "sd_at_means": (("chain", "draw", "effect"), sd_there[..., block]),
         "correlation_at_means": (("chain", "draw", "effect", "effect_bis"), corr_there[..., block, :][..., block]),
         "uncorrelated_at": (("chain", "draw", "slope"), vanishes),
-        "lowest": (("slope",), columns.min(axis=0)),
-        "highest": (("slope",), columns.max(axis=0)),
+        "lowest": (("slope",), ranges.lowest[columns]),
+        "highest": (("slope",), ranges.highest[columns]),
     }
     coords = {
         "chain": fit.posterior["chain"],

@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.design.units import UNITS
@@ -15,6 +14,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.pooling_ends import check_pooling_of, complete_pooling, no_pooling
+from partialpool.fitting.streamed_pooling import level_means_from_moments
 from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
 from partialpool.model.no_pooling import Unpooled
 from partialpool.names import answer_name
@@ -135,7 +135,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     b = coefficients.own_of(coefficients.own_draws(fit.posterior))
     weight, covariance = _weights_and_covariance(coefficients, sigma, own)
     variables = {
-        **_sizes(design, chosen),
+        **_sizes(fit, chosen),
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
         "no_estimate": (per_effect, own.no_estimate),
@@ -177,8 +177,12 @@ def _definition(fit: Fit) -> str:
     return _DEFINITION if fit.spec.is_normal else _APPROXIMATION
 
 
-def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
+def _sizes(fit: Fit, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
     """Return the rows of each level, its trials where rows have several, and the mean of its responses."""
+    design = fit.design
+    if not design.has_rows:
+        own = level_means_from_moments(fit, factor.name)
+        return {"n": (("level",), factor.counts), "own_mean": (("level",), own)}
     totals = factor.sum(np.asarray(design.response.values, float))
     trials = factor.sum(np.asarray(design.response.n_trials, float))
     own = np.divide(totals, trials, out=np.full(len(trials), np.nan), where=trials > 0)

@@ -47,6 +47,8 @@ class EngineCard:
         Whether its chains have a warm-up whose length is set by `tune`.
     packages
         The packages that it samples with.
+    takes_moments
+        Whether it needs the moments of the rows only, so that a table can be read in batches.
     takes_every_setting
         Whether it uses all settings of the sampler; otherwise only draws, chains and seed.
     """
@@ -60,6 +62,7 @@ class EngineCard:
     warms_up: bool = True
     takes_every_setting: bool = True
     packages: tuple[str, ...] = ()
+    takes_moments: bool = False
 
 
 ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
@@ -75,6 +78,7 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             refits_cheaply=True,
             warms_up=False,
             takes_every_setting=False,
+            takes_moments=True,
         ),
         "nuts": EngineCard(
             "partialpool.sampling.nuts:NutsEngine",

@@ -11,6 +11,7 @@ import xarray as xr
 from partialpool.design.archive import covariances_to_dataset, frame_to_dataset
 from partialpool.design.design import Design
 from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
+from partialpool.design.streamed.streamed_design import StreamedDesign
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import OBS
 from partialpool.sampling.engine import RawDraws
@@ -59,16 +60,20 @@ def pack(
     """Pack draws, data and the record of the run into one tree.
 
     Groups: `posterior`, `sample_stats`, `observed_data`, `constant_data`, and `model_table`, the rows and
-    columns that the model uses, from which the design is rebuilt; `model_covariances`, if levels have known ones.
+    columns that the model uses, from which the design is rebuilt; `model_covariances`, if levels have known ones. Where
+    the table was read in batches, there are only the draws.
     """
     stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})
     groups = {
         "posterior": label_draws(design, raw.posterior),
         "sample_stats": stats.assign_coords(chain=np.arange(stats.sizes["chain"]), draw=np.arange(stats.sizes["draw"])),
-        "observed_data": label_observed(design),
-        "constant_data": _constant_data(design),
-        "model_table": frame_to_dataset(design.frame, design.rows, design.n_given),
     }
+    if not isinstance(design, StreamedDesign):
+        groups |= {
+            "observed_data": label_observed(design),
+            "constant_data": _constant_data(design),
+            "model_table": frame_to_dataset(design.frame, design.rows, design.n_given),
+        }
     if any(group.cov for group in design.spec.groups):
         groups[COVARIANCES] = covariances_to_dataset(design.spec.groups)
     left_out = {} if design.left_out is None else {"left_out": design.left_out.as_text()}

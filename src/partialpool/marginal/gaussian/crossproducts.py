@@ -17,7 +17,17 @@ from partialpool.marginal.gaussian.membership_moments import membership_moments
 from partialpool.marginal.gaussian.moments import Coupling, Moments
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, working_response
 
-__all__ = ["Coupling", "Moments", "collect_moments", "moments_of", "weighted_columns", "weighted_moments"]
+__all__ = [
+    "Coupling",
+    "Moments",
+    "add_level_products",
+    "collect_moments",
+    "coupling_of",
+    "moments_of",
+    "weighted_columns",
+    "weighted_moments",
+    "whole_from_lower",
+]
 
 
 def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> Moments:
@@ -73,11 +83,18 @@ def moments_of(codes: list[np.ndarray], z: list[np.ndarray], xy: np.ndarray, siz
     """
     blocks = [_level_products(c, v, xy, n) for c, v, n in zip(codes, z, sizes, strict=True)]
     couplings = tuple(
-        tuple(Coupling(*_pair_products(codes[f], codes[g], z[f], z[g], sizes[f], sizes[g])) for g in _after(f, z))
+        tuple(coupling_of(codes[f], codes[g], z[f], z[g], sizes[f], sizes[g]) for g in _after(f, z))
         for f in range(len(z))
     )
     own, dense = tuple(o for o, _ in blocks), tuple(d for _, d in blocks)
     return Moments(len(xy), 0.0, own, dense, couplings, xy.T @ xy)
+
+
+def coupling_of(
+    first: np.ndarray, second: np.ndarray, z1: np.ndarray, z2: np.ndarray, levels1: int, levels2: int
+) -> Coupling:
+    """Return Z_f'Z_g of two factors, given the level (rows,) and the effects (rows, effects) of each."""
+    return Coupling(*_pair_products(first, second, z1, z2, levels1, levels2))
 
 
 def _standard_response(design: Design, units: Units, rows: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -104,13 +121,23 @@ def _standard_effects(factor: FactorEffects, units: EffectUnits, rows: slice, we
     return np.ascontiguousarray(units.of(factor.values[rows]) * weight[:, None])
 
 
-@kernel
 def _level_products(codes: np.ndarray, z: np.ndarray, xy: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
     """Return Z'Z and Z'[X y] level by level: (levels, q, q) and (levels, q, columns)."""
+    own, dense = np.zeros((levels, z.shape[1], z.shape[1])), np.zeros((levels, z.shape[1], xy.shape[1]))
+    add_level_products(codes, z, xy, own, dense)
+    return whole_from_lower(own), dense
+
+
+def whole_from_lower(own: np.ndarray) -> np.ndarray:
+    """Return symmetric matrices (levels, q, q), given their lower triangles."""
+    return np.tril(own) + np.swapaxes(np.tril(own, -1), 1, 2)
+
+
+@kernel
+def add_level_products(codes: np.ndarray, z: np.ndarray, xy: np.ndarray, own: np.ndarray, dense: np.ndarray) -> None:
+    """Add the lower triangle of Z'Z, and Z'[X y], level by level: to (levels, q, q) and (levels, q, columns)."""
     n, q = z.shape
     width = xy.shape[1]
-    own = np.zeros((levels, q, q))
-    dense = np.zeros((levels, q, width))
     for i in range(n):
         level = codes[i]
         for a in range(q):
@@ -119,11 +146,6 @@ def _level_products(codes: np.ndarray, z: np.ndarray, xy: np.ndarray, levels: in
                 own[level, a, b] += za * z[i, b]
             for b in range(width):
                 dense[level, a, b] += za * xy[i, b]
-    for level in range(levels):
-        for a in range(q):
-            for b in range(a):
-                own[level, b, a] = own[level, a, b]
-    return own, dense
 
 
 @kernel

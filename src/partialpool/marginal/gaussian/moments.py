@@ -3,6 +3,7 @@
 `crossproducts.py` and `membership_moments.py` collect them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,13 +30,20 @@ class Coupling:
     values: np.ndarray
 
     def __add__(self, other: "Coupling") -> "Coupling":
-        width = int(max(self.second.max(initial=0), other.second.max(initial=0))) + 1
-        keys = np.concatenate([self.first * width + self.second, other.first * width + other.second])
-        found, position = np.unique(keys, return_inverse=True)
-        values = np.zeros((len(found), *self.values.shape[1:]))
-        values[position[: len(self.first)]] += self.values
-        values[position[len(self.first) :]] += other.values
-        return Coupling(found // width, found % width, values)
+        return Coupling.total([self, other])
+
+    @classmethod
+    def total(cls, several: Sequence["Coupling"]) -> "Coupling":
+        """Add several up; the pairs of each are there once."""
+        width = int(max(one.second.max(initial=0) for one in several)) + 1
+        found, position = np.unique(
+            np.concatenate([one.first * width + one.second for one in several]), return_inverse=True
+        )
+        values, start = np.zeros((len(found), *several[0].values.shape[1:])), 0
+        for one in several:
+            values[position[start : start + len(one.first)]] += one.values
+            start += len(one.first)
+        return cls(found // width, found % width, values)
 
     @property
     def transposed(self) -> "Coupling":

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from partialpool.design.design import CommonEffects, Design
-from partialpool.design.effect_basis import FreedColumns, column_sizes, covariance_parts, free_columns
+from partialpool.design.effect_basis import EffectBasis, FreedColumns, column_sizes, covariance_parts, free_columns
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.prior_scales import predictor_unit
 
-__all__ = ["EffectUnits", "Units", "choose_units"]
+__all__ = ["EffectUnits", "Units", "choose_units", "effect_units", "working_response"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,11 @@ def working_response(design: Design) -> np.ndarray:
 def _effects(factor: FactorEffects) -> EffectUnits:
     columns = free_columns(factor.names, factor.values)
     size, _ = column_sizes(factor.names, columns.of(factor.values), factor.own)
-    basis = factor.basis
+    return effect_units(columns, size, factor.basis)
+
+
+def effect_units(columns: FreedColumns, size: np.ndarray, basis: EffectBasis) -> EffectUnits:
+    """Return the transformation of a factor's columns, given those with lower degrees projected out, and sizes."""
     to_data = basis.to_zero / basis.scale
     shift = size[:, None] * np.linalg.solve(columns.to_zero, to_data)
     shift[np.abs(shift) < 1e-15] = 0.0

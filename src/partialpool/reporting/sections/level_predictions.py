@@ -85,7 +85,7 @@ def _columns(design: Design, factor: FactorEffects) -> list[str]:
 def _rows(fit: Fit, factor: FactorEffects) -> tuple[np.ndarray, pd.DataFrame]:
     """Return the labels of the levels, and a row for each; the predictors have the same values in all rows."""
     design = fit.design
-    codes, first = np.unique(factor.levels.encode(design.frame)[0], return_index=True)
+    codes, first = np.unique(factor.of_rows(np.arange(factor.n_levels)), return_index=True)
     own = {c: design.frame[c].iloc[first].reset_index(drop=True) for c in _columns(design, factor)}
     held = datagrid(fit, {column: [values.iloc[0]] for column, values in own.items()})
     rows = held.loc[np.zeros(len(first), int)].reset_index(drop=True)
