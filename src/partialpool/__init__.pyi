@@ -17,6 +17,7 @@ from .explorer.page import explore as explore
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
 from .fitting.fit import priors as priors
+from .fitting.fit_many import fit_many as fit_many
 from .fitting.imputed import ImputedFit as ImputedFit
 from .fitting.imputed import fit_imputed as fit_imputed
 from .fitting.load_fit import load_fit as load_fit
