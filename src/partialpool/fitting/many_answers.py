@@ -17,7 +17,6 @@ from partialpool.names import BETA, COEF, FIXED, RESIDUAL, b_name, part_names
 from partialpool.sampling.chains import MAX_KHAT, has_no_tail
 from partialpool.sampling.engine import RawDraws
 from partialpool.sampling.mixing import mixing
-from partialpool.sampling.pack import label_draws
 
 __all__ = ["CUTS", "RESPONSE", "STATISTICS", "ManyAnswers", "answer_layout"]
 
@@ -93,8 +92,9 @@ class ManyAnswers:
         raw
             Its draws.
         """
-        posterior = label_draws(design, raw.posterior)
-        draws = {name: posterior[name].to_numpy() for name in map(str, posterior.data_vars)}
+        dims = variable_dims(design)
+        posterior = xr.Dataset({name: (("chain", "draw", *dims[name]), raw.posterior[name]) for name in raw.posterior})
+        draws = dict(raw.posterior)
         parameters = {name: draws[name] for name in self.estimated if name in draws}
         partition = partition_over_rows(posterior, design)
         draws[_SHARE] = shares_over_rows(posterior, design, partition)[1]
@@ -107,16 +107,17 @@ class ManyAnswers:
         if _ICC in draws:
             below = draws[_ICC][..., None] < np.array(CUTS)
             out["icc_below"] = below.mean(axis=(0, 1))
-        for name, dims in self.kept.items():
+        levels = {b_name(factor.name): factor.levels.labels for factor in design.factors}
+        for name, own in self.kept.items():
             values = draws[name]
-            out[f"draws_{name}"] = values if name in self.estimated else self._placed(values, dims, posterior[name])
+            out[f"draws_{name}"] = self._placed(values, own, levels[name]) if name in levels else values
         return out | _judged(parameters, raw.facts) | {"fitted": True, "n_rows": float(design.n_rows)}
 
-    def _placed(self, values: np.ndarray, dims: tuple[str, ...], labelled: xr.DataArray) -> np.ndarray:
+    def _placed(self, values: np.ndarray, dims: tuple[str, ...], levels: Sequence[Any]) -> np.ndarray:
         """Put draws of group effects at the places of their levels among those of all rows; NaN for others."""
-        levels = {label: at for at, label in enumerate(self.coords[dims[0]])}
+        places = {label: at for at, label in enumerate(self.coords[dims[0]])}
         out = np.full((*values.shape[:2], *(len(self.coords[dim]) for dim in dims)), np.nan)
-        out[:, :, [levels[label] for label in labelled[dims[0]].to_numpy().tolist()]] = values
+        out[:, :, [places[label] for label in levels]] = values
         return out
 
 
