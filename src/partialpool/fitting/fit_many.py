@@ -54,7 +54,7 @@ def fit_many(
     cov: Mapping[str, object] = MappingProxyType({}),
     keep: Sequence[str] = (),
     path: str | Path | None = None,
-    draws: int = 1000,
+    draws: int = 500,
     chains: int = 4,
     seed: int | None = None,
     jobs: int = -1,
