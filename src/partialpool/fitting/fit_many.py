@@ -17,7 +17,7 @@ from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.table import select_columns
 from partialpool.errors import EngineError, SamplingWarning, SpecError, warn
-from partialpool.fitting.many_answers import RESPONSE, answer_layout
+from partialpool.fitting.many_answers import RESPONSE, answer_layout, icc_under_prior
 from partialpool.fitting.many_batches import SharedRows, fit_batch, seed_of, stand_in, writable
 from partialpool.fitting.many_responses import Responses, read_responses
 from partialpool.fitting.many_store import ManyStore, study_digest
@@ -100,7 +100,8 @@ def fit_many(
         A row per response, dimension `response`. Estimates have a dimension `statistic` (mean, sd, quantiles 2.5 % to
         97.5 %): `beta`, `sd_<f>`, `corr_<f>`, `sigma`, as in a fit's posterior and in its units; `icc`, by factor, as
         `pp.icc` computes it; `share`, by part, as `pp.variance_components` does. `beta_above_0`: probability that a
-        coefficient is positive; `icc_below`: that an ICC is below each `cut`; `across_responses` uses these.
+        coefficient is positive; `icc_below`: that an ICC is below each `cut`, and `icc_prior_below` under the prior
+        (left out where the priors of sds or sigma are stated); `across_responses` uses these.
         `log_evidence`, with its standard error; `draws_<name>` of what is kept, (response, chain, draw, ...).
         Diagnostics: `rhat`, `ess_bulk`, `ess_tail` (the worst of all parameters, group effects left out),
         `importance_khat`, `n_rows`, `seed`. `fitted`: whether there are answers; `good`: whether the diagnostics are;
@@ -148,7 +149,7 @@ def fit_many(
     store = None if path is None else ManyStore(path, study_digest(shared, read))
     used = _seed(seed, store)
     nothing = shared.answers.nothing(read.names, [seed_of(used, name) for name in read.names], chains, draws)
-    nothing.attrs = _attrs(design, settings, used)
+    nothing = nothing.assign(icc_under_prior(design)).assign_attrs(_attrs(design, settings, used))
     size = min(_BATCH, max(1, -(-len(read.names) // _FEWEST_BATCHES)))
     study = _Study(shared, read, nothing, size, store)
     # 3. Fit batch by batch, in any process.
@@ -287,6 +288,7 @@ def _seed(seed: int | None, store: ManyStore | None) -> int:
 
 def _attrs(design: Design, settings: Settings, seed: int) -> dict[str, Any]:
     return {
+        "response": design.spec.response,
         "formula": design.spec.to_formula(),
         "family": design.spec.family,
         "seed": seed,

@@ -11,14 +11,16 @@ from partialpool.design.design import Design
 from partialpool.design.labels import coordinates, variable_dims
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.convergence import MAX_RHAT, MIN_ESS_PER_CHAIN
+from partialpool.model.default_priors import resolve_priors
 from partialpool.model.heavy_effects import share_of
 from partialpool.model.partition import partition_over_rows, shares_over_rows
-from partialpool.names import BETA, COEF, FIXED, RESIDUAL, b_name, part_names
+from partialpool.model.prior import draw_parameters
+from partialpool.names import BETA, COEF, FIXED, RESIDUAL, SIGMA, b_name, part_names
 from partialpool.sampling.chains import MAX_KHAT, has_no_tail
 from partialpool.sampling.engine import RawDraws
 from partialpool.sampling.mixing import mixing
 
-__all__ = ["CUTS", "RESPONSE", "STATISTICS", "ManyAnswers", "answer_layout"]
+__all__ = ["CUTS", "RESPONSE", "STATISTICS", "ManyAnswers", "answer_layout", "icc_under_prior"]
 
 RESPONSE: Final = "response"
 STATISTICS: Final = ("mean", "sd", "2.5%", "25%", "50%", "75%", "97.5%")
@@ -33,6 +35,7 @@ _ICC: Final = "icc"
 _SHARE: Final = "share"
 _TAKEN: Final = frozenset({RESPONSE, "statistic", "cut", "factor", "part", "chain", "draw", COEF})
 _SAME: Final = 1e-12
+_PRIOR_DRAWS: Final = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +167,29 @@ def answer_layout(design: Design, keep: Collection[str]) -> ManyAnswers:
         )
     known_coords = {dim: values for dim, values in coords.items() if dim in used}
     return ManyAnswers(estimated, kept, known_coords, bool(of_levels or design.spec.smooths))
+
+
+def icc_under_prior(design: Design) -> dict[str, Any]:
+    """Return the prior probability that each factor's ICC is below each cut; nothing where it depends on the response.
+
+    Default priors of sds and sigma are in units of the response's sd, so that the ICC has the same prior for all
+    responses; stated ones are not. A prior that is stated for the ICC is the same for all, too.
+
+    Returns
+    -------
+    dict
+        `icc_prior_below` (factor, cut), as a variable of a Dataset; empty if there is none.
+    """
+    stated = {name.partition("[")[0] for name in design.spec.priors}
+    if not design.grouping or SIGMA in stated or design.se is not None or any(name.startswith("sd_") for name in stated):
+        return {}
+    drawn = draw_parameters(design, resolve_priors(design), _PRIOR_DRAWS, seed=np.random.SeedSequence(0))
+    dims = variable_dims(design)
+    prior = xr.Dataset({name: (("chain", "draw", *dims[name]), drawn[name][None]) for name in drawn})
+    partition = partition_over_rows(prior, design)
+    total = partition.total[0, :, 0]
+    shares = np.stack([share_of(own[0, :, 0], total) for own in partition.factors.values()])
+    return {"icc_prior_below": (("factor", "cut"), (shares[..., None] < np.array(CUTS)).mean(axis=1))}
 
 
 def _summaries(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,0 +1,205 @@
+"""A look across the responses of `fit_many`: how ICCs are distributed among them, and how sure the signs are."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.errors import DataError
+from partialpool.fitting.answer import Answer
+from partialpool.intervals import DEFAULT_PROB, central_ends
+from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
+
+__all__ = ["across_responses"]
+
+_WARM_UP: Final = 100
+_DRAWS: Final = 400
+"""Draws of the population."""
+_CONCENTRATION: Final = 1.0
+"""Of the Dirichlet process: its mean counts as much as one response."""
+_CLIMBS: Final = 50
+_THRESHOLDS: Final = (0.01, 0.05, 0.1, 0.2)
+
+
+@explains_keywords
+def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int | None = None) -> xr.Dataset:
+    """Return the distribution of the ICCs of many responses, and false-sign rates of their coefficients.
+
+    The estimates of many responses vary more than the ICCs themselves, since each has an error of its own; so do draws
+    from their posteriors, taken one by one. Here ICCs are draws from one population, G, whose distribution is unknown
+    too (a hierarchical model over the responses): G ~ Dirichlet process around the uniform distribution, with
+    concentration 1, in steps of 0.02. Given its ICC, each response keeps the prior of its own fit for all else. The
+    likelihood of a step is the posterior probability that the response's fit gave it, over the prior one; G and the
+    ICCs are drawn in turn.
+
+    Parameters
+    ----------
+    many
+        From `fit_many`.
+    prob
+        Probability of the intervals.
+    seed
+        Makes the draws of the population reproducible.
+
+    Returns
+    -------
+    xarray.Dataset
+        For models with groups, by `factor`: `population_below` (factor, cut, statistic), the share of responses with an
+        ICC below each cut under G, mean and ends of its interval (`low`, `high`); `each_below`, the mean over responses
+        of their own probabilities, without G; `icc` (response, factor), the mean of each ICC under G, which is drawn
+        towards the others'. By coefficient: `false_sign` (response, coef), the probability of the sign that is not the
+        likelier one (the local false sign rate of Stephens 2017, Biostatistics 18:275, under the response's own prior);
+        `above_0`, whether the likelier one is +; `s_value`, the mean false-sign rate of this response and all with a
+        smaller one: the share of wrong signs to expect if one states the signs of all of these; `stated` (coef,
+        s_below), how many responses have an s-value of at most that. Responses without a fit are missing values. Where
+        sds or sigma have priors that a user stated, which mean something else for each response's ICC, there is no
+        `population_below` and no `icc`.
+
+    Raises
+    ------
+    DataError
+        Not from `fit_many`; no response was fitted.
+    SpecError
+        `prob` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import partialpool as pp
+    >>> table = pp.load_dataset("penicillin")
+    >>> noise = np.random.default_rng(1).normal(size=(len(table), 20))
+    >>> zones = table["diameter"].to_numpy()[:, None] + noise
+    >>> many = pp.fit_many("y ~ 1 + (1 | plate) + (1 | sample)", zones, table, seed=1, jobs=1, draws=250)
+    >>> look = pp.across_responses(many, seed=1)
+    >>> look["stated"].sel(coef="Intercept", s_below=0.05).item()
+    20
+    """
+    low, high = central_ends(prob)
+    _check(many)
+    fitted = many["fitted"].to_numpy().astype(bool)
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+    coords = {name: many[name].to_numpy() for name in ("response", "factor", "cut", "coef") if name in many.coords}
+    if "icc_below" in many:
+        coords["statistic"] = np.array(["mean", "low", "high"])
+        below = many["icc_below"].transpose("response", "factor", "cut").to_numpy()[fitted]
+        variables["each_below"] = (("factor", "cut"), below.mean(axis=0))
+        if "icc_prior_below" in many:
+            prior = many["icc_prior_below"].transpose("factor", "cut").to_numpy()
+            streams = seed_sequence(seed).spawn(len(prior))
+            found = [
+                _population(below[:, f], prior[f], coords["cut"], np.random.default_rng(stream))
+                for f, stream in enumerate(streams)
+            ]
+            drawn = np.stack([draws for draws, _ in found])
+            stated = np.stack([drawn.mean(axis=1), *np.quantile(drawn, (low, high), axis=1)], axis=-1)
+            variables["population_below"] = (("factor", "cut", "statistic"), stated)
+            means = np.full((len(fitted), len(prior)), np.nan)
+            means[fitted] = np.stack([mean for _, mean in found], axis=1)
+            variables["icc"] = (("response", "factor"), means)
+        else:
+            del coords["statistic"]
+    if "beta_above_0" in many:
+        coords["s_below"] = np.array(_THRESHOLDS)
+        variables |= _signs(many["beta_above_0"].transpose("response", "coef").to_numpy())
+    attrs = {
+        "response": many.attrs.get("response", "y"),
+        "formula": many.attrs.get("formula", ""),
+        "prob": prob,
+        "fitted": int(fitted.sum()),
+        "responses": len(fitted),
+        "sentence": f"{int(fitted.sum())} of {len(fitted)} responses were fitted",
+    }
+    return Answer(variables, coords=coords, attrs=attrs)
+
+
+def _check(many: object) -> None:
+    if not isinstance(many, xr.Dataset) or not {"fitted", "response", "seed"} <= set(many.variables):
+        raise DataError(
+            "this is not an answer of pp.fit_many",
+            got=f"{type(many).__name__}",
+            allowed="what pp.fit_many returns, or xarray.open_zarr of its path",
+            do="fit the responses first: pp.across_responses(pp.fit_many(model, responses, data))",
+        )
+    if not many["fitted"].any():
+        raise DataError(
+            "no response was fitted",
+            got=f"{many.sizes['response']} responses without answers",
+            allowed="one response or more with answers",
+            do="see many['reason']",
+        )
+
+
+def _population(
+    below: np.ndarray, prior_below: np.ndarray, cuts: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the distribution of ICCs over the responses, by Gibbs sampling.
+
+    Given G, the step of each response's ICC has probabilities in proportion to G times its likelihood; given the steps,
+    G is Dirichlet with their counts added to its prior (Ishwaran & James 2001, JASA 96:161). It starts at the maximum
+    of the likelihood, by expectation-maximisation.
+
+    Parameters
+    ----------
+    below, prior_below
+        Posterior probabilities that the ICC is below each cut, (responses, cuts); prior ones, (cuts,).
+    cuts
+        The cuts, (cuts,).
+    rng
+        Random numbers.
+
+    Returns
+    -------
+    numpy.ndarray, numpy.ndarray
+        G below each cut, (draws, cuts); the mean ICC of each response, (responses,).
+    """
+    likelihood = _masses(below) / np.maximum(_masses(prior_below[None]), 1e-12)
+    steps = likelihood.shape[1]
+    middles = np.convolve(np.concatenate([[0.0], cuts, [1.0]]), (0.5, 0.5), mode="valid")
+    g = np.full(steps, 1 / steps)
+    for _ in range(_CLIMBS):
+        g = _given(g, likelihood).mean(axis=0)
+    drawn, means = np.empty((_DRAWS, steps - 1)), np.zeros(len(likelihood))
+    for at in range(-_WARM_UP, _DRAWS):
+        shares = _given(g, likelihood)
+        ends = shares.cumsum(axis=1)
+        step = (ends < rng.random((len(ends), 1)) * ends[:, -1:]).sum(axis=1)
+        g = rng.dirichlet(np.bincount(step, minlength=steps) + _CONCENTRATION / steps)
+        if at >= 0:
+            drawn[at] = g.cumsum()[:-1]
+            means += shares @ middles / _DRAWS
+    return drawn, means
+
+
+def _given(g: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
+    """Return the probability of each step for each response, (responses, steps)."""
+    shares = likelihood * np.maximum(g, 1e-300)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _masses(below: np.ndarray) -> np.ndarray:
+    """Return the probability of each step, (responses, cuts + 1), from those below the cuts."""
+    n = len(below)
+    return np.diff(np.concatenate([np.zeros((n, 1)), below, np.ones((n, 1))], axis=1), axis=1)
+
+
+def _signs(above: np.ndarray) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Return false-sign rates and s-values from probabilities above 0, (responses, coefs)."""
+    wrong = np.minimum(above, 1 - above)
+    order = np.argsort(wrong, axis=0, kind="stable")  # NaN last
+    ordered = np.take_along_axis(wrong, order, axis=0)
+    means = ordered.cumsum(axis=0) / np.arange(1, len(wrong) + 1)[:, None]
+    s_values = np.empty_like(wrong)
+    np.put_along_axis(s_values, order, means, axis=0)
+    for coef in range(wrong.shape[1]):  # responses with equal rates are stated together
+        _, group = np.unique(wrong[:, coef], return_inverse=True)
+        largest = np.full(group.max() + 1, -np.inf)
+        np.maximum.at(largest, group, s_values[:, coef])
+        s_values[:, coef] = largest[group]
+    stated = (s_values[:, :, None] <= np.array(_THRESHOLDS)).sum(axis=0)
+    return {
+        "false_sign": (("response", "coef"), wrong),
+        "above_0": (("response", "coef"), above > 0.5),
+        "s_value": (("response", "coef"), s_values),
+        "stated": (("coef", "s_below"), stated),
+    }
