@@ -8,17 +8,12 @@ import xarray as xr
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.intervals import DEFAULT_PROB, central_ends
+from partialpool.sampling.icc_population import population_of_iccs
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["across_responses"]
 
-_WARM_UP: Final = 100
-_DRAWS: Final = 400
-"""Draws of the population."""
-_CONCENTRATION: Final = 1.0
-"""Of the Dirichlet process: its mean counts as much as one response."""
-_CLIMBS: Final = 50
 _THRESHOLDS: Final = (0.01, 0.05, 0.1, 0.2)
 
 
@@ -28,10 +23,10 @@ def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int 
 
     The estimates of many responses vary more than the ICCs themselves, since each has an error of its own; so do draws
     from their posteriors, taken one by one. Here ICCs are draws from one population, G, whose distribution is unknown
-    too (a hierarchical model over the responses): G ~ Dirichlet process around the uniform distribution, with
-    concentration 1, in steps of 0.02. Given its ICC, each response keeps the prior of its own fit for all else. The
-    likelihood of a step is the posterior probability that the response's fit gave it, over the prior one; G and the
-    ICCs are drawn in turn.
+    too (a hierarchical model over the responses): log G is a cubic spline in the root of the ICC, with six coefficients
+    that are Normal(0, 2) for columns with an sd of 1 (Efron 2016, Biometrika 103:1), in steps of 0.02. Given its ICC,
+    each response keeps the prior of its own fit for all else: the likelihood of a step is the posterior probability
+    that the response's fit gave it, over the prior one.
 
     Parameters
     ----------
@@ -88,7 +83,7 @@ def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int 
             prior = many["icc_prior_below"].transpose("factor", "cut").to_numpy()
             streams = seed_sequence(seed).spawn(len(prior))
             found = [
-                _population(below[:, f], prior[f], coords["cut"], np.random.default_rng(stream))
+                population_of_iccs(below[:, f], prior[f], coords["cut"], stream)
                 for f, stream in enumerate(streams)
             ]
             drawn = np.stack([draws for draws, _ in found])
@@ -128,59 +123,6 @@ def _check(many: object) -> None:
             allowed="one response or more with answers",
             do="see many['reason']",
         )
-
-
-def _population(
-    below: np.ndarray, prior_below: np.ndarray, cuts: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the distribution of ICCs over the responses, by Gibbs sampling.
-
-    Given G, the step of each response's ICC has probabilities in proportion to G times its likelihood; given the steps,
-    G is Dirichlet with their counts added to its prior (Ishwaran & James 2001, JASA 96:161). It starts at the maximum
-    of the likelihood, by expectation-maximisation.
-
-    Parameters
-    ----------
-    below, prior_below
-        Posterior probabilities that the ICC is below each cut, (responses, cuts); prior ones, (cuts,).
-    cuts
-        The cuts, (cuts,).
-    rng
-        Random numbers.
-
-    Returns
-    -------
-    numpy.ndarray, numpy.ndarray
-        G below each cut, (draws, cuts); the mean ICC of each response, (responses,).
-    """
-    likelihood = _masses(below) / np.maximum(_masses(prior_below[None]), 1e-12)
-    steps = likelihood.shape[1]
-    middles = np.convolve(np.concatenate([[0.0], cuts, [1.0]]), (0.5, 0.5), mode="valid")
-    g = np.full(steps, 1 / steps)
-    for _ in range(_CLIMBS):
-        g = _given(g, likelihood).mean(axis=0)
-    drawn, means = np.empty((_DRAWS, steps - 1)), np.zeros(len(likelihood))
-    for at in range(-_WARM_UP, _DRAWS):
-        shares = _given(g, likelihood)
-        ends = shares.cumsum(axis=1)
-        step = (ends < rng.random((len(ends), 1)) * ends[:, -1:]).sum(axis=1)
-        g = rng.dirichlet(np.bincount(step, minlength=steps) + _CONCENTRATION / steps)
-        if at >= 0:
-            drawn[at] = g.cumsum()[:-1]
-            means += shares @ middles / _DRAWS
-    return drawn, means
-
-
-def _given(g: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
-    """Return the probability of each step for each response, (responses, steps)."""
-    shares = likelihood * np.maximum(g, 1e-300)
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-def _masses(below: np.ndarray) -> np.ndarray:
-    """Return the probability of each step, (responses, cuts + 1), from those below the cuts."""
-    n = len(below)
-    return np.diff(np.concatenate([np.zeros((n, 1)), below, np.ones((n, 1))], axis=1), axis=1)
 
 
 def _signs(above: np.ndarray) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
