@@ -128,16 +128,13 @@ def _check(many: object) -> None:
 def _signs(above: np.ndarray) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     """Return false-sign rates and s-values from probabilities above 0, (responses, coefs)."""
     wrong = np.minimum(above, 1 - above)
-    order = np.argsort(wrong, axis=0, kind="stable")  # NaN last
-    ordered = np.take_along_axis(wrong, order, axis=0)
-    means = ordered.cumsum(axis=0) / np.arange(1, len(wrong) + 1)[:, None]
-    s_values = np.empty_like(wrong)
-    np.put_along_axis(s_values, order, means, axis=0)
-    for coef in range(wrong.shape[1]):  # responses with equal rates are stated together
-        _, group = np.unique(wrong[:, coef], return_inverse=True)
-        largest = np.full(group.max() + 1, -np.inf)
-        np.maximum.at(largest, group, s_values[:, coef])
-        s_values[:, coef] = largest[group]
+    s_values = np.full_like(wrong, np.nan)
+    for coef in range(wrong.shape[1]):
+        known = np.isfinite(wrong[:, coef])
+        own = wrong[known, coef]
+        ordered = np.sort(own)
+        count = np.searchsorted(ordered, own, side="right")  # responses with equal rates are stated together
+        s_values[known, coef] = ordered.cumsum()[count - 1] / count
     stated = (s_values[:, :, None] <= np.array(_THRESHOLDS)).sum(axis=0)
     return {
         "false_sign": (("response", "coef"), wrong),
