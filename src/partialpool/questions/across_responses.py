@@ -7,7 +7,6 @@ import xarray as xr
 
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
-from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.sampling.icc_population import population_of_iccs
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
@@ -18,13 +17,13 @@ _THRESHOLDS: Final = (0.01, 0.05, 0.1, 0.2)
 
 
 @explains_keywords
-def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int | None = None) -> xr.Dataset:
+def across_responses(many: xr.Dataset, *, seed: int | None = None) -> xr.Dataset:
     """Return the distribution of the ICCs of many responses, and false-sign rates of their coefficients.
 
     The estimates of many responses vary more than the ICCs themselves, since each has an error of its own; so do draws
     from their posteriors, taken one by one. Here ICCs are draws from one population, G, whose distribution is unknown
     too (a hierarchical model over the responses): log G is a cubic spline in the root of the ICC, with six coefficients
-    that are Normal(0, 2) for columns with an sd of 1 (Efron 2016, Biometrika 103:1), in steps of 0.02. Given its ICC,
+    that are Normal(0, 1) for columns with an sd of 1 (Efron 2016, Biometrika 103:1), in steps of 0.02. Given its ICC,
     each response keeps the prior of its own fit for all else: the likelihood of a step is the posterior probability
     that the response's fit gave it, over the prior one.
 
@@ -32,18 +31,16 @@ def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int 
     ----------
     many
         From `fit_many`.
-    prob
-        Probability of the intervals.
     seed
         Makes the draws of the population reproducible.
 
     Returns
     -------
     xarray.Dataset
-        For models with groups, by `factor`: `population_below` (factor, cut, statistic), the share of responses with an
-        ICC below each cut under G, mean and ends of its interval (`low`, `high`); `each_below`, the mean over responses
-        of their own probabilities, without G; `icc` (response, factor), the mean of each ICC under G, which is drawn
-        towards the others'. By coefficient: `false_sign` (response, coef), the probability of the sign that is not the
+        For models with groups, by `factor`: `population_below` (chain, draw, factor, cut), draws of the share of
+        responses with an ICC below each cut under G; `each_below` (factor, cut), the mean over responses of their own
+        probabilities, without G; `icc` (response, factor), the mean of each ICC under G, which is drawn towards the
+        others'. By coefficient: `false_sign` (response, coef), the probability of the sign that is not the
         likelier one (the local false sign rate of Stephens 2017, Biostatistics 18:275, under the response's own prior);
         `above_0`, whether the likelier one is +; `s_value`, the mean false-sign rate of this response and all with a
         smaller one: the share of wrong signs to expect if one states the signs of all of these; `stated` (coef,
@@ -55,8 +52,11 @@ def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int 
     ------
     DataError
         Not from `fit_many`; no response was fitted.
-    SpecError
-        `prob` is not between 0 and 1.
+
+    Warns
+    -----
+    SamplingWarning
+        The draws of the population are not reliable.
 
     Examples
     --------
@@ -70,13 +70,11 @@ def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int 
     >>> look["stated"].sel(coef="Intercept", s_below=0.05).item()
     20
     """
-    low, high = central_ends(prob)
     _check(many)
     fitted = many["fitted"].to_numpy().astype(bool)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     coords = {name: many[name].to_numpy() for name in ("response", "factor", "cut", "coef") if name in many.coords}
     if "icc_below" in many:
-        coords["statistic"] = np.array(["mean", "low", "high"])
         below = many["icc_below"].transpose("response", "factor", "cut").to_numpy()[fitted]
         variables["each_below"] = (("factor", "cut"), below.mean(axis=0))
         if "icc_prior_below" in many:
@@ -86,21 +84,16 @@ def across_responses(many: xr.Dataset, *, prob: float = DEFAULT_PROB, seed: int 
                 population_of_iccs(below[:, f], prior[f], coords["cut"], stream)
                 for f, stream in enumerate(streams)
             ]
-            drawn = np.stack([draws for draws, _ in found])
-            stated = np.stack([drawn.mean(axis=1), *np.quantile(drawn, (low, high), axis=1)], axis=-1)
-            variables["population_below"] = (("factor", "cut", "statistic"), stated)
+            variables["population_below"] = (("chain", "draw", "factor", "cut"), np.stack([g for g, _ in found], axis=2))
             means = np.full((len(fitted), len(prior)), np.nan)
             means[fitted] = np.stack([mean for _, mean in found], axis=1)
             variables["icc"] = (("response", "factor"), means)
-        else:
-            del coords["statistic"]
     if "beta_above_0" in many:
         coords["s_below"] = np.array(_THRESHOLDS)
         variables |= _signs(many["beta_above_0"].transpose("response", "coef").to_numpy())
     attrs = {
         "response": many.attrs.get("response", "y"),
         "formula": many.attrs.get("formula", ""),
-        "prob": prob,
         "fitted": int(fitted.sum()),
         "responses": len(fitted),
         "sentence": f"{int(fitted.sum())} of {len(fitted)} responses were fitted",

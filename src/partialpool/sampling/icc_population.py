@@ -1,12 +1,12 @@
 """The distribution of ICCs in a population of responses, from the posterior that each response has by itself.
 
 ICC_r ~ G, independently for r = 1, ..., n. G is discrete on the steps between cuts: log(G_k / width_k) = sum_s B_ks
-alpha_s + constant, B cubic splines in the root of the ICC, with columns of mean 0 and sd 1, alpha_s ~ N(0, 2^2) (Efron
+alpha_s + constant, B cubic splines in the root of the ICC, with columns of mean 0 and sd 1, alpha_s ~ N(0, 1) (Efron
 2016, Biometrika 103:1, with a prior in place of his penalty). Given its ICC a response has the prior of its own fit for
 everything else, so that its likelihood L_rk of a step is what the fit's posterior gives to the step over what the prior
 does:
 
-    log p(alpha | y) = sum_r log sum_k L_rk G_k - sum_s alpha_s^2 / 8 + constant.
+    log p(alpha | y) = sum_r log sum_k L_rk G_k - sum_s alpha_s^2 / 2 + constant.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from partialpool.sampling.proposal import adapt, readapt
 __all__ = ["population_of_iccs"]
 
 _SPLINES: Final = 7
-_SPREAD: Final = 2.0
+_SPREAD: Final = 1.0
 """Prior sd of each coefficient."""
 _CHAINS: Final = 4
 _DRAWS: Final = 250
-_THIN: Final = 4
+_THIN: Final = 8
 _MOST_READAPTATIONS: Final = 3
 _AT_ONCE: Final = 2_000_000
 """Most numbers in an intermediate array."""
@@ -50,7 +50,7 @@ def population_of_iccs(
     Returns
     -------
     numpy.ndarray, numpy.ndarray
-        G below each cut, (draws, cuts); the mean ICC of each response, (responses,).
+        G below each cut, (chains, draws, cuts); the mean ICC of each response, (responses,).
 
     Warns
     -----
@@ -78,7 +78,7 @@ def population_of_iccs(
     for g in drawn:
         shares = target.likelihood * g
         means += shares @ middles / shares.sum(axis=1) / len(drawn)
-    return drawn.cumsum(axis=1)[:, :-1], means
+    return drawn.cumsum(axis=1)[:, :-1].reshape(_CHAINS, _DRAWS, -1), means
 
 
 @dataclass(frozen=True, eq=False)
