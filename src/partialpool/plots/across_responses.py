@@ -95,7 +95,7 @@ def _draw_signs(axes: Axes, look: xr.Dataset) -> None:
     top = min(_MOST_WRONG, 1.08 * max(2 * _LEVEL, float(np.nanmax(look["s_value"].sel(coef=shown).to_numpy()))))
     axes.set_ylim(0, top)
     axes.set_xlim(0, look.attrs["fitted"])
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
     axes.set(xlabel="responses whose sign is stated, surest first", ylabel="wrong signs to expect")
     axes.set_title("Signs of coefficients", fontsize=10)
     axes.legend(frameon=False, fontsize=9, loc="upper left", title="at most 5 % wrong", title_fontsize=9, labelcolor=INK)

@@ -28,7 +28,7 @@ _SPREAD: Final = 1.0
 _CHAINS: Final = 4
 _DRAWS: Final = 250
 _THIN: Final = 8
-_MOST_READAPTATIONS: Final = 3
+_MOST_READAPTATIONS: Final = 6
 _AT_ONCE: Final = 2_000_000
 """Most numbers in an intermediate array."""
 
