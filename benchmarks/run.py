@@ -27,6 +27,7 @@ from benchmarks.sections import (
     insteval,
     levels,
     lme4,
+    many_responses,
     parts,
     rows,
     stan,
@@ -50,6 +51,7 @@ SECTIONS: list[Section] = [
         insteval,
         rows,
         levels,
+        many_responses,
     )
 ]
 NAMES = [section.name for section in SECTIONS]

@@ -122,9 +122,7 @@ def test_correlated_slopes_and_stated_priors(sleepstudy):
 
 def test_a_lognormal_response_and_one_without_groups(responses, table):
     many = quiet("y ~ x + (1 | a)", np.exp(responses[["gene 0"]] / 5), table, family="lognormal", keep=["beta"])
-    fit = of_one(
-        many.isel(response=0), np.exp(responses[["gene 0"]] / 5), table, "y ~ x + (1 | a)", family="lognormal"
-    )
+    fit = of_one(many.isel(response=0), np.exp(responses[["gene 0"]] / 5), table, "y ~ x + (1 | a)", family="lognormal")
     np.testing.assert_array_equal(many["draws_beta"].isel(response=0), fit.posterior["beta"])
     plain = quiet("y ~ x", responses[["gene 0"]], table)
     assert plain["fitted"].all()
@@ -140,7 +138,9 @@ def test_a_response_that_cannot_be_fitted_is_a_row_with_its_reason(responses, ta
         one=np.where(responses.index == 2, 1.0, np.nan),
         last=responses["gene 2"],
     )
-    with pytest.warns(pp.SamplingWarning, match="5 of 7 responses were not fitted: constant: the response 'y' does not"):
+    with pytest.warns(
+        pp.SamplingWarning, match="5 of 7 responses were not fitted: constant: the response 'y' does not"
+    ):
         many = pp.fit_many(MODEL, spoiled, table, **{**SHORT, "draws": 300})
     assert many["fitted"].to_numpy().tolist() == [True, False, False, False, False, False, True]
     assert many["done"].all()
@@ -264,7 +264,9 @@ def test_an_interrupted_study_is_continued(responses, table, tmp_path, monkeypat
     rest = quiet(MODEL, responses, table, path=path, draws=300, seed=None)
     assert done == [0, 1, 2, 3]
     monkeypatch.setattr(module, "fit_batch", whole)
-    xr.testing.assert_equal(rest.load().drop_vars("reason"), quiet(MODEL, responses, table, draws=300).drop_vars("reason"))
+    xr.testing.assert_equal(
+        rest.load().drop_vars("reason"), quiet(MODEL, responses, table, draws=300).drop_vars("reason")
+    )
     quiet(MODEL, responses, table, path=path, draws=300)
     assert done == [0, 1, 2, 3]
 
@@ -368,7 +370,10 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
 
 def test_wrong_responses(responses, table):
     for wrong, message in [
-        (responses.to_numpy().T, "another number of rows than the table\n.*4 rows of responses, 90 of the.*\n.*\n.*transpose"),
+        (
+            responses.to_numpy().T,
+            "another number of rows than the table\n.*4 rows of responses, 90 of the.*\n.*\n.*transpose",
+        ),
         (responses.iloc[:50], "(?s)another number of rows.*select the same rows of both"),
         (responses.iloc[:, :0], "(?s)there are no responses.*0 columns"),
         (responses.to_numpy()[:, 0], "(?s)not an array of two dimensions.*1 dimensions, shape"),
@@ -383,7 +388,12 @@ def test_wrong_responses(responses, table):
 
 def test_wrong_models(responses, table):
     for model, more, error, message in [
-        (MODEL, {"family": "poisson"}, pp.EngineError, "(?s)integrate out exactly.*'poisson'.*fit each response by pp.fit"),
+        (
+            MODEL,
+            {"family": "poisson"},
+            pp.EngineError,
+            "(?s)integrate out exactly.*'poisson'.*fit each response by pp.fit",
+        ),
         ("log(y) ~ x + (1 | a)", {}, pp.SpecError, "(?s)a name alone.*stands for each.*transform them before"),
         ("y | frequency(n) ~ x + (1 | a)", {}, pp.SpecError, "(?s)a name alone.*repeat the rows"),
         (MODEL, {"keep": ["bta"]}, pp.SpecError, r"(?s)no such quantity to keep.*'bta'.*'beta' \(nearest\)"),
@@ -392,7 +402,9 @@ def test_wrong_models(responses, table):
         with pytest.raises(error, match=message):
             pp.fit_many(model, responses, table.assign(n=2), **SHORT, **more)
     with pytest.raises(pp.SpecError, match=r"(?s)cannot be kept: a dimension.*'response'.*rename the column"):
-        pp.fit_many("y ~ 1 + (1 | response)", responses, table.rename(columns={"a": "response"}), keep=["b_response"], **SHORT)
+        pp.fit_many(
+            "y ~ 1 + (1 | response)", responses, table.rename(columns={"a": "response"}), keep=["b_response"], **SHORT
+        )
 
 
 def test_another_study_in_the_folder_is_refused(responses, table, tmp_path):
@@ -402,18 +414,22 @@ def test_another_study_in_the_folder_is_refused(responses, table, tmp_path):
         (responses.iloc[:, :1] + 1, {}), (responses.iloc[:, :2], {}), (responses.iloc[:, :1], {"draws": 70}),
         (responses.iloc[:, :1], {"keep": ["beta"]}),
     ]:  # fmt: skip
-        with pytest.raises(pp.FileError, match="(?s)other data, another model or other settings.*name another, or delete"):
+        with pytest.raises(
+            pp.FileError, match=r"(?s)other data, another model or other settings.*name another, or delete"
+        ):
             quiet(MODEL, other, table, path=path, **more)
-    with pytest.raises(pp.FileError, match="(?s)answers of another seed.*seed=5.*leave out seed="):
+    with pytest.raises(pp.FileError, match=r"(?s)answers of another seed.*seed=5.*leave out seed="):
         quiet(MODEL, responses.iloc[:, :1], table, path=path, seed=5)
     (tmp_path / "note").write_text("text")
-    with pytest.raises(pp.FileError, match="(?s)the path of the answers has something else.*name another"):
+    with pytest.raises(pp.FileError, match=r"(?s)the path of the answers has something else.*name another"):
         quiet(MODEL, responses.iloc[:, :1], table, path=tmp_path / "note")
-    with pytest.raises(pp.FileError, match="(?s)cannot create the folder of the answers.*create the folder above first"):
+    with pytest.raises(
+        pp.FileError, match=r"(?s)cannot create the folder of the answers.*create the folder above first"
+    ):
         quiet(MODEL, responses.iloc[:, :1], table, path=tmp_path / "note" / "many.zarr")
 
 
 def test_answers_that_do_not_fit_are_refused_before_the_first_fit(responses, table, monkeypatch):
     monkeypatch.setattr("partialpool.memory.psutil.virtual_memory", lambda: type("M", (), {"total": 1000.0})())
-    with pytest.raises(pp.EngineError, match="(?s)the answers of all responses do not fit into memory.*path="):
+    with pytest.raises(pp.EngineError, match=r"(?s)the answers of all responses do not fit into memory.*path="):
         pp.fit_many(MODEL, responses, table, **SHORT)

@@ -89,7 +89,9 @@ def test_real_responses_and_priors_of_the_icc(tmp_path):
     shrunken = look["icc"].sel(factor="g").to_numpy()
     assert np.corrcoef(means, shrunken)[0, 1] > 0.9
     with quiet():
-        stated = pp.fit_many("y ~ 1 + (1 | g)", y[:, :3], table, priors={"sigma": pp.Prior("HalfNormal", sigma=90)}, **short)
+        stated = pp.fit_many(
+            "y ~ 1 + (1 | g)", y[:, :3], table, priors={"sigma": pp.Prior("HalfNormal", sigma=90)}, **short
+        )
         alone = pp.fit_many("y ~ 1", y[:, :3], table, **short)
     assert "icc_prior_below" not in stated
     look = pp.across_responses(stated)
@@ -107,7 +109,7 @@ def quiet():
 
 
 def test_what_is_refused(many):
-    with pytest.raises(pp.DataError, match="(?s)not an answer of pp.fit_many.*Dataset.*fit the responses first"):
+    with pytest.raises(pp.DataError, match=r"(?s)not an answer of pp.fit_many.*Dataset.*fit the responses first"):
         pp.across_responses(xr.Dataset())
-    with pytest.raises(pp.DataError, match="(?s)no response was fitted.*200 responses without answers.*see many"):
+    with pytest.raises(pp.DataError, match=r"(?s)no response was fitted.*200 responses without answers.*see many"):
         pp.across_responses(many.assign(fitted=("response", np.zeros(200, bool))))

@@ -172,7 +172,7 @@ class _Study:
             check_fits(
                 float(nothing.nbytes),
                 wrong="the answers of all responses do not fit into memory",
-                got=f"{nothing.sizes[RESPONSE]} responses, with the draws of {', '.join(shared.answers.kept) or 'none'}",
+                got=f"{nothing.sizes[RESPONSE]} responses, draws of {', '.join(shared.answers.kept) or 'none'}",
                 do="name a folder by path=, or keep less",
             )
             self._known = writable(nothing)
@@ -188,7 +188,7 @@ class _Study:
         done = self.answers["done"].to_numpy()
         return [at for at in range(-(-len(done) // self._size)) if not done[self._rows(at)].all()]
 
-    def task(self, at: int) -> tuple[int, Sequence[str], Sequence[int], np.ndarray, SharedRows]:
+    def task(self, at: int) -> tuple[int, Sequence[str], np.ndarray, np.ndarray, SharedRows]:
         """Return the arguments of `fit_batch`."""
         rows, responses = self._rows(at), self.responses
         return at, responses.names[rows], self._seeds[rows], responses.values[:, rows], self.shared
@@ -202,8 +202,8 @@ class _Study:
         if self._store is not None:
             self._store.write(found, self._rows(at))
         else:
-            for name, values in found.data_vars.items():
-                self._known[name].to_numpy()[self._rows(at)] = values.to_numpy()
+            for variable, values in found.data_vars.items():
+                self._known[variable].to_numpy()[self._rows(at)] = values.to_numpy()
         return found.sizes[RESPONSE]
 
     def _rows(self, at: int) -> slice:

@@ -59,12 +59,16 @@ class ManyAnswers:
     coords: Mapping[str, Sequence[Any]]
     draws_levels: bool
 
-    def nothing(self, names: Sequence[str], seeds: Sequence[int], chains: int, draws: int) -> xr.Dataset:
+    def nothing(self, names: Sequence[str], seeds: Sequence[int] | np.ndarray, chains: int, draws: int) -> xr.Dataset:
         """Return the answers of responses that are not fitted yet: missing values, with all names and coordinates.
 
         Arrays repeat one number, which takes no memory; they cannot be written to.
         """
-        coords = {**self.coords, "chain": np.arange(chains), "draw": np.arange(draws)}
+        coords: dict[str, Sequence[Any] | np.ndarray] = {
+            **self.coords,
+            "chain": np.arange(chains),
+            "draw": np.arange(draws),
+        }
         n = len(names)
 
         def missing(dims: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
@@ -181,7 +185,8 @@ def icc_under_prior(design: Design) -> dict[str, Any]:
         `icc_prior_below` (factor, cut), as a variable of a Dataset; empty if there is none.
     """
     stated = {name.partition("[")[0] for name in design.spec.priors}
-    if not design.grouping or SIGMA in stated or design.se is not None or any(name.startswith("sd_") for name in stated):
+    in_units = SIGMA in stated or design.se is not None or any(name.startswith("sd_") for name in stated)
+    if not design.grouping or in_units:
         return {}
     drawn = draw_parameters(design, resolve_priors(design), _PRIOR_DRAWS, seed=np.random.SeedSequence(0))
     dims = variable_dims(design)

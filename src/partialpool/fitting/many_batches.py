@@ -15,7 +15,7 @@ import xarray as xr
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.response import read_response_values
-from partialpool.errors import DataError, PartialPoolError
+from partialpool.errors import DataError, PartialPoolError, in_words
 from partialpool.fitting.many_answers import ManyAnswers
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.collapsed import CollapsedEngine
@@ -81,7 +81,7 @@ def stand_in(spec: ModelSpec, table: pd.DataFrame, missing: np.ndarray | None = 
 def fit_batch(
     at: int,
     names: Sequence[str],
-    seeds: Sequence[int],
+    seeds: Sequence[int] | np.ndarray,
     values: np.ndarray,
     shared: SharedRows,
 ) -> tuple[int, xr.Dataset]:
@@ -112,7 +112,7 @@ def fit_batch(
             try:
                 answers = _answers(patterns, values[:, place], shared, int(seed))
             except Exception as error:  # of any kind: the other responses are still useful
-                answers = {"reason": in_one_line(error)}
+                answers = {"reason": in_words(error)}
             for name, value in {**answers, "done": True}.items():
                 arrays[name][place] = value
     return at, found
@@ -121,18 +121,6 @@ def fit_batch(
 def writable(nothing: xr.Dataset) -> xr.Dataset:
     """Return a copy whose arrays can be written to."""
     return nothing.assign({name: (values.dims, np.array(values)) for name, values in nothing.data_vars.items()})
-
-
-def in_one_line(error: Exception) -> str:
-    """Write an error as the reason why a response has no answers.
-
-    Examples
-    --------
-    >>> in_one_line(DataError("the response does not vary", got="3 in every row", allowed="", do=""))
-    'the response does not vary (3 in every row)'
-    """
-    text = f"{error.wrong} ({error.got})" if isinstance(error, PartialPoolError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
 
 
 def _answers(patterns: "_Patterns", y: np.ndarray, shared: SharedRows, seed: int) -> dict[str, Any]:

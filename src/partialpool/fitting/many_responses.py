@@ -1,5 +1,6 @@
 """The columns of many responses that share the rows of a table: names, and numbers as one array."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -60,16 +61,13 @@ def read_responses(responses: Any, rows: int, index: pd.Index | None = None) -> 
     array([[ 1.,  3.],
            [ 2., nan]])
     """
-    if isinstance(responses, np.ndarray | xr.DataArray):
-        found = _of_array(responses)
-    else:
-        found = _of_table(responses)
+    is_array = isinstance(responses, np.ndarray | xr.DataArray)
+    found = _of_array(responses) if is_array else _of_table(responses)
     if not found.names:
         raise DataError(
             "there are no responses", got="0 columns", allowed="one column or more", do="check how they were selected"
         )
-    doubled = list(dict.fromkeys(name for name in found.names if found.names.count(name) > 1)) if _any_twice(found) else ()
-    if doubled:
+    if doubled := [name for name, count in Counter(found.names).items() if count > 1]:
         raise DataError(
             "responses have the same name",
             got=", ".join(map(repr, doubled[:5])),
@@ -77,7 +75,7 @@ def read_responses(responses: Any, rows: int, index: pd.Index | None = None) -> 
             do="rename them: seeds and results go by name",
         )
     if len(found.values) != rows:
-        turned = isinstance(responses, np.ndarray | xr.DataArray) and found.values.shape[1] == rows
+        turned = is_array and found.values.shape[1] == rows
         raise DataError(
             "the responses have another number of rows than the table",
             got=f"{len(found.values)} rows of responses, {rows} of the table",
@@ -87,10 +85,6 @@ def read_responses(responses: Any, rows: int, index: pd.Index | None = None) -> 
     if isinstance(responses, pd.DataFrame) and index is not None:
         _check_same_order(responses.index, index)
     return found
-
-
-def _any_twice(found: Responses) -> bool:
-    return len(set(found.names)) < len(found.names)
 
 
 def _of_array(responses: np.ndarray | xr.DataArray) -> Responses:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -67,7 +67,7 @@ class ManyStore:
         self.path = Path(path)
         self._digest = digest
         self.exists = self.path.exists()
-        self._attrs = self._read_attrs() if self.exists else {}
+        self._attrs: dict[str, Any] = self._read_attrs() if self.exists else {}
 
     @property
     def seed(self) -> int | None:
@@ -119,7 +119,7 @@ class ManyStore:
         """Return the answers so far, which are read from the files where they are used."""
         return xr.open_zarr(self.path, chunks=None, zarr_format=_ZARR, consolidated=True)
 
-    def _read_attrs(self) -> dict[str, object]:
+    def _read_attrs(self) -> dict[str, Any]:
         try:
             with self.read() as found:
                 attrs = dict(found.attrs)

@@ -12,7 +12,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.names import INTERCEPT
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
+from partialpool.plots.style import GREY, PALETTE, house_style, short
 
 __all__ = ["plot_across_responses"]
 
@@ -37,9 +37,10 @@ def plot_across_responses(look: xr.Dataset, *, prob: float = DEFAULT_PROB, **own
     -------
     matplotlib.figure.Figure
         Left, for models with groups: the share of responses with an ICC below each value, by factor. Line and band:
-        mean and interval of probability `prob` of the population; dashed: the mean of the responses' own posteriors, which is wider. Right:
-        responses in order of their false-sign rates; the share of wrong signs to expect among so many, by coefficient
-        (the intercept only if it is alone). The grey line is at 5 %; the legend says how many responses are below it.
+        mean and interval of probability `prob` of the population; dashed: the mean of the responses' own posteriors,
+        which is wider. Right: responses in order of their false-sign rates; the share of wrong signs to expect among so
+        many, by coefficient (the intercept only if it is alone). The grey line is at 5 %; the legend says how many
+        responses are below it.
 
     Raises
     ------
@@ -53,7 +54,9 @@ def plot_across_responses(look: xr.Dataset, *, prob: float = DEFAULT_PROB, **own
             _draw_distribution(axes, look, prob) if name == "each_below" else _draw_signs(axes, look)
         fitted, given = look.attrs["fitted"], look.attrs["responses"]
         lacking = f" ({given - fitted} more were not fitted)" if given > fitted else ""
-        figure.suptitle(f"{fitted} responses{lacking}: {short(look.attrs['formula'], 70)}", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(
+            f"{fitted} responses{lacking}: {short(look.attrs['formula'], 70)}", x=0.01, ha="left", fontsize=11
+        )
     return figure
 
 
@@ -63,7 +66,9 @@ def _draw_distribution(axes: Axes, look: xr.Dataset, prob: float) -> None:
         color = PALETTE[k % len(PALETTE)]
         each = look["each_below"].sel(factor=factor).to_numpy()
         if "population_below" in look:
-            draws = look["population_below"].sel(factor=factor).stack(sample=("chain", "draw")).transpose("sample", "cut")
+            draws = (
+                look["population_below"].sel(factor=factor).stack(sample=("chain", "draw")).transpose("sample", "cut")
+            )
             low, high = np.quantile(draws.to_numpy(), central_ends(prob), axis=0)
             mean = draws.to_numpy().mean(axis=0)
             axes.fill_between(cuts, _whole(low), _whole(high), color=color, alpha=0.25, lw=0)
@@ -98,4 +103,4 @@ def _draw_signs(axes: Axes, look: xr.Dataset) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
     axes.set(xlabel="responses whose sign is stated, surest first", ylabel="wrong signs to expect")
     axes.set_title("Signs of coefficients", fontsize=10)
-    axes.legend(frameon=False, fontsize=9, loc="upper left", title="at most 5 % wrong", title_fontsize=9, labelcolor=INK)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", title="at most 5 % wrong", title_fontsize=9)

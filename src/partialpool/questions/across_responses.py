@@ -81,10 +81,12 @@ def across_responses(many: xr.Dataset, *, seed: int | None = None) -> xr.Dataset
             prior = many["icc_prior_below"].transpose("factor", "cut").to_numpy()
             streams = seed_sequence(seed).spawn(len(prior))
             found = [
-                population_of_iccs(below[:, f], prior[f], coords["cut"], stream)
-                for f, stream in enumerate(streams)
+                population_of_iccs(below[:, f], prior[f], coords["cut"], stream) for f, stream in enumerate(streams)
             ]
-            variables["population_below"] = (("chain", "draw", "factor", "cut"), np.stack([g for g, _ in found], axis=2))
+            variables["population_below"] = (
+                ("chain", "draw", "factor", "cut"),
+                np.stack([g for g, _ in found], axis=2),
+            )
             means = np.full((len(fitted), len(prior)), np.nan)
             means[fitted] = np.stack([mean for _, mean in found], axis=1)
             variables["icc"] = (("response", "factor"), means)

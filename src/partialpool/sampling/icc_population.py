@@ -141,7 +141,7 @@ class _Population:
 
 
 def _basis(middles: np.ndarray) -> np.ndarray:
-    """Return cubic splines in the root of the ICC, (steps, splines): without a constant, orthogonal, with an sd of 1."""
+    """Return cubic splines in the root of the ICC, (steps, splines): no constant, orthogonal, each with an sd of 1."""
     knots = np.concatenate([np.zeros(3), np.linspace(0, 1, _SPLINES - 2), np.ones(3)])
     values = BSpline.design_matrix(np.sqrt(middles), knots, 3).toarray()
     left, _, _ = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
