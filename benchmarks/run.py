@@ -27,6 +27,7 @@ from benchmarks.sections import (
     insteval,
     levels,
     lme4,
+    many_responses,
     parts,
     rows,
     stan,
@@ -52,6 +53,7 @@ SECTIONS: list[Section] = [
         rows,
         levels,
         streamed,
+        many_responses,
     )
 ]
 NAMES = [section.name for section in SECTIONS]

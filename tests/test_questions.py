@@ -20,7 +20,7 @@ PARTNERS = {
     "residual_trends": "plot_residual_trends", "singularity": "plot_singularity", "lrt": "plot_lrt",
     "compare": "plot_compare", "level_statistics": "plot_level_statistics", "power_scale": "plot_power_scale",
     "prior_grid": "plot_prior_grid", "level_influence": "plot_level_influence",
-    "adjusted_means": "plot_adjusted_means",
+    "adjusted_means": "plot_adjusted_means", "across_responses": "plot_across_responses",
 }  # fmt: skip
 SUPPORT = {"contrast",
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",

@@ -17,6 +17,7 @@ from .explorer.page import explore as explore
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
 from .fitting.fit import priors as priors
+from .fitting.fit_many import fit_many as fit_many
 from .fitting.imputed import ImputedFit as ImputedFit
 from .fitting.imputed import fit_imputed as fit_imputed
 from .fitting.load_fit import load_fit as load_fit
@@ -24,6 +25,7 @@ from .fitting.model_files import fit_file as fit_file
 from .likelihood.maximum_likelihood import LikelihoodFit as LikelihoodFit
 from .likelihood.maximum_likelihood import maximum_likelihood as maximum_likelihood
 from .model.default_priors import PriorSet as PriorSet
+from .plots.across_responses import plot_across_responses as plot_across_responses
 from .plots.adjusted_means import plot_adjusted_means as plot_adjusted_means
 from .plots.average_effect import plot_average_effect as plot_average_effect
 from .plots.compare import plot_compare as plot_compare
@@ -51,6 +53,7 @@ from .plots.variance_components import plot_variance_components as plot_variance
 from .plots.variance_function import plot_variance_function as plot_variance_function
 from .pymc_model.api import build_model as build_model
 from .pymc_model.pymc_source import pymc_source as pymc_source
+from .questions.across_responses import across_responses as across_responses
 from .questions.adjusted_means import adjusted_means as adjusted_means
 from .questions.average_effect import average_effect as average_effect
 from .questions.check import Checklist as Checklist

@@ -24,6 +24,7 @@ __all__ = [
     "PriorError",
     "SamplingWarning",
     "SpecError",
+    "in_words",
     "nearest",
     "warn",
 ]
@@ -124,6 +125,20 @@ def warn(message: str, category: type[PartialPoolWarning]) -> None:
     """
     between = [*_BETWEEN, *(str(Path(str(m.__file__)).parent) for m in map(sys.modules.get, _CALLING_BACK) if m)]
     warnings.warn(message, category, skip_file_prefixes=tuple(between))
+
+
+def in_words(error: Exception) -> str:
+    """Write an error on one line.
+
+    Examples
+    --------
+    >>> in_words(SpecError("unknown family", got="'gauss'", allowed="gaussian", do="name it"))
+    "unknown family ('gauss')"
+    >>> in_words(ZeroDivisionError("division by zero"))
+    'ZeroDivisionError: division by zero'
+    """
+    text = f"{error.wrong} ({error.got})" if isinstance(error, PartialPoolError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
 
 
 def nearest(name: object, allowed: Iterable[str], count: int = 3) -> str:

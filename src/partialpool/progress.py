@@ -21,18 +21,20 @@ LONG: Final = 8.0
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """One line with a progress bar; its methods may be called often."""
+    """One line with a progress bar; its methods may be called often, and show nothing without a bar."""
 
-    _bar: Progress
+    _bar: Progress | None
     _task: TaskID
 
     def say(self, what: str) -> None:
         """Name the stage."""
-        self._bar.update(self._task, description=what)
+        if self._bar is not None:
+            self._bar.update(self._task, description=what)
 
     def count(self, done: int, total: int) -> None:
         """Show how much is done."""
-        self._bar.update(self._task, completed=done, total=total)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
 
 
 @contextmanager
@@ -46,9 +48,12 @@ def progress_line(what: str, *, shown: bool) -> Iterator[ProgressLine]:
     shown
         Whether to show anything. If the output is a file or a pipe, the stage is written once, and only of a long run.
     """
+    if not shown:
+        yield ProgressLine(None, TaskID(0))
+        return
     console = Console(stderr=True)
     # Without ipywidgets a notebook would show a warning instead of the line.
-    visible = shown and (find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal)
+    visible = find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not visible)
     task = bar.add_task(what, total=None)
@@ -56,7 +61,7 @@ def progress_line(what: str, *, shown: bool) -> Iterator[ProgressLine]:
     def write_stage() -> None:
         sys.stderr.write(f"{bar.tasks[0].description} ...\n")
 
-    plain = shown and not console.is_jupyter and not console.is_terminal
+    plain = not console.is_jupyter and not console.is_terminal
     # A timer, because the first step of a run may take the longest.
     appear = Timer(LONG, write_stage) if plain else Timer(PATIENCE, bar.start)
     appear.daemon = True

@@ -8,6 +8,7 @@ import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
+from checks.many import made_up
 
 STUB = (Path(pp.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
 PICTURES = re.findall(r"from \.plots\.\w+ import (plot_\w+) as", STUB)
@@ -19,7 +20,7 @@ MORE = {
     "level_effects": ("Days",), "level_ranks": ("Days",), "average_effect": ("Days",), "residual_trends": ("Days",),
 }  # fmt: skip
 """What a question asks beside the fit."""
-OF_SEVERAL_FITS = {"compare", "lrt", "prior_predictive", "prior_grid"}
+OF_SEVERAL_FITS = {"compare", "lrt", "prior_predictive", "prior_grid", "across_responses"}
 APART = {"power_scale", "adjusted_means"}
 ANSWERS = sorted(set(QUESTIONS.values()) - OF_SEVERAL_FITS)
 
@@ -35,5 +36,6 @@ def answers():
     fit = fit_at(SLOPES, data, draws=200, **values)
     found = {name: getattr(pp, name)(fit, *MORE.get(name, ())) for name in ANSWERS if name not in APART}
     found["adjusted_means"] = pp.adjusted_means(fit, "Days", at={"Days": [0, 9]})
+    found["across_responses"] = pp.across_responses(made_up(30), seed=1)
     found["prior_predictive"] = pp.prior_predictive(SLOPES, data, draws=20, seed=1)
     return found

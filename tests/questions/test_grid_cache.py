@@ -9,8 +9,9 @@ import pytest
 import xarray as xr
 
 import partialpool as pp
+from partialpool.fitting.table_digest import table_digest
 from partialpool.questions import grid_cache as kept
-from partialpool.questions.grid_cache import address, table_digest
+from partialpool.questions.grid_cache import address
 from partialpool.questions.prior_grid import prior_grid
 from partialpool.sampling.settings import Settings
 

@@ -11,7 +11,7 @@ from partialpool.design.grid import Points
 from partialpool.design.newdata import GroupRows, own_rows
 from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.model.distribution import check_has_variance, distribution_variance, needs_mean
-from partialpool.model.heavy_effects import infinite_in_words, inflation
+from partialpool.model.heavy_effects import infinite_in_words, inflation, share_of
 from partialpool.names import BETA, b_name
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "linear_predictor_at",
     "partition_at",
     "partition_over_rows",
+    "shares_over_rows",
     "typical_predictor",
 ]
 
@@ -105,6 +106,28 @@ def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
     if needs_mean(design):
         definition += f", {ONE_MEAN}"
     return Partition(factors, residual, definition)
+
+
+def shares_over_rows(posterior: xr.Dataset, design: Design, partition: Partition) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variance of each part and its share of their sum, (chains, draws, parts) each.
+
+    The parts are the fixed effects and smooths, each grouping factor, and the residual. Its share is 1 minus the
+    others, since its variance may be infinite (Student t).
+
+    Parameters
+    ----------
+    posterior, design
+        Draws of the parameters, and the model.
+    partition
+        From `partition_over_rows`.
+    """
+    common = common_variance(posterior, design)
+    residual = np.broadcast_to(partition.residual[..., 0], common.shape)
+    parts = [common, *(values[..., 0] for values in partition.factors.values()), residual]
+    total = sum(parts, np.zeros(common.shape))
+    known = [np.where(total > 0, share_of(part, np.where(total > 0, total, 1.0)), 0.0) for part in parts[:-1]]
+    shares = [*known, 1 - sum(known, np.zeros(total.shape))]
+    return np.stack(parts, axis=-1), np.stack(shares, axis=-1)
 
 
 def _check_normal(design: Design) -> None:

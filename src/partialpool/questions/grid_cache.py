@@ -6,15 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.load_fit import load_fit
 from partialpool.sampling.pack import FORMAT
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["address", "keep_fit", "kept_fit", "table_digest"]
+__all__ = ["address", "keep_fit", "kept_fit"]
 
 _MARK: Final = "study_cell"
 """Attribute of a stored fit that repeats its address, since a file of that name may have another origin."""
@@ -43,17 +41,6 @@ def address(spec: ModelSpec, table: str, engine: str, settings: Settings) -> str
         "settings": settings.as_record(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:24]
-
-
-def table_digest(table: pd.DataFrame) -> str:
-    """Return a digest of a table: its columns, their kinds and its values."""
-    # The order of categories decides which one is the reference, and is the order of an ordinal response.
-    kinds = [
-        [str(t), *((list(t.categories), t.ordered) if isinstance(t, pd.CategoricalDtype) else ())] for t in table.dtypes
-    ]
-    digest = hashlib.sha256(json.dumps([list(table.columns), kinds], default=str).encode())
-    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    return digest.hexdigest()
 
 
 def keep_fit(fit: Fit, folder: Path, name: str) -> None:

@@ -26,10 +26,11 @@ from partialpool.errors import EngineError, FileError, PartialPoolWarning, Sampl
 from partialpool.files import made_folder
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit, fit
+from partialpool.fitting.table_digest import table_digest
 from partialpool.names import BETA, ICC, INTERCEPT
 from partialpool.progress import progress_line
 from partialpool.questions.asked_quantities import check_asked
-from partialpool.questions.grid_cache import address, keep_fit, kept_fit, table_digest
+from partialpool.questions.grid_cache import address, keep_fit, kept_fit
 from partialpool.questions.grid_cells import Cell, PriorChoices, make_cells
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_quantities, follow_each, in_words
 from partialpool.sampling.choose import choose_engine, weigh_engines

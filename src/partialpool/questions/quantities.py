@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.joined_factors import joined_factors
-from partialpool.errors import DataError, PartialPoolError, SpecError
+from partialpool.errors import DataError, PartialPoolError, SpecError, in_words
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, across_name, corr_name, names_of_predictor, nu_name, sd_name
 from partialpool.questions.icc import icc
@@ -67,20 +67,6 @@ def follow_each(fit: Fit, asked: Mapping[str, Quantity]) -> tuple[dict[str, np.n
         except Exception as error:  # a quantity is a function of the user's
             failed[name] = in_words(error)
     return out, failed
-
-
-def in_words(error: Exception) -> str:
-    """Write an error on one line.
-
-    Examples
-    --------
-    >>> in_words(SpecError("unknown family", got="'gauss'", allowed="gaussian", do="name it"))
-    "unknown family ('gauss')"
-    >>> in_words(ZeroDivisionError("division by zero"))
-    'ZeroDivisionError: division by zero'
-    """
-    text = f"{error.wrong} ({error.got})" if isinstance(error, PartialPoolError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
 
 
 def check_quantities(asked: Mapping[str, Quantity]) -> None:

@@ -8,8 +8,8 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import effect_covariance
-from partialpool.model.heavy_effects import inflation, share_of
-from partialpool.model.partition import common_variance, partition_over_rows
+from partialpool.model.heavy_effects import inflation
+from partialpool.model.partition import partition_over_rows, shares_over_rows
 from partialpool.names import FIXED, RESIDUAL, part_names
 from partialpool.spec.keywords import explains_keywords
 
@@ -61,15 +61,8 @@ def variance_components(fit: Fit) -> xr.Dataset:
                     corr = np.divide(sigma[..., i, j], root, out=np.zeros_like(root), where=root > 0)
                     pairs[f"{factor.name}: {factor.names[i]}, {factor.names[j]}"] = (sigma[..., i, j] * times, corr)
     partition = partition_over_rows(posterior, design)
-    common = common_variance(posterior, design)
-    residual = np.broadcast_to(partition.residual[..., 0], common.shape)
-    parts = [common, *(values[..., 0] for values in partition.factors.values()), residual]
-    total = sum(parts, np.zeros(common.shape))
-    # The residual's share is 1 minus the others: its variance may be infinite (Student t).
-    known = [np.where(total > 0, share_of(part, np.where(total > 0, total, 1.0)), 0.0) for part in parts[:-1]]
-    share = _stacked([*known, 1 - sum(known, np.zeros(total.shape))], posterior)
+    part_variance, share = shares_over_rows(posterior, design, partition)
     variance = _stacked(list(components.values()), posterior)
-    part_variance = _stacked(parts, posterior)
     variables = {
         "sd": (("chain", "draw", "component"), np.sqrt(variance)),
         "variance": (("chain", "draw", "component"), variance),

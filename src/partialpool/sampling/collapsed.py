@@ -54,8 +54,19 @@ class CollapsedEngine:
         """Draw from the posterior."""
         return self.run_on(design, priors, settings, None)
 
-    def run_on(self, design: Design, priors: PriorSet, settings: Settings, known: Accumulated | None) -> RawDraws:
-        """Draw from the posterior, given the moments of all rows where they are known: then no row is read."""
+    def run_on(
+        self,
+        design: Design,
+        priors: PriorSet,
+        settings: Settings,
+        known: Accumulated | None,
+        *,
+        draws_levels: bool = True,
+    ) -> RawDraws:
+        """Draw from the posterior, given the moments of all rows where they are known: then no row is read.
+
+        Without `draws_levels` the posterior has no group effects; all its other variables have the same draws.
+        """
         check_room_for_effects(design, settings)
         clock = _Clock()
         streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
@@ -63,7 +74,7 @@ class CollapsedEngine:
             line.say("collecting moments")
             if design.residual is None:
                 known = Accumulated.of(design) if known is None else known
-                marginal = build_marginal(design, priors, known)
+                marginal = replace(build_marginal(design, priors, known), draws_levels=draws_levels)
             else:  # its moments depend on the series, which new rows make longer
                 known, marginal = None, build_residual_marginal(design, priors)
             clock.lap("moments")

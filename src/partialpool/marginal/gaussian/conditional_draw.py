@@ -76,18 +76,23 @@ def draw_nested(
     noise: np.ndarray,
     i: int,
 ) -> None:
-    """Overwrite row i of noise (draws, effects) with u, where there is a nest."""
+    """Overwrite row i of noise (draws, effects) with u, where there is a nest; the tail's part alone may be given."""
     t = _draw_tail(tail, scales, common, forward, noise, i)
-    draw_nest(nest, nest_room, scales, t, noise[i])
+    if noise.shape[1] > len(t):
+        draw_nest(nest, nest_room, scales, t, noise[i])
 
 
 @part
 def draw_by_level(
     leaf: Leaf, system: System, scales: Scales, common: Common, forward: Forward, noise: np.ndarray, i: int
 ) -> None:
-    """Overwrite row i of noise (draws, effects) with u, where there is no nest; the leaf has every level by itself."""
+    """Overwrite row i of noise (draws, effects) with u, where there is no nest; the leaf has every level by itself.
+
+    The tail's part of the noise, its end, may be given alone.
+    """
     t = _draw_tail(system.tail, scales, common, forward, noise, i)
-    _draw_levels(leaf, system, scales, forward, t, noise, i)
+    if noise.shape[1] > len(t):
+        _draw_levels(leaf, system, scales, forward, t, noise, i)
 
 
 @part

@@ -1,6 +1,6 @@
 """The marginal density of a design and its priors, with everything but theta integrated out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -71,6 +71,8 @@ class Marginal:
     rotations
         Per factor of the design, the map from pseudo-levels of the arrangement to levels with a known covariance; None
         if levels are independent.
+    draws_levels
+        Whether group effects are drawn given theta, or only the coefficients.
     """
 
     design: Design
@@ -84,6 +86,7 @@ class Marginal:
     elements: tuple[str, ...]
     log_constant: float
     rotations: tuple[Rotation | None, ...]
+    draws_levels: bool = field(default=True, kw_only=True)
 
     @property
     def size(self) -> int:
@@ -183,6 +186,27 @@ class Marginal:
         """Draw effects given thetas, with log densities into out; see `given_theta`."""
         kernel, given = self._drawing
         kernel(tail_address(), *given, unpack_many(self.layout, thetas), noise, effects, out)
+        out += self.log_constant
+
+    def draw_coefficients(self, thetas: np.ndarray, noise: np.ndarray, out: np.ndarray) -> None:
+        """Draw the coefficients given thetas as `draw_effects` does with the same noise, without the group effects.
+
+        Parameters
+        ----------
+        thetas
+            Shape (n, elements).
+        noise
+            As for `draw_effects`, (n, effects). Its last columns, of the tail, are replaced by u; the others are left.
+        out
+            Log density of each theta, (n,).
+        """
+        tail = self.for_draws[0].tail
+        last = np.ascontiguousarray(noise[:, noise.shape[1] - tail.columns - tail.common :])
+        kernel, given = self._drawing
+        *system, _, _, normals = given
+        none = np.zeros(0, np.int64)
+        kernel(tail_address(), *system, none, none, normals, unpack_many(self.layout, thetas), last, last, out)
+        noise[:, noise.shape[1] - last.shape[1] :] = last
         out += self.log_constant
 
     def compile(self) -> None:

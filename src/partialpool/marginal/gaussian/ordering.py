@@ -14,6 +14,7 @@ design costs the same for ten levels as for a million.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -142,7 +143,7 @@ class Arrangement:
     moments: Moments
     columns: np.ndarray
 
-    @property
+    @cached_property
     def work(self) -> float:
         """Rough count of multiplications for one evaluation, independent of the machine, for planning."""
         leaf, branch, tail = self.density.leaf, self.density.branch, self.density.tail

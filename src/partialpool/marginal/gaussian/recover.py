@@ -38,7 +38,8 @@ class Recovered:
         By name, `sigma` (draws,) or (draws, strata), unless it is known, and the correlation of residuals, if there is
         one.
     z, b
-        Per factor of the design: (draws, levels, effects); z is empty if it was not requested.
+        Per factor of the design: (draws, levels, effects); z is empty if it was not requested, and b if the marginal
+        does not draw levels.
     log_density
         Log density of each theta, (draws,).
     """
@@ -100,6 +101,9 @@ def recover(
     def draw(piece: slice) -> tuple[np.ndarray, np.ndarray]:
         count = piece.stop - piece.start
         offsets = np.random.default_rng(seeds[piece.start]).standard_normal((count, _effects(marginal)))
+        if not marginal.draws_levels:
+            marginal.draw_coefficients(thetas[piece], offsets, log_density[piece])
+            return offsets, offsets
         effects = np.empty_like(offsets)
         marginal.draw_effects(thetas[piece], offsets, effects, log_density[piece])
         return offsets, effects
@@ -129,7 +133,7 @@ def in_units_of_data(
     """
     draws, design, order = len(thetas), marginal.design, marginal.arrangement.order
     shapes = [(f.n_levels, len(f.names)) for f in design.factors]
-    b = [np.empty((draws, *shape)) for shape in shapes]
+    b = [np.empty((draws, *shape)) for shape in shapes] if marginal.draws_levels else []
     z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
     integrated = np.empty((draws, marginal.arrangement.density.tail.common))
     size = piece_size(_work(marginal))
@@ -137,8 +141,9 @@ def in_units_of_data(
 
     def work(piece: slice) -> None:
         drawn, effects = draw(piece)
+        integrated[piece] = drawn[:, drawn.shape[1] - integrated.shape[1] :]
         at = 0
-        for f in order:
+        for f in order if marginal.draws_levels else ():
             width = shapes[f][0] * shapes[f][1]
             rotation = marginal.rotations[f]
             own = effects[:, at : at + width]
@@ -148,7 +153,6 @@ def in_units_of_data(
                 offsets = drawn[:, at : at + width]
                 z[f][piece] = (offsets if rotation is None else offsets @ rotation.basis.T).reshape(-1, *shapes[f])
             at += width
-        integrated[piece] = drawn[:, at:]
 
     map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
     sd, corr, kept = _parameters(marginal, thetas)
@@ -166,7 +170,8 @@ def posterior_variables(
         flat[sd_name(factor.name)] = recovered.sd[f]
         if factor.correlated:
             flat[corr_name(factor.name)] = recovered.corr[f]
-        flat[b_name(factor.name)] = recovered.b[f]
+        if recovered.b:
+            flat[b_name(factor.name)] = recovered.b[f]
         if keep_z:
             flat[z_name(factor.name)] = recovered.z[f]
     flat |= recovered.residual
