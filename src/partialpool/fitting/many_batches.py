@@ -14,7 +14,7 @@ import xarray as xr
 
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
-from partialpool.design.response import read_response_values
+from partialpool.design.response_values import read_response_values
 from partialpool.errors import DataError, PartialPoolError, in_words
 from partialpool.fitting.many_answers import ManyAnswers
 from partialpool.model.default_priors import resolve_priors
