@@ -359,10 +359,10 @@ def test_a_pymc_model_of_bounds_in_some_rows_only_is_refused():
 # Fits.
 
 
-def within_limits(rows=1100, levels=30, seed=5):
+def within_limits(rows=1400, levels=30, seed=5):
     """Simulate a normal response, 0.5 to 3 of which are in the table, and the parameters that made it."""
     rng = np.random.default_rng(seed)
-    truth = {"beta": np.array([1.0, 0.5]), "sd_g": 0.5, "sigma": 1.0}
+    truth = {"beta": np.array([1.0, 0.5]), "sd_g": 0.5, "sigma": 0.7}
     g, x = rng.integers(0, levels, rows), rng.normal(size=rows)
     u = rng.normal(0, truth["sd_g"], levels)
     y = truth["beta"][0] + truth["beta"][1] * x + u[g] + rng.normal(0, truth["sigma"], rows)
@@ -386,7 +386,7 @@ def test_a_fit_finds_the_parameters_that_made_the_responses(bounded):
         z = (draws.mean(axis=0) - true) / draws.std(axis=0)
         assert (abs(z) < 3.5).all()
     ignored = pp.maximum_likelihood("y ~ x + (1 | g)", table)
-    assert ignored.coefficients["estimate"].iloc[1] < 0.25  # what ignoring the truncation would say
+    assert ignored.coefficients["estimate"].iloc[1] < 0.3  # what ignoring the truncation would say
 
 
 def test_a_fit_says_which_responses_are_in_the_table(bounded):

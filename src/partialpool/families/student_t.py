@@ -58,7 +58,7 @@ class StudentT(LocationScale):
     def log_tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return both from the tail beyond abs(z), I_w(nu / 2, 1 / 2) / 2, w = nu / (nu + z^2)."""
         square, nu = ((y - given.mean) / given.sigma) ** 2, given.nu
-        outside, _ = log_incomplete_beta(nu / 2, 0.5, nu / (nu + square), square / (nu + square))
+        outside, _ = log_incomplete_beta(nu / 2, np.array(0.5), nu / (nu + square), square / (nu + square))
         outer = outside - np.log(2)
         inner = np.log1p(-np.exp(outer))
         above = y > given.mean
