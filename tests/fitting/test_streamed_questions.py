@@ -165,3 +165,8 @@ def test_adjusted_means_are_those_of_the_table_in_memory(streamed):
 def test_comparisons_of_rows_are_refused(streamed):
     with pytest.raises(pp.DataError, match="this needs the rows of the table"):
         pp.compare({"a": streamed, "b": streamed}, progressbar=False)
+
+
+def test_predictions_along_a_predictor_are_drawn(streamed):
+    axes = pp.plot_predictions(streamed, "x").axes[0]
+    assert axes.get_xlabel() == "x"
