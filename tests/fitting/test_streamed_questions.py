@@ -91,6 +91,7 @@ REFUSED = {
     "average_effect": lambda fit: pp.average_effect(fit, "x"),
     "design_effect": pp.design_effect,
     "check": pp.check,
+    "singularity": pp.singularity,
     "predict own rows": pp.predict,
     "to_datatree": pp.to_datatree,
     "update": lambda fit: fit.update(table(rows=20)),
@@ -154,3 +155,18 @@ def test_priors_without_a_fit(tmp_path):
 def test_summary_says_what_was_read(streamed):
     assert "500 rows; g 12 levels; h 9 levels" in str(streamed)
     assert streamed.run.reason == "group effects integrate out exactly; rows are read in batches"
+
+
+def test_adjusted_means_are_those_of_the_table_in_memory(streamed):
+    whole = pp.fit(FORMULAS["two factors"], table(rows=500), seed=3, draws=150, progressbar=False)
+    assert_same(pp.adjusted_means(streamed, "arm"), pp.adjusted_means(whole, "arm"))
+
+
+def test_comparisons_of_rows_are_refused(streamed):
+    with pytest.raises(pp.DataError, match="this needs the rows of the table"):
+        pp.compare({"a": streamed, "b": streamed}, progressbar=False)
+
+
+def test_predictions_along_a_predictor_are_drawn(streamed):
+    axes = pp.plot_predictions(streamed, "x").axes[0]
+    assert axes.get_xlabel() == "x"

@@ -202,8 +202,8 @@ def read_columns(design: Design, *, common: bool = True, offset: bool = False) -
 
 def range_of(design: Design, column: str, places: int = _PLACES) -> list[float]:
     """Return equally spaced values of a numeric predictor, from its lowest to its highest in the rows."""
-    values = design.frame[column].to_numpy(dtype=float)
-    return np.linspace(values.min(), values.max(), places).tolist()
+    values = design.frame[column]
+    return np.linspace(float(values.min()), float(values.max()), places).tolist()
 
 
 def evaluated_offset(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
