@@ -150,9 +150,8 @@ class Arrangement:
         q, width = leaf.up.shape[1], leaf.dense.shape[2] + leaf.up.shape[2]
         entries = np.diff(leaf.tail_start) + width
         above = np.diff(branch.tail_start) + width
-        size = tail.columns + tail.common
         rows = q * (entries**2).sum() + leaf.products.size / 2
-        return float(rows + branch.gram.shape[1] * (above**2).sum() + size**3 / 3)
+        return float(rows + branch.gram.shape[1] * (above**2).sum() + (tail.columns + tail.common) ** 3 / 3)
 
 
 def arrange(
