@@ -57,8 +57,7 @@ class ModelSpec:
         By parameter: `beta`, `beta[Days]`, `beta[Intercept]` (at the predictors' means), `sd_<f>`,
         `sd_<f>[effect]`, `corr_<f>`, `sigma` and the family's own parameters. A parameter that is not named keeps its
         default prior. In place of the sds and sigma: `icc` (Beta), the share of the variance that is between groups,
-        `total_sd`, and `share_<f>` or `share_<f>[effect]` (Dirichlet), the concentrations that govern how the
-        between-group variance is split.
+        `total_sd`, and `share_<f>` or `share_<f>[effect]` (Dirichlet concentrations), how that variance is split.
     se
         Column of known standard errors of the response (meta-analysis); sigma is then absent.
     precision
@@ -86,11 +85,8 @@ class ModelSpec:
 
     Raises
     ------
-    SpecError
-        Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma; `precision`
-        with a response that is not normal, or with `se`; two different covariances for one factor.
-    FormulaError, PriorError
-        A term, response or prior is not valid.
+    SpecError, FormulaError, PriorError
+        A family, link, term, response or prior is not valid, or two of them contradict each other.
 
     Examples
     --------
