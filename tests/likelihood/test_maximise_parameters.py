@@ -265,7 +265,7 @@ def test_the_null_is_simulated_on_request():
         (["y ~ x", "sigma ~ x"], ["y ~ x", "sigma ~ arm"], "the fixed effect sigma: arm[b] is in"),
         (["y ~ x + arm", "sigma ~ x"], ["y ~ x", "sigma ~ x + (1 | g)"], "the factor g is in"),
         (["y ~ x + (1 | g)", "sigma ~ (1 | g)"], ["y ~ x + (1 |p| g)", "sigma ~ (1 |p| g)"], "in the wrong order"),
-        (["y ~ x + arm + (1 | g)", "sigma ~ (1 | g)"], JOINED, "the effect x over g is in"),
+        (["y ~ x + arm + (1 | g)", "sigma ~ x + (1 | g)"], JOINED, "the effect x over g is in"),
         (["y ~ x", "sigma ~ 0 + x + arm"], "y ~ x", "one number sigma for all rows is in"),
         (["y ~ x", "sigma ~ x + offset(x)"], ["y ~ 1", "sigma ~ x"], "the two models differ in the offset of sigma"),
         (["y ~ x", "sigma ~ x"], ["y ~ x", "sigma ~ x"], "the two models are the same"),

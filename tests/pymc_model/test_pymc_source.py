@@ -51,6 +51,7 @@ def rows(n=48):
     table["hits"] = rng.binomial(table["n"], 0.4)
     table["grade"] = pd.Categorical(rng.choice(["lo", "mid", "hi"], n), categories=["lo", "mid", "hi"], ordered=True)
     table["upto"] = rng.choice(["none", "right"], n)
+    table["across"] = rng.integers(0, 5, n)
     table["odd"] = rng.choice(["on foot", "'quoted'", "1"], n)
     return table
 
@@ -100,6 +101,7 @@ PARAMETERS = {
         "y ~ 0 + f + (x || g), sigma ~ 0 + x + offset(z) + (0 + x | g) + (1 | h)",
         "y ~ poly(z, 2) + offset(x) + (1 | g/h), sigma ~ poly(z, 2) + bs(x, df=4) + log(k) + (poly(z, 2) | g)",
         "y ~ x + (1 | h:f), sigma ~ x + z + (1 | h:f)",
+        "y ~ x + (x |p| g) + (1 |q| across), sigma ~ (x |q| across) + (1 |p| g)",
     ],
     "student_t": ["y ~ x + (1 |a| g), sigma ~ (1 |a| g), nu ~ x"],
     "skew_normal": ["y ~ x, alpha ~ f, sigma ~ x + (1 | g)"],

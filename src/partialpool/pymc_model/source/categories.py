@@ -112,5 +112,5 @@ def _effects(
         effects = columns.labels[effect_dim(factor.name)]
         labels |= {called.name: columns.labels[factor.name], effect_dim(called.name): effects}
         labels |= {effect_bis_dim(called.name): effects} if factor.correlated else {}
-    piece = joined_effects(joined, members, base, priors, turn)
+    piece = joined_effects(joined, members, priors, turn)
     return [replace(columns.piece, before=before, inside=tuple(lines)), piece], labels

@@ -39,17 +39,13 @@ class Member:
     sds: tuple[str, str]
 
 
-def joined_effects(
-    joined: JoinedFactor, members: Sequence[Member], base: FactorNames, priors: PriorSet, turn: Code | None
-) -> Piece:
+def joined_effects(joined: JoinedFactor, members: Sequence[Member], priors: PriorSet, turn: Code | None) -> Piece:
     """Write effects of several predictors, from their sds, which exist.
 
     Parameters
     ----------
     joined, members
         The factor, and what each predictor has of it.
-    base
-        Names of local variables of the factor itself.
     priors
         The model's priors.
     turn
@@ -57,9 +53,8 @@ def joined_effects(
         same.
     """
     name = across_name(joined.factor)
-    L, sds, z, effects, half, corr = (
-        Code(f"{kind}_across_{base.plain}") for kind in ("L", "sds", "z", "effects", "half", "corr")
-    )
+    # These are used up at once: several factors may have the same ones.
+    L, sds, z, effects, half, corr = (Code(f"{kind}_across") for kind in ("L", "sds", "z", "effects", "half", "corr"))
     eta = number(priors[name].arguments["eta"], exact=True)
     lines = commented(f"{joined.factor}: correlations of the effects of all predictors ~ {priors[name]}.", indent=2)
     lines += let(L.text, Code("lkj_cholesky")(f"{name}_partial", n=len(joined.effects), eta=eta), 2)
@@ -74,7 +69,7 @@ def joined_effects(
     if turn is None:
         lines += _correlations(corr, PM.Deterministic(name, L @ L.T, dims=dims), members)
         return Piece((), (*lines, *_reported(members, effects, None, corr)), functions=(LKJ,))
-    size = Code(f"size_across_{base.plain}")
+    size = Code("size_across")
     lines += commented("As reported: the same of the effects times a matrix.", indent=2)
     lines += let(half.text, turn @ Code(f"({(sds[:, None] * L).text})"), 2)
     lines += let(size.text, PT.sqrt((half**2).sum(axis=1)), 2)

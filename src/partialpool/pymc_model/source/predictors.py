@@ -220,11 +220,11 @@ def _joined(joined: JoinedFactor, design: Design, priors: PriorSet, names: Mappi
     for (name, _), of in zip(joined.parts, joined_members(joined, design), strict=True):
         factor = of.factor.called(predictor_name(name, joined.factor)) if name else of.factor
         members.append(Member(of, factor, names[factor.name], sds_of(factor, names[factor.name])))
-    base, turn = names[joined.factor], None
+    turn = None
     if not all(one.factor.basis.is_plain for one in members):
         blocks = [
             Code("np").eye(number(len(one.factor.names))) if one.factor.basis.is_plain else Code(one.names.of("T"))
             for one in members
         ]
-        turn = named(f"T_across_{base.plain}", PT.linalg.block_diag(*blocks))
-    return joined_effects(joined, members, base, priors, turn)
+        turn = named(f"T_across_{names[joined.factor].plain}", PT.linalg.block_diag(*blocks))
+    return joined_effects(joined, members, priors, turn)
