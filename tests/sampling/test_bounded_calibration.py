@@ -83,7 +83,7 @@ class Truncated:
 
     @classmethod
     def table(cls, rng, values):
-        return TABLE.assign(y=cls.new(values).rvs(random_state=rng)[0])
+        return TABLE.assign(y=cls.new(values).rvs((1, len(TABLE)), random_state=rng)[0])
 
     @classmethod
     def log_density(cls, table, values):
