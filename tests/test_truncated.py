@@ -349,8 +349,8 @@ def test_a_pymc_model_of_bounds_in_some_rows_only_is_refused():
     check_refused(
         pp.SpecError,
         lambda: pp.build_model("y | trunc(lb=low, ub=most) ~ x", table),
-        "a PyMC model is not available where only some rows have a upper bound",
-        "79 of 80 rows with a upper bound",
+        "a PyMC model is not available where only some rows have the upper bound",
+        "79 of 80 rows with the upper bound",
         "a bound in every row, or in none",
         "give the other rows a bound that no response reaches, or fit without PyMC, engine='auto'",
     )

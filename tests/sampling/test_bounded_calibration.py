@@ -1,7 +1,8 @@
 """Simulation-based calibration of a censored and of a truncated model.
 
-As `test_nuts_calibration.py`: true values from the priors rank uniformly among draws. 100 tables each found nothing:
-the largest departures from uniform ranks are about half of what the bands allow.
+As `test_nuts_calibration.py`: true values from the priors rank uniformly among draws. In 100 tables of each model all
+quantities were within their bands: the largest departure from uniform ranks was 0.64 of what its band allows (sigma of
+the truncated model), and 0.42 in the censored one (an effect).
 """
 
 import warnings
@@ -83,7 +84,7 @@ class Truncated:
 
     @classmethod
     def table(cls, rng, values):
-        return TABLE.assign(y=cls.new(values).rvs(random_state=rng)[0])
+        return TABLE.assign(y=cls.new(values).rvs((1, len(TABLE)), random_state=rng)[0])
 
     @classmethod
     def log_density(cls, table, values):

@@ -137,8 +137,8 @@ def ends_of_all_rows(bounds: Truncation) -> tuple[np.ndarray | None, np.ndarray 
     for name, end in zip(("lower", "upper"), ends, strict=True):
         if 0 < np.isinf(end).sum() < len(end):
             raise SpecError(
-                f"a PyMC model is not available where only some rows have a {name} bound",
-                got=f"{np.isfinite(end).sum()} of {len(end)} rows with a {name} bound",
+                f"a PyMC model is not available where only some rows have the {name} bound",
+                got=f"{np.isfinite(end).sum()} of {len(end)} rows with the {name} bound",
                 allowed="a bound in every row, or in none",
                 do="give the other rows a bound that no response reaches, or fit without PyMC, engine='auto'",
             )

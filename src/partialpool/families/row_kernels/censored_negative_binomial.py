@@ -113,7 +113,7 @@ def each_log(
 def each_sqrt(
     y: np.ndarray, known: np.ndarray, values: np.ndarray, slopes: np.ndarray, informations: np.ndarray
 ) -> float:
-    """Sum log p under the square-root link, alpha in `values[1]`; informations are 4 / mean times those of log mean."""
+    """Sum log p under the square root, alpha in `values[1]`; the information is that of log mean, times 4 / mean."""
     total, usable = 0.0, True
     for i in range(len(y)):
         alpha, mean = values[1, i], values[0, i] * values[0, i]
