@@ -223,6 +223,22 @@ def test_an_array_has_numbers_for_names(responses, table):
     assert many["seed"].to_numpy().tolist() == [seed_of(4, "0"), seed_of(4, "1")]
 
 
+def test_masked_values_are_missing(responses, table):
+    values = responses[["gene 0", "with gaps"]].to_numpy()
+    masked = np.ma.array(np.where(np.isnan(values), -9999.0, values), mask=np.isnan(values))
+    xr.testing.assert_identical(quiet(MODEL, masked, table), quiet(MODEL, values, table))
+
+
+def test_a_response_without_a_visit_is_a_row_with_its_reason():
+    rng = np.random.default_rng(0)
+    visits = pd.DataFrame({"g": np.repeat(np.arange(20), 3), "v": np.tile([1, 2, 3], 20)})
+    several = pd.DataFrame(rng.normal(size=(60, 2)), columns=["all visits", "not the first"])
+    several.loc[visits["v"] == 1, "not the first"] = np.nan
+    many = quiet("y ~ 1 + unstr(v, gr=g)", several, visits)
+    assert many["fitted"].to_numpy().tolist() == [True, False]
+    assert "do not have all of" in str(many["reason"].to_numpy()[1])
+
+
 def test_a_seed_that_is_not_given_is_drawn_and_stated(responses, table):
     first = quiet(MODEL, responses.iloc[:, :1], table, seed=None)
     again = quiet(MODEL, responses.iloc[:, :1], table, seed=int(first.attrs["seed"]))
@@ -384,6 +400,12 @@ def test_wrong_responses(responses, table):
         given = table.set_axis(table.index + 1, axis=0)
         with pytest.raises(pp.DataError, match=message):
             pp.fit_many(MODEL, wrong, given, **SHORT)
+
+
+def test_a_sorted_table_and_responses_that_are_not(responses, table):
+    """The labels of both are 0, 1, ..., in another order."""
+    with pytest.raises(pp.DataError, match=r"(?s)other labels than.*responses.loc\[data.index\]"):
+        pp.fit_many(MODEL, responses, table.iloc[::-1], **SHORT)
 
 
 def test_wrong_models(responses, table):

@@ -6,6 +6,7 @@ import pytest
 
 import partialpool as pp
 from checks.streamed import table, write
+from partialpool.design.streamed.survey import ReadBatch
 
 FORMULAS = {
     "two factors": "y ~ x + arm + (1 + x | g) + (1 | h)",
@@ -170,3 +171,29 @@ def test_comparisons_of_rows_are_refused(streamed):
 def test_predictions_along_a_predictor_are_drawn(streamed):
     axes = pp.plot_predictions(streamed, "x").axes[0]
     assert axes.get_xlabel() == "x"
+
+
+def test_levels_of_a_table_that_is_sorted_by_the_slope(tmp_path):
+    """The first rows have one time: what a level's line is does not follow from them alone."""
+    rng, people, times = np.random.default_rng(0), 600, 5
+    g, time = np.tile(np.arange(people), times) % 60, np.repeat(np.arange(times), people).astype(float)
+    b = rng.normal(size=(60, 2))
+    frame = pd.DataFrame(
+        {"g": g, "time": time, "y": 10 + 3 * time + b[g, 0] + b[g, 1] * time + rng.normal(size=len(g))}
+    )
+    kinds = (frame, write(frame, tmp_path))
+    whole, parts = (pp.fit("y ~ time + (time | g)", one, seed=1, draws=100, progressbar=False) for one in kinds)
+    for question in (lambda fit: pp.level_effects(fit, "time", factor="g"), lambda fit: pp.shrinkage(fit, "g")):
+        assert_same(question(parts), question(whole))
+
+
+def test_values_that_do_not_determine_a_line_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("partialpool.design.streamed.survey._examples", one_row_of_ones)
+    fit = pp.fit("y ~ x + (1 + x | g)", write(table(rows=300), tmp_path), seed=1, draws=50, progressbar=False)
+    with pytest.raises(pp.DataError, match="not determined by the rows that were kept"):
+        pp.level_effects(fit, "x", factor="g")
+
+
+def one_row_of_ones(read, *_):
+    numbers = {name: np.ones_like(values[:1]) for name, values in read.numbers.items()}
+    return ReadBatch(numbers, {name: values[:1] for name, values in read.codes.items()}, {}, 1)

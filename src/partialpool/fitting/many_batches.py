@@ -134,7 +134,17 @@ def _answers(patterns: "_Patterns", y: np.ndarray, shared: SharedRows, seed: int
     )
     if raw.facts.get("interrupted"):
         raise KeyboardInterrupt  # draws before an interruption are not used
-    return shared.answers.of(design, raw)
+    found = shared.answers.of(design, raw)
+    for name, dims in shared.answers.estimated.items():
+        expected = tuple(len(shared.answers.coords[dim]) for dim in dims)
+        if found[name].shape[:-1] != expected:
+            raise DataError(
+                f"the rows in which the response is known do not have all of {name}",
+                got=f"{found[name].shape[:-1]}",
+                allowed=f"{expected}: rows of every stratum and every visit",
+                do="fit this response by itself",
+            )
+    return found
 
 
 class _Patterns:

@@ -99,7 +99,8 @@ def _of_array(responses: np.ndarray | xr.DataArray) -> Responses:
     if isinstance(responses, xr.DataArray) and responses.dims[1] in responses.coords:
         names = [str(name) for name in responses[responses.dims[1]].to_numpy()]
     try:
-        values = np.array(responses, dtype=float)
+        plain = responses.to_numpy() if isinstance(responses, xr.DataArray) else responses
+        values = np.array(np.ma.filled(np.ma.asarray(plain, dtype=float), np.nan))  # masked values are missing
     except (TypeError, ValueError) as error:
         raise DataError(
             "an array of responses has values that are no numbers",
@@ -131,7 +132,8 @@ def _of_table(responses: Any) -> Responses:
 def _check_same_order(own: pd.Index, other: pd.Index) -> None:
     """Refuse pandas tables whose rows are labelled differently: they would be paired by position."""
     plain = pd.RangeIndex(len(own))
-    if own.equals(other) or own.equals(plain) or other.equals(plain):
+    permuted = own.is_unique and other.is_unique and set(own) == set(other)
+    if own.equals(other) or ((own.equals(plain) or other.equals(plain)) and not permuted):
         return
     at = int(np.flatnonzero(own.to_numpy() != other.to_numpy())[0])
     raise DataError(

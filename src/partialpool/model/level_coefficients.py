@@ -255,6 +255,13 @@ def _parts(z: np.ndarray, x: np.ndarray, share: np.ndarray, lower: np.ndarray, *
     every = np.concatenate([x, one], axis=2)
     left = np.square(every - z @ _least_squares(z, every, share)).mean(axis=(0, 1))
     not_made = left > _NOTHING * np.square(every).mean(axis=(0, 1))
+    if exact and np.linalg.matrix_rank(z.reshape(-1, z.shape[2])) < z.shape[2]:
+        raise DataError(
+            "a level's coefficients are not determined by the rows that were kept of a table read in batches",
+            got=f"{z.shape[1]} values of the predictors whose effects vary, which are linearly dependent",
+            allowed="values that differ as those of all rows do",
+            do="fit a random sample of the rows that fits into memory, and ask that fit",
+        )
     if exact and (not_made[:-1] & ~lower).any():
         raise DataError(
             "a level's coefficients depend on where its rows are, and the table was read in batches",

@@ -133,7 +133,7 @@ def _signs(above: np.ndarray) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     stated = (s_values[:, :, None] <= np.array(_THRESHOLDS)).sum(axis=0)
     return {
         "false_sign": (("response", "coef"), wrong),
-        "above_0": (("response", "coef"), above > 0.5),
+        "above_0": (("response", "coef"), np.where(np.isnan(above), np.nan, above > 0.5)),
         "s_value": (("response", "coef"), s_values),
         "stated": (("coef", "s_below"), stated),
     }

@@ -1,5 +1,7 @@
 """Sources of batches: what is read, and errors of tables that are not whole, not alike, or not the same twice."""
 
+import dataclasses
+import warnings
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -15,8 +17,10 @@ import pytest
 import partialpool as pp
 from checks.streamed import assert_same_moments, in_memory, read, table, write
 from partialpool.design.streamed.duckdb_relation import DuckDBRelation
+from partialpool.design.streamed.eligibility import why_not_streamed
 from partialpool.design.streamed.source import as_source
 from partialpool.errors import DataError, EngineError, FileError
+from partialpool.marginal.gaussian.eligibility import why_not
 
 FORMULA = "y ~ x + arm + (1 + x | g)"
 
@@ -380,3 +384,60 @@ def test_old_polars(monkeypatch):
     assert "does not give a query's rows in batches" in told
     assert f"polars {pl.__version__}" in told
     assert "query.sink_parquet(path)" in told
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["y ~ x + (1 | gr(g, dist='student_t'))", "y | cens(c) ~ x", "y | trunc(lb=0) ~ x", "y ~ x, sigma ~ x"],
+)
+def test_what_cannot_be_integrated_out_cannot_be_read_in_batches(formula):
+    spec = pp.ModelSpec.from_formula(formula)
+    assert why_not(spec)
+    assert why_not_streamed(spec)
+
+
+def test_every_part_of_a_model_is_either_read_or_refused():
+    """A new part of `ModelSpec` must be put on one of these lists."""
+    read = {"response", "common", "groups", "intercept", "family", "link", "priors", "offsets", "units"}
+    refused = {"se", "precision", "frequency", "cens", "trunc", "smooths", "residual", "sigma", "parameters", "cs"}
+    assert {field.name for field in dataclasses.fields(pp.ModelSpec)} == read | refused
+
+
+def test_hidden_folders_are_no_data(tmp_path):
+    frame = table(rows=40)
+    write(frame, tmp_path)
+    for folder in ("_temporary/0", ".ipynb_checkpoints"):
+        (tmp_path / folder).mkdir(parents=True)
+        frame.to_parquet(tmp_path / folder / "part.parquet")
+    (tmp_path / "_year=2020").mkdir()
+    assert as_source(tmp_path).count_rows() == 40
+    frame.to_parquet(tmp_path / "_year=2020" / "part.parquet")
+    assert as_source(tmp_path).count_rows() == 80
+
+
+def test_a_file_without_values_of_a_column_has_the_type_of_the_others(tmp_path):
+    frame = table(rows=60)
+    frame.assign(h=None).to_parquet(tmp_path / "a.parquet")
+    frame.to_parquet(tmp_path / "b.parquet")
+    fit = quiet_fit("y ~ x + (1 | h)", tmp_path)
+    assert fit.design.n_rows == 60
+
+
+def test_minus_zero_is_zero(tmp_path):
+    frame = table(rows=60).assign(z=np.tile([0.0, -0.0, 1.0], 20))
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert quiet_fit("y ~ x + (1 | z)", tmp_path).design.factors[0].n_levels == 2
+
+
+def test_columns_that_sums_cannot_tell_apart_are_refused(tmp_path):
+    frame = table(rows=300)
+    frame["t"] = 1.7e9 + 1e3 * np.random.default_rng(0).normal(size=len(frame))
+    frame.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(pp.DataError, match="nearly combinations of each other"):
+        quiet_fit("y ~ t * arm + (1 | g)", tmp_path)
+
+
+def quiet_fit(formula, path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pp.DataWarning)
+        return pp.fit(formula, path, seed=1, draws=20, progressbar=False)

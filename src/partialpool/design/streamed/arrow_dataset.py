@@ -62,12 +62,12 @@ def scanned(dataset: Any, columns: Sequence[str], name: str) -> Iterator[pa.Reco
             **(options if kind == "parquet" else {}),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        if "cast" in str(error).lower():
+        if any(words in str(error).lower() for words in ("cast", "not in range")):
             raise DataError(
                 "a column has another type in some of the rows",
                 got=f"{name}: {_first_line(error)}",
                 allowed="columns of one type",
-                do="write the files again with one type of this column",
+                do="write the files again with one type of this column: text, for whole numbers above 2**53",
             ) from error
         raise unreadable(name, error) from error
     except OSError as error:

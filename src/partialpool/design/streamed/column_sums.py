@@ -15,6 +15,7 @@ from partialpool.design.aliasing import Aliases, may_be_left_out
 from partialpool.design.column_ranges import ColumnRanges
 from partialpool.design.common_basis import CommonBasis
 from partialpool.design.effect_basis import EffectBasis, FreedColumns
+from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.spec.degree import degree_of
 
@@ -27,6 +28,7 @@ __all__ = [
     "sizes_from_sums",
 ]
 
+_ROUNDING: Final = 64 * np.finfo(float).eps
 _ALIASED: Final = 1e-12
 """Share of a column's sum of squares that counts as rounding error."""
 _CONSTANT: Final = 1e-14
@@ -113,25 +115,37 @@ def aliases_from_sums(sums: ColumnSums, terms: tuple[int, ...], lengths: tuple[i
 
     A column counts as dependent if its new part has less than 1e-6 of its length: sums of squares have half the digits
     of columns.
+
+    Raises
+    ------
+    DataError
+        A column whose new part is small, but not rounding: its numbers are far from zero.
     """
     if not any(lengths):
         return None
     size = sums.rms
     scale = np.where(size > 0, size, 1.0)
     gram = sums.second_moment / np.outer(scale, scale)
-    dependent, used = np.zeros(len(size), bool), list[int]()
+    dependent, used, new = np.zeros(len(size), bool), list[int](), np.zeros(len(size))
     for at in range(len(size)):
         rest = gram[at, at]
         if used:
             across = gram[used, at]
             rest -= across @ np.linalg.solve(gram[np.ix_(used, used)], across)
-        dependent[at] = rest <= _ALIASED
+        new[at], dependent[at] = rest, rest <= _ALIASED
         if not dependent[at]:
             used.append(at)
     leaving = dependent & may_be_left_out(dependent, terms, lengths)
     dropped, kept = np.flatnonzero(leaving), np.flatnonzero(~leaving)
     if not len(dropped):
         return None
+    if (new[dropped] > _ROUNDING * len(size)).any():
+        raise DataError(
+            "fixed effects are nearly combinations of each other, and sums over batches cannot tell whether they are",
+            got=f"a column of which {new[dropped].max():.1g} of the square is new, with numbers far from zero",
+            allowed="columns that differ by more, or by nothing but rounding",
+            do="subtract a number in the middle of their range from numeric predictors, such as center(t)",
+        )
     weights = np.linalg.pinv(gram[np.ix_(kept, kept)], rcond=1e-12, hermitian=True) @ gram[np.ix_(kept, dropped)]
     weights[np.abs(weights) < 1e-10] = 0.0
     return Aliases(kept, dropped, weights * scale[dropped] / scale[kept][:, None])

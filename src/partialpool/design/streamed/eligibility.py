@@ -21,6 +21,8 @@ def why_not_streamed(spec: ModelSpec) -> str:
         (not spec.family_record.is_normal, f"a {spec.family!r} response has no sums that replace its rows"),
         (not spec.link_record.is_identity, f"the link {spec.link!r} is not linear in the effects"),
         (spec.cens, f"the responses of censored rows, cens({spec.cens}), are not known"),
+        (spec.trunc, f"the probability of the bounds, trunc({spec.trunc}), depends on the effects"),
+        (spec.cs, "coefficients of thresholds between categories"),
         (spec.parameters, f"{' and '.join(spec.parameters)} with a predictor"),
         (spec.residual or spec.sigma, "residuals with several sds or correlations"),
         (spec.smooths, "smooths, whose knots depend on all rows"),

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from partialpool.design.columns import read_column
 from partialpool.design.factors import distinct_levels
@@ -158,5 +159,7 @@ def _distinct(column: Any) -> tuple[np.ndarray, pd.Index]:
     if pa.types.is_integer(column.type):
         codes, labels = pd.factorize(column.to_numpy(zero_copy_only=False))
         return codes, pd.Index(labels)
+    if pa.types.is_floating(column.type):
+        column = pc.add(column, pa.scalar(0.0, column.type))  # -0.0 + 0.0 is 0.0, the same label
     encoded = column.dictionary_encode()
     return encoded.indices.to_numpy(zero_copy_only=False), pd.Index(encoded.dictionary.to_pylist(), dtype=object)

@@ -23,7 +23,7 @@ class ParquetFiles:
         files = [path]
         if path.is_dir():
             found = (file for file in path.rglob("*") if file.suffix.lower() in (".parquet", ".pq") and file.is_file())
-            files = sorted(file for file in found if not file.name.startswith((".", "_")))
+            files = sorted(file for file in found if not any(map(_is_hidden, file.relative_to(path).parts)))
         elif not path.exists():
             raise FileError(
                 "no such file",
@@ -109,6 +109,11 @@ class ParquetFiles:
         return schema
 
 
+def _is_hidden(part: str) -> bool:
+    """Whether a file or folder is not part of the data, as in pyarrow: `_temporary`, `.ipynb_checkpoints`."""
+    return part.startswith((".", "_")) and "=" not in part
+
+
 def _schema(file: Path) -> Any:
     try:
         return ds.ParquetFileFormat().inspect(str(file), filesystem=fs.LocalFileSystem())
@@ -118,8 +123,10 @@ def _schema(file: Path) -> Any:
 
 def _joint_type(first: Any, second: Any) -> Any:
     """Return the type that holds the values of both; None where they are of different kinds."""
-    if first.equals(second):
+    if first.equals(second) or pa.types.is_null(second):  # a file in which the column has no values
         return first
+    if pa.types.is_null(first):
+        return second
     number = [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in (first, second)]
     if all(number):
         whole = pa.types.is_integer(first) and pa.types.is_integer(second)

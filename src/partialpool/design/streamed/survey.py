@@ -29,6 +29,8 @@ __all__ = ["ReadBatch", "StreamedLevels", "Survey", "read_again", "survey_source
 
 _EXAMPLES: Final = 512
 """Rows of the first batch on which the terms are evaluated once, to learn their columns."""
+_FROM_EVERY_BATCH: Final = 16
+"""Rows of every batch among the examples."""
 _LARGEST: Final = 2**63 - 1
 _JOIN: Final = 2**31
 """Above every code: codes of two columns are one integer."""
@@ -337,9 +339,15 @@ def _check_finite(name: str, values: np.ndarray, before: int) -> None:
 
 
 def _examples(read: ReadBatch, seen: Mapping[str, int], reader: Reader, some: int) -> ReadBatch:
-    """Return the first rows of a batch, and a row of each category that terms read and that is new."""
-    wanted = [np.arange(min(some, read.rows))]
+    """Return the first rows of a batch, some of its others, and a row of each category that is new.
+
+    A table may be sorted by a predictor: its first rows alone could have one value of it.
+    """
+    spread = np.linspace(0, read.rows - 1, min(_FROM_EVERY_BATCH, read.rows)).astype(int)
+    wanted = [np.arange(min(some, read.rows)), spread]
     for name in reader.evaluated:
+        if name in read.numbers:
+            wanted.append(np.array([read.numbers[name].argmin(), read.numbers[name].argmax()]))
         codes = read.codes.get(name)
         if codes is not None and len(reader.labels[name]) > seen.get(name, 0):
             new = np.flatnonzero(codes >= seen.get(name, 0))
