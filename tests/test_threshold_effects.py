@@ -304,3 +304,15 @@ def test_there_is_no_maximum_likelihood():
         pp.maximum_likelihood(FORMULA, table(), family="sratio")
     assert "predictors of single thresholds: their likelihood is not available" in str(raised.value)
     assert "do:      use pp.fit for its posterior" in str(raised.value)
+
+
+def test_a_level_has_no_single_effect_that_thresholds_have_each():
+    formula = "y ~ z + cs(x) + (1 + x | g)"
+    values = {"cutpoints": CUTPOINTS, "beta": BETA, "sd_g": [1.0, 0.5], "corr_g": np.eye(2)}
+    own = {f"beta_cs{k}": [0.5] for k in (1, 2, 3)}
+    fit = fit_at(formula, table(), family="acat", b_g=np.zeros((LEVELS, 2)), **values, **own)
+    with pytest.raises(
+        pp.DataError, match="a level has no single effect of 'x': every threshold has a coefficient of it"
+    ):
+        pp.level_effects(fit, "x")
+    assert pp.level_effects(fit, "Intercept").sizes["level"] == LEVELS

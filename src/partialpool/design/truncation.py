@@ -19,6 +19,7 @@ from partialpool.spec.whitelist import quote_name
 __all__ = [
     "GIVEN_THE_BOUNDS",
     "Truncation",
+    "before_truncation",
     "check_within",
     "ends_of_all_rows",
     "is_same_truncation",
@@ -57,6 +58,12 @@ class Truncation:
     def with_rows(self, other: "Truncation") -> "Truncation":
         """Return these rows and others after them."""
         return Truncation(np.concatenate([self.low, other.low]), np.concatenate([self.high, other.high]))
+
+
+def before_truncation(truncation: Truncation | None) -> dict[str, str]:
+    """Return what an answer says that is about the response before truncation, by the name of its attribute."""
+    said = "of the response before truncation; pp.predict is within the bounds"
+    return {} if truncation is None else {"before_truncation": said}
 
 
 def truncation_in_words(trunc: str) -> str:

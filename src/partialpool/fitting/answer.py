@@ -17,7 +17,7 @@ __all__ = ["Answer", "AnswerTree", "table_of_draws"]
 
 _MOST_ROWS: Final = 20
 """Rows of a table that are printed; the others are counted."""
-_SAID: Final = ("sentence", "others")
+_SAID: Final = ("sentence", "others", "before_truncation")
 """Attributes that are lines below the tables."""
 _NUMBERS: Final = ("estimate", "std_error", "conf_low", "conf_high")
 

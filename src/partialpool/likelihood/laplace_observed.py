@@ -133,6 +133,7 @@ class ObservedLaplace:
     """
 
     def __init__(self, marginal: Marginal, response: Response, parameters: FreeParameters, units: np.ndarray) -> None:
+        assert all(factor.kinship is None for factor in marginal.design.factors), "levels are independent here"
         self.parameters, self.response = parameters, response
         self._marginal = marginal
         self._rows = rows = collect_rows(marginal, response.y, response.known)

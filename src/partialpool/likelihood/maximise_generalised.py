@@ -35,7 +35,7 @@ from partialpool.model.default_priors import default_priors
 from partialpool.model.prior import cutpoint_shift
 from partialpool.names import BETA
 
-__all__ = ["GeneralisedLikelihood", "integration_of", "maximise_generalised"]
+__all__ = ["GeneralisedLikelihood", "integration_of", "laplace_of", "maximise_generalised"]
 
 _TRACE: Final = 1e-7
 """Relative sd below which an estimate is 0: its square is below the rounding errors of the likelihood."""
@@ -149,7 +149,19 @@ def integration_of(*designs: Design) -> str:
         return EXACT if all(_is_quadratic(design) for design in designs) else OBSERVED
     if not any(design.factors for design in designs):
         return EXACT
-    return QUADRATURE if all(not design.factors or _rule(design) for design in designs) else LAPLACE
+    if all(not design.factors or _rule(design) for design in designs):
+        return QUADRATURE
+    return laplace_of(*designs)
+
+
+def laplace_of(*designs: Design) -> str:
+    """Return which of Laplace's approximations these models have.
+
+    The kernels' information of truncated rows serves Newton's steps: it is not the observed one, nor an expectation.
+    """
+    truncated = any(design.response.truncation is not None for design in designs)
+    related = any(factor.kinship is not None for design in designs for factor in design.factors)
+    return OBSERVED if truncated and not related else LAPLACE
 
 
 def _is_quadratic(design: Design) -> bool:

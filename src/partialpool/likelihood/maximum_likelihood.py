@@ -16,9 +16,9 @@ from partialpool.design.table import Missing
 from partialpool.errors import EngineError
 from partialpool.likelihood.draw_response import draw_response
 from partialpool.likelihood.maximise import maximise
-from partialpool.likelihood.maximise_generalised import integration_of, maximise_generalised
+from partialpool.likelihood.maximise_generalised import integration_of, laplace_of, maximise_generalised
 from partialpool.likelihood.maximise_residual import maximise_residual
-from partialpool.likelihood.maximum import EXACT, LAPLACE, Maximum, OfPredictor
+from partialpool.likelihood.maximum import EXACT, Maximum, OfPredictor
 from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
@@ -262,7 +262,7 @@ def maximum_likelihood(
     check_likelihood(spec, reml=reml)
     design = build_design(spec, data, missing=missing)
     by_laplace = laplace and design.factors and not design.parameters  # those with predictors have no other
-    return likelihood_fit(design, reml=reml, method=LAPLACE if by_laplace else None)
+    return likelihood_fit(design, reml=reml, method=laplace_of(design) if by_laplace else None)
 
 
 def why_no_likelihood(spec: ModelSpec) -> str:

@@ -87,7 +87,8 @@ def response_share(
 
     alone = np.stack([share((name,)) for name in closure], axis=2)
     same = np.stack([share(names) for names in closure.values()], axis=2)
+    which = "the response itself" if design.response.truncation is None else "the response before truncation"
     how = "in closed form" if link.has_closed_mean else "integrated by the trapezoidal rule"
     without = int(np.isinf(total[..., 0]).sum())
     said = f"; infinite in {without} of {total[..., 0].size} draws, in which groups have no share" if without else ""
-    return (alone, same, share(tuple(variances))), f"of the response itself, group effects {how}{said}"
+    return (alone, same, share(tuple(variances))), f"of {which}, group effects {how}{said}"

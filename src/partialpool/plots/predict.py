@@ -58,7 +58,8 @@ def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
 
     grid = datagrid(fit, {name: values(name) for name in ((by, over) if by is not None else (over,))})
     named = [factor for factor in factors if factor in (over, by)]
-    others: Kind = "marginal"
+    # A truncated response has no mean over levels.
+    others: Kind = "marginal" if design.response.truncation is None else "typical"
     kind = {f.name: "conditional" if f.name in named else others for f in design.grouping} if named else others
     return predict(fit, grid, kind=kind)
 

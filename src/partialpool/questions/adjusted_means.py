@@ -15,6 +15,7 @@ from partialpool.design.grid import check_places, check_values
 from partialpool.design.held import categories_of, evaluated_offset, hold, is_number, offset_in_words, place_in_words
 from partialpool.design.labels import mean_in_words
 from partialpool.design.newdata import expression_rows
+from partialpool.design.truncation import before_truncation
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.answer import Answer
@@ -169,4 +170,4 @@ def _attrs(design: Design, others: Mapping[str, Sequence[Any]], table: pd.DataFr
         "population_average": "means of the response, group effects integrated out",
         "subject_specific": "means of the response at the typical level (group effects 0)",
     }
-    return attrs | ({"offset": offset} if offset else {})
+    return attrs | ({"offset": offset} if offset else {}) | before_truncation(design.response.truncation)

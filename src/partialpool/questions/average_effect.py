@@ -21,6 +21,7 @@ from partialpool.design.design import Design
 from partialpool.design.held import categories_of, is_number, means_held, read_columns
 from partialpool.design.newdata import expression_rows
 from partialpool.design.table import read_table
+from partialpool.design.truncation import before_truncation
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
 from partialpool.fitting.answer import Answer
@@ -324,4 +325,4 @@ def _labelled(
         attrs["held"] = held
     if fit.design.response.success:
         attrs["expectation"] = fit.design.response.success
-    return Answer(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs | before_truncation(fit.design.response.truncation))

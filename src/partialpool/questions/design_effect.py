@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.truncation import before_truncation
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
@@ -101,7 +102,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
-    return Answer(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs | before_truncation(fit.design.response.truncation))
 
 
 def _scale(fit: Fit) -> str:

@@ -9,6 +9,7 @@ import xarray as xr
 from partialpool.design.grid import At, Points, check_places, covariate_points
 from partialpool.design.held import offset_in_words
 from partialpool.design.nesting import nesting
+from partialpool.design.truncation import before_truncation
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
@@ -185,4 +186,5 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
         attrs["held"] = points.held_in_words
     if points is not None and points.offset is not None:
         attrs["offset"] = offset_in_words(fit.design, points.offset)
+    attrs |= before_truncation(fit.design.response.truncation)
     return Answer(variables, coords=coords | (points.labels if points else {}), attrs=attrs)

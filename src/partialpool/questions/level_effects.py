@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from partialpool.design.design import Design
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
@@ -82,6 +83,7 @@ def level_effects(
     """
     predictor = predictor_of_fit(fit, parameter)
     found = varying_effect(predictor.design, effect, factor, at)
+    _check_one_for_all_thresholds(predictor.design, effect)
     if not isinstance(threshold, Real) or not np.isfinite(float(threshold)):
         raise DataError(
             "a threshold must be a number",
@@ -108,3 +110,15 @@ def level_effects(
         **coefficients.in_words,
     }
     return Answer(variables, coords=coords, attrs=attrs)
+
+
+def _check_one_for_all_thresholds(design: Design, effect: str) -> None:
+    """Refuse an effect that differs between the thresholds of ordered categories."""
+    own = design.parameters[design.thresholds[0]].common.coefs if design.thresholds else ()
+    if any(effect in name.split(":") for name in own):
+        raise DataError(
+            f"a level has no single effect of {effect!r}: every threshold has a coefficient of it",
+            got=f"{design.spec}",
+            allowed="an effect that is not inside of cs(...)",
+            do="use pp.group_effects for the deviations of levels, or pp.predict for each level",
+        )

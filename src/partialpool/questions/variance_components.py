@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.truncation import before_truncation
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
@@ -86,7 +87,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
-    return Answer(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs | before_truncation(fit.design.response.truncation))
 
 
 def _stacked(arrays: list[np.ndarray], posterior: xr.Dataset) -> np.ndarray:

@@ -5,6 +5,7 @@ import xarray as xr
 
 from partialpool.design.grid import At, covariate_points
 from partialpool.design.held import offset_in_words
+from partialpool.design.truncation import before_truncation
 from partialpool.design.units import UNITS
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
@@ -100,4 +101,4 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
         attrs["held"] = points.held_in_words
     if points.offset is not None:
         attrs["offset"] = offset_in_words(design, points.offset)
-    return Answer(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs | before_truncation(design.response.truncation))

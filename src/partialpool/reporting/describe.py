@@ -50,7 +50,8 @@ def describe_words(design: Design) -> str:
     if design.response.censoring is not None:
         lines.append(f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}.")
     if spec.trunc:
-        lines.append(f"{truncation_in_words(spec.trunc)}; {GIVEN_THE_BOUNDS}.")
+        said = truncation_in_words(spec.trunc)
+        lines.append(f"{said[:1].upper()}{said[1:]}; {GIVEN_THE_BOUNDS}.")
     lines += spec.residual_in_words
     if spec.frequency:
         lines.append(f"Each row of the table stands for {spec.frequency} equal rows.")

@@ -86,7 +86,8 @@ def _known_of_rows(reported: Reported) -> Iterator[str]:
     if design.response.censoring is not None:
         yield f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}."
     if spec.trunc:
-        yield f"{truncation_in_words(spec.trunc)}; {GIVEN_THE_BOUNDS}."
+        said = truncation_in_words(spec.trunc)
+        yield f"{said[:1].upper()}{said[1:]}; {GIVEN_THE_BOUNDS}."
 
 
 def _response(reported: Reported) -> str:
