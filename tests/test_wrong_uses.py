@@ -120,7 +120,7 @@ FORMULAS = {
     "an unknown order": ("y ~ ar1(0 + when | patient)", {}, "the order of the categories of ar1", "pd.Categorical"),
     "ar1 of a number": ("y ~ ar1(0 + visit | patient)", {}, "ar1 needs several effects", "(1 | patient)"),
     "ar1 of two columns": ("y ~ ar1(0 + week:arm | site)", {}, "effects of ordered categories", "write 0 + and one"),
-    "a covariance without a bar": ("y ~ cs(week, patient)", {}, "may not call 'cs'", "cs(0 + visit | g)"),
+    "a covariance without a bar": ("y ~ cs(week, patient)", {}, "cs(...) must be a term", "cs(0 + visit | g)"),
     "a covariance that is not available": ("y ~ toep(0 + week | patient)", {}, "may not call 'toep'", "ar1(0 + visit"),
     "by that is not in the table": ("y ~ (1 | gr(patient, by=arms))", {}, "no column 'arms'", "'arm' (nearest)"),
     "by of one category": ("y ~ (1 | gr(patient, by=same))", {"same": "s"}, "does not vary", "two values"),

@@ -126,7 +126,7 @@ def test_it_must_be_a_term_by_itself(term):
         "cs(...) must be a term by itself, with predictors inside",
         f"got:     '{term}'",
         "allowed: y ~ z + cs(x) + (1 | g), cs(x + z), cs(x:z)",
-        "do:      put an interaction into it: cs(x:z) for cs(x):z",
+        "do:      put an interaction into it: cs(x:z) for cs(x):z; compound symmetry is written cs(0 + visit | g)",
     )
 
 

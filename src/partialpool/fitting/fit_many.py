@@ -127,13 +127,12 @@ def fit_many(
     --------
     >>> import partialpool as pp
     >>> table = pp.load_dataset("penicillin")
-    >>> zones = {"seen": table["diameter"], "no": 0 * table["diameter"]}
-    >>> model = "y ~ 1 + (1 | plate) + (1 | sample)"
-    >>> many = pp.fit_many(model, zones, table, seed=1, jobs=1)  # with a warning of the response that does not vary
-    >>> many["icc"].sel(response="seen", statistic="mean").round(1).values
+    >>> zones = {"diameter": table["diameter"], "area": table["diameter"] ** 2}
+    >>> many = pp.fit_many("y ~ 1 + (1 | plate) + (1 | sample)", zones, table, seed=1, jobs=1)
+    >>> many["icc"].sel(response="area", statistic="mean").round(1).values
     array([0.2, 0.8])
-    >>> many["reason"].sel(response="no").item()
-    "the response 'y' does not vary (0 in every row)"
+    >>> many["fitted"].values
+    array([ True,  True])
     """
     # 1. Check all arguments before anything is fitted.
     spec = as_spec(model, family=family, priors=priors, se=se, cov=cov)

@@ -40,12 +40,12 @@ def check_pooling_ends(fit: Fit) -> None:
     DataError
         The response is an ordered category, censored or truncated, or parameters of the family have predictors.
     """
+    _check_seen_means(fit)
     fit.design.check_no_parameters(
         _COMPARISON,
         because="a level's own rows do not determine a parameter that differs from row to row",
         do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
     )
-    _check_seen_means(fit)
 
 
 def check_pooling_of(fit: Fit, factor: FactorEffects) -> None:
@@ -79,7 +79,7 @@ def _check_seen_means(fit: Fit) -> None:
         do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
     )
     fit.design.check_untruncated(
-        "a comparison of levels with and without pooling",
+        _COMPARISON,
         because="means and least squares of a level's rows are those of the response within its bounds",
         do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
     )
@@ -92,11 +92,6 @@ def _check_seen_means(fit: Fit) -> None:
             do="use pp.level_effects or pp.group_effects for the effects themselves, or fit whether a response is at "
             "least a category, which is yes or no, by family 'bernoulli'",
         )
-    fit.design.check_no_parameters(
-        "a comparison of levels with and without pooling",
-        because="a level's own rows do not determine a parameter that differs from row to row",
-        do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
-    )
 
 
 def density_of(fit: Fit) -> ResponseDensity:

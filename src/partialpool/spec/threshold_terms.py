@@ -36,7 +36,7 @@ def read_threshold_terms(piece: str) -> str | None:
             "cs(...) must be a term by itself, with predictors inside",
             got=repr(piece.strip()),
             allowed=_WRITTEN,
-            do="put an interaction into it: cs(x:z) for cs(x):z",
+            do="put an interaction into it: cs(x:z) for cs(x):z; compound symmetry is written cs(0 + visit | g)",
         )
     return inside
 
