@@ -6,7 +6,7 @@ import pytest
 
 import partialpool as pp
 from checks.streamed import table, write
-from partialpool.design.streamed.survey import ReadBatch
+from partialpool.design.streamed.read_batch import ReadBatch
 
 FORMULAS = {
     "two factors": "y ~ x + arm + (1 + x | g) + (1 | h)",

@@ -10,7 +10,8 @@ from partialpool.design.column_parts import ColumnPart
 from partialpool.design.evaluate import evaluate_predictor, learn_expression
 from partialpool.design.recipe import Recipe, check_finite
 from partialpool.design.streamed.learned_transforms import learn_from_survey
-from partialpool.design.streamed.survey import ReadBatch, Survey
+from partialpool.design.streamed.read_batch import ReadBatch
+from partialpool.design.streamed.survey import Survey
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec

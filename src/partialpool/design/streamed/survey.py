@@ -16,6 +16,7 @@ from partialpool.design.row_names import BATCH_ROW
 from partialpool.design.streamed.complete_rows import LeftOutRows, complete_rows
 from partialpool.design.streamed.label_codes import GrowingLabels, Labels
 from partialpool.design.streamed.number_summary import NumberSummary
+from partialpool.design.streamed.read_batch import ReadBatch, joined
 from partialpool.design.streamed.source import Source
 from partialpool.design.table import Missing, check_missing, check_names, report_missing
 from partialpool.errors import DataError
@@ -25,7 +26,7 @@ from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import factor_columns
 from partialpool.spec.uses import column_uses
 
-__all__ = ["ReadBatch", "StreamedLevels", "Survey", "read_again", "survey_source"]
+__all__ = ["StreamedLevels", "Survey", "read_again", "survey_source"]
 
 _EXAMPLES: Final = 512
 """Rows of the first batch on which the terms are evaluated once, to learn their columns."""
@@ -34,28 +35,6 @@ _FROM_EVERY_BATCH: Final = 16
 _LARGEST: Final = 2**63 - 1
 _JOIN: Final = 2**31
 """Above every code: codes of two columns are one integer."""
-
-
-@dataclass(frozen=True, eq=False)
-class ReadBatch:
-    """The complete rows of a batch.
-
-    Attributes
-    ----------
-    numbers
-        Columns of numbers, as float64 or int64, (rows,).
-    codes
-        Codes, by appearance, of columns of labels, (rows,).
-    factors
-        Level of each row, by appearance, for each factor.
-    rows
-        Number of rows.
-    """
-
-    numbers: Mapping[str, np.ndarray]
-    codes: Mapping[str, np.ndarray]
-    factors: Mapping[str, np.ndarray]
-    rows: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +213,7 @@ def survey_source(
         frozenset(name for name, kind in kinds.items() if pa.types.is_integer(kind)),
         labels,
         MappingProxyType({factor: _levels(factor, reader, labels, counts[factor]) for factor in spec.factors}),
-        _joined(examples),
+        joined(examples),
         reader,
     )
 
@@ -358,15 +337,6 @@ def _examples(read: ReadBatch, seen: Mapping[str, int], reader: Reader, some: in
         {name: values[rows] for name, values in read.codes.items()},
         {},
         len(rows),
-    )
-
-
-def _joined(several: list[ReadBatch]) -> ReadBatch:
-    def join(parts: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    return ReadBatch(
-        join([one.numbers for one in several]), join([one.codes for one in several]), {}, sum(o.rows for o in several)
     )
 
 

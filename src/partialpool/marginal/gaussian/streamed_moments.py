@@ -20,8 +20,8 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.streamed.batch_columns import BatchColumns, Columns
 from partialpool.design.streamed.build import FactorSums, TableSums
 from partialpool.design.streamed.column_sums import ColumnSums
+from partialpool.design.streamed.read_batch import ReadBatch
 from partialpool.design.streamed.streamed_design import StreamedCommon, StreamedDesign, StreamedFactor
-from partialpool.design.streamed.survey import ReadBatch
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.crossproducts import add_level_products, coupling_of, whole_from_lower
 from partialpool.marginal.gaussian.moments import Coupling, Moments
