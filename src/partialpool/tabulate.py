@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["TextTable", "estimate_cells", "fixed", "listed", "number", "p_value", "printable", "typeset", "with_key"]
+__all__ = [
+    "TextTable",
+    "capitalised",
+    "estimate_cells",
+    "fixed",
+    "listed",
+    "number",
+    "p_value",
+    "printable",
+    "typeset",
+    "with_key",
+]
 
 _LONGEST_NAME = 48
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -156,6 +167,17 @@ def listed(names: Sequence[str]) -> str:
     ('a', 'a, b and c')
     """
     return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
+
+
+def capitalised(text: str) -> str:
+    """Begin a text with a capital letter, as a sentence does.
+
+    Examples
+    --------
+    >>> capitalised("the sd of Days"), capitalised("")
+    ('The sd of Days', '')
+    """
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def with_key(names: Sequence[str], word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

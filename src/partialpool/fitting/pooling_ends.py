@@ -68,7 +68,6 @@ def check_pooling_of(fit: Fit, factor: FactorEffects) -> None:
             because=f"effects on sigma are correlated with the other effects over {factor.name}, and tell of them too",
             do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
         )
-    _check_seen_means(fit)
 
 
 def _check_seen_means(fit: Fit) -> None:

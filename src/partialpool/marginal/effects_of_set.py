@@ -10,13 +10,11 @@ from partialpool.design.design import Design
 from partialpool.design.joined_factors import joined_factors, joined_members
 from partialpool.design.newdata import Rows
 from partialpool.marginal.glmm.posterior import Response, read_response
+from partialpool.model.covariance import correlation_root
 from partialpool.model.predictor import Draws, linear_predictor, of_predictor
 from partialpool.names import across_name, corr_name, predictor_name, sd_name
 
 __all__ = ["EffectsOfSet", "SetsOfRows", "covariance_root"]
-
-_LITTLE = 1e-12
-"""Added to the diagonal of correlations, which have no Cholesky factor where one is +-1 within rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +45,7 @@ def covariance_root(effects: Sequence[EffectsOfSet], draws: Draws) -> np.ndarray
     for one in effects:
         q = one.columns.shape[1]
         sd = np.concatenate([draws[name] for name in one.sds], axis=1)
-        half = np.linalg.cholesky(draws[one.corr] + _LITTLE * np.eye(q)) if one.corr else np.eye(q)
+        half = correlation_root(draws[one.corr]) if one.corr else np.eye(q)
         root[:, at : at + q, at : at + q] = sd[:, :, None] * half
         at += q
     return root

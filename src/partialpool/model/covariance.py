@@ -1,5 +1,7 @@
 """Covariances of group effects, and the implied variances of rows: quadratic forms z' Sigma z, per draw."""
 
+from typing import Final
+
 import numpy as np
 import xarray as xr
 
@@ -7,7 +9,23 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.heavy_effects import inflation
 from partialpool.names import corr_name, sd_name
 
-__all__ = ["effect_covariance", "effects_at_means", "group_variance", "level_covariance", "row_covariance"]
+__all__ = [
+    "correlation_root",
+    "effect_covariance",
+    "effects_at_means",
+    "group_variance",
+    "level_covariance",
+    "row_covariance",
+]
+
+
+_LITTLE: Final = 1e-12
+"""Added to the diagonal of correlations, which have no Cholesky factor where one is +-1 within rounding."""
+
+
+def correlation_root(corr: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor of correlations, (draws, effects, effects), also where one is +-1."""
+    return np.linalg.cholesky(corr + _LITTLE * np.eye(corr.shape[-1]))
 
 
 def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The linear predictors of some rows, draw by draw."""
 
 from collections.abc import Mapping
-from typing import Final
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
 from partialpool.design.newdata import GroupRows, Rows
+from partialpool.model.covariance import correlation_root
 from partialpool.model.heavy_effects import heavy_noise
 from partialpool.names import BETA, across_name, b_name, corr_name, names_of_predictor, sd_name
 
@@ -27,9 +27,6 @@ __all__ = [
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """Any seed that `numpy.random.default_rng` accepts."""
-
-_LITTLE: Final = 1e-12
-"""Added to the diagonal of correlations, which have no Cholesky factor where one is +-1 within rounding."""
 Draws = Mapping[str, np.ndarray]
 """Posterior or prior variables by name, each of shape (draws, ...): chains stacked."""
 
@@ -132,7 +129,7 @@ def sample_joined(
 def joined_root(joined: JoinedFactor, design: Design, draws: Draws) -> np.ndarray:
     """Return a root of the covariance of one level's effects of several predictors, (draws, effects, effects)."""
     sd = np.concatenate([draws[one.sd] for one in joined_members(joined, design)], axis=1)
-    half = np.linalg.cholesky(draws[across_name(joined.factor)] + _LITTLE * np.eye(sd.shape[1]))
+    half = correlation_root(draws[across_name(joined.factor)])
     return np.asarray(sd[:, :, None] * half)
 
 
@@ -181,6 +178,6 @@ def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.ran
         return noise * sd[:, None, :]
     # At the predictors' means correlations are moderate; far from them they round to +-1.
     sd, corr = factor.basis.at_means(sd, draws[corr_name(factor.name)])
-    cholesky = np.linalg.cholesky(corr + _LITTLE * np.eye(sd.shape[1]))
+    cholesky = correlation_root(corr)
     effects = np.einsum("dij,dlj->dli", cholesky, noise) * sd[:, None, :]
     return effects if factor.basis.is_plain else effects @ factor.basis.to_zero.T

@@ -7,6 +7,7 @@ from partialpool.design.identifiability import Dependency
 from partialpool.fitting.fit import Fit
 from partialpool.names import INTERCEPT
 from partialpool.questions.straight_line_in_words import straight_line_in_words
+from partialpool.tabulate import capitalised
 
 __all__ = ["finding_in_words", "singularity_in_words"]
 
@@ -63,7 +64,7 @@ def finding_in_words(fit: Fit, found: xr.Dataset, confounded: tuple[Dependency, 
         what += ["every curve"] if smooths else []
         return f"The data support {' and '.join(what)}{beside}"
     text = "; ".join([*parts, *([said] if said else [])])
-    return f"{text[0].upper()}{text[1:]}"
+    return capitalised(text)
 
 
 def _classical(ml: str, reml: str) -> str:

@@ -15,7 +15,7 @@ from partialpool.reporting.describe_effects import covariance_line, predictor_te
 from partialpool.reporting.describe_parameters import parameter_covariances, parameter_predictors, parameter_words
 from partialpool.reporting.describe_smooths import smooth_lines, smooth_terms, smooth_words
 from partialpool.spec.model import ModelSpec
-from partialpool.tabulate import TextTable
+from partialpool.tabulate import TextTable, capitalised
 
 __all__ = ["describe_data", "describe_mathematics", "describe_words"]
 
@@ -50,8 +50,7 @@ def describe_words(design: Design) -> str:
     if design.response.censoring is not None:
         lines.append(f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}.")
     if spec.trunc:
-        said = truncation_in_words(spec.trunc)
-        lines.append(f"{said[:1].upper()}{said[1:]}; {GIVEN_THE_BOUNDS}.")
+        lines.append(f"{capitalised(truncation_in_words(spec.trunc))}; {GIVEN_THE_BOUNDS}.")
     lines += spec.residual_in_words
     if spec.frequency:
         lines.append(f"Each row of the table stands for {spec.frequency} equal rows.")

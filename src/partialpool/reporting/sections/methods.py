@@ -14,7 +14,7 @@ from partialpool.reporting.describe_smooths import smooth_words
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.reporting.wording import how_wide
-from partialpool.tabulate import listed, number
+from partialpool.tabulate import capitalised, listed, number
 
 __all__ = ["methods_section", "write_methods"]
 
@@ -86,8 +86,7 @@ def _known_of_rows(reported: Reported) -> Iterator[str]:
     if design.response.censoring is not None:
         yield f"{design.response.censoring.in_words(design.response.values)}; {KNOWN_WITHIN}."
     if spec.trunc:
-        said = truncation_in_words(spec.trunc)
-        yield f"{said[:1].upper()}{said[1:]}; {GIVEN_THE_BOUNDS}."
+        yield f"{capitalised(truncation_in_words(spec.trunc))}; {GIVEN_THE_BOUNDS}."
 
 
 def _response(reported: Reported) -> str:
@@ -184,7 +183,7 @@ def _priors(reported: Reported) -> Iterator[str]:
     if f"{BETA}[{INTERCEPT}]" in reported.fit.priors:
         yield "The prior of the intercept is at the means of the predictors."
     for note in map(names.told, reported.fit.priors.notes):
-        yield f"{note[0].upper()}{note[1:]}"
+        yield capitalised(note)
 
 
 def _computation(reported: Reported) -> Iterator[str]:

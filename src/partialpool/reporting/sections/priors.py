@@ -14,7 +14,7 @@ from partialpool.reporting.intercept_at import intercept_at
 from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import held_meanwhile, how_wide
-from partialpool.tabulate import number
+from partialpool.tabulate import capitalised, number
 
 __all__ = ["priors_section"]
 
@@ -71,7 +71,7 @@ def _foreseen(reported: Reported) -> tuple[Picture, tuple[Note, ...]]:
     figure = plot_prior_predictive(tree, lines=20, prob=reported.prob)
     held = held_meanwhile(tree["outlook"].to_dataset()) if along else ""
     caption = f"Data simulated from {_DRAWS} draws of the priors, with the observed data.{held}"
-    bad = Note(f"{said[0].upper()}{said[1:]}: check the priors, and consider narrower ones.", "bad")
+    bad = Note(f"{capitalised(said)}: check the priors, and consider narrower ones.", "bad")
     return Picture(figure_image(figure), f"{'; '.join(parts)}.", caption), (
         (bad,) if tree.attrs["implausible"] > MOST else ()
     )
