@@ -53,6 +53,16 @@ def test_scales_reach_both_sides_of_the_data_whatever_the_fits_own(given, school
     assert scales.sizes[-1] >= given * 4 * (1 - 1e-9)
 
 
+def test_a_coarse_grid_and_a_fine_one_have_the_very_same_scales_in_common(schools):
+    name = "sd_school[Intercept]"
+    for given in np.random.default_rng(3).uniform(1.0, 4.0, 20).tolist():
+        prior = pp.Prior("HalfNormal", sigma=given)
+        entries = tuple(replace(e, prior=prior) if e.parameter == name else e for e in schools.priors.entries)
+        about = (replace(schools, priors=replace(schools.priors, entries=entries)), schools.design.factors[0])
+        coarse, fine = (prior_scales(*about, "Intercept", places).sizes for places in (5, 9))
+        assert coarse == fine[::2]
+
+
 def test_a_study_is_a_fit_under_that_prior(schools, of_schools):
     study = next(s for s in of_schools if s.family == "exponential" and s.scale < 0.3)
     prior = FAMILIES["exponential"](study.scale)

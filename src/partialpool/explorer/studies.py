@@ -142,8 +142,11 @@ def prior_scales(fit: Fit, factor: FactorEffects, effect: str, places: int = 0) 
     steps = (places or PLACES) - 1
     # Steps below and above the scale of the fit are as even on the log scale as integer numbers of steps allow.
     below = min(max(round(steps * np.log(own / low) / np.log(high / low)), 1), steps - 1) if steps else 0
-    sizes = [*np.geomspace(low, own, below + 1)[:-1], own, *np.geomspace(own, high, steps - below + 1)[1:]]
-    return PriorScales(tuple(float(size) for size in sizes), below)
+    # Powers of a ratio, not a logarithmic grid: a coarse grid and a fine one have the very same scales in common, so
+    # that the same fits are made and the same numbers are shown.
+    smaller = [own * (low / own) ** (step / below) for step in range(below, 0, -1)]
+    larger = [own * (high / own) ** (step / (steps - below)) for step in range(1, steps - below + 1)]
+    return PriorScales((*smaller, own, *larger), below)
 
 
 def prior_studies(
