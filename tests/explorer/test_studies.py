@@ -53,14 +53,12 @@ def test_scales_reach_both_sides_of_the_data_whatever_the_fits_own(given, school
     assert scales.sizes[-1] >= given * 4 * (1 - 1e-9)
 
 
-def test_a_coarse_grid_and_a_fine_one_have_the_very_same_scales_in_common(schools):
-    name = "sd_school[Intercept]"
-    for given in np.random.default_rng(3).uniform(1.0, 4.0, 20).tolist():
-        prior = pp.Prior("HalfNormal", sigma=given)
-        entries = tuple(replace(e, prior=prior) if e.parameter == name else e for e in schools.priors.entries)
-        about = (replace(schools, priors=replace(schools.priors, entries=entries)), schools.design.factors[0])
-        coarse, fine = (prior_scales(*about, "Intercept", places).sizes for places in (5, 9))
-        assert coarse == fine[::2]
+@pytest.mark.parametrize("unit", [0.1, 0.7, 3.0, 11.0])
+def test_a_coarse_grid_and_a_fine_one_have_the_very_same_scales_in_common(unit):
+    table = pp.load_dataset("dyestuff").assign(Yield=lambda t: t["Yield"] * unit)
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", table, seed=1, progressbar=False)
+    coarse, fine = (prior_scales(fit, fit.design.factors[0], "Intercept", places).sizes for places in (5, 9))
+    assert coarse == fine[::2]
 
 
 def test_a_study_is_a_fit_under_that_prior(schools, of_schools):
