@@ -12,7 +12,7 @@ import numpy as np
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["CFunction", "address_of", "as_pointer", "borrower", "by_address", "pointer_to"]
+__all__ = ["CFunction", "address_of", "as_pointer", "by_address"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +78,6 @@ def by_address(result: Any, arguments: tuple[Any, ...]) -> Any:
     return intrinsic(call)
 
 
-def _pointer_to(typing_context: Any, record: Any) -> Any:
-    """Return the pointer to a record of `numba.experimental.structref`, as a number."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        held = cgutils.create_struct_proxy(record)(context, builder, value=values[0])
-        return builder.ptrtoint(held.meminfo, cgutils.intp_t)
-
-    return nb.types.intp(record), generate
-
-
-pointer_to: Any = intrinsic(_pointer_to)
-
-
 def _as_pointer(typing_context: Any, address: Any) -> Any:
     """Return a number as a pointer."""
 
@@ -101,49 +88,3 @@ def _as_pointer(typing_context: Any, address: Any) -> Any:
 
 
 as_pointer: Any = intrinsic(_as_pointer)
-
-
-def borrower(*path: str) -> Any:
-    """Return a function for kernels that gives a field of `record.given`, its arrays as if they had no owner.
-
-    A path of several names leads to a field of a field.
-
-    References to them are then not counted. Counting takes an atomic instruction for each array and variable, and
-    threads that count the same arrays wait for one another. The record, of `numba.experimental.structref` with a named
-    tuple `given`, must outlive what is returned.
-    """
-
-    def borrow(typing_context: Any, record: Any) -> Any:
-        """Return the field without owners."""
-        kind, places = record.field_dict["given"], []
-        for field in path:
-            places.append(kind.fields.index(field))
-            kind = kind[places[-1]]
-
-        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            held = cgutils.create_struct_proxy(record)(context, builder, value=values[0])
-            data = context.nrt.meminfo_data(builder, held.meminfo)
-            fields = record.get_data_type()
-            start = builder.bitcast(data, context.get_data_type(fields).as_pointer())
-            given = cgutils.gep_inbounds(builder, start, 0, list(record.field_dict).index("given"))
-            stored = builder.load(cgutils.gep_inbounds(builder, given, 0, *places))
-            return _disown(context, builder, kind, context.data_model_manager[kind].from_data(builder, stored))
-
-        return kind(record), generate
-
-    return intrinsic(borrow)
-
-
-def _disown(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """Return a value, an array or a tuple of any depth, with no owner of any array."""
-    if isinstance(kind, nb.types.BaseTuple):
-        members: Any = kind
-        for i, inner in enumerate(members):
-            part = _disown(context, builder, inner, builder.extract_value(value, i))
-            value = builder.insert_value(value, part, i)
-        return value
-    if isinstance(kind, nb.types.Array):
-        array = context.make_array(kind)(context, builder, value=value)
-        array.meminfo, array.parent = (cgutils.get_null_value(v.type) for v in (array.meminfo, array.parent))
-        return array._getvalue()
-    return value

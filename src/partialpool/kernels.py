@@ -29,7 +29,7 @@ _HERE = Path(__file__).parent
 _SOURCES = tuple(
     (path.relative_to(_HERE).as_posix(), path.stat().st_mtime_ns, path.stat().st_size)
     for path in (
-        *(_HERE / name for name in ("kernels.py", "kernel_address.py")),
+        *(_HERE / name for name in ("kernels.py", "kernel_address.py", "lent_record.py")),
         *(path for room in _ROOMS for path in sorted((_HERE / room).rglob("*.py"))),
     )
 )

@@ -6,10 +6,10 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from partialpool.kernel_address import CFunction, address_of, as_pointer, by_address, pointer_to
-from partialpool.kernels import callback, kernel
+from partialpool.kernel_address import CFunction, address_of, as_pointer, by_address
+from partialpool.kernels import callback
+from partialpool.lent_record import LentRecord
 from partialpool.marginal.glmm.density import EVALUATE_ARGUMENTS, evaluate
-from partialpool.marginal.glmm.problem import Problem
 
 __all__ = ["compiled_density"]
 
@@ -19,19 +19,14 @@ _DOUBLES: Final = nb.types.CPointer(nb.types.float64)
 _call_evaluate = by_address(nb.types.float64, (nb.types.voidptr, *EVALUATE_ARGUMENTS))
 
 
-def compiled_density(problem: Problem, rows: int) -> CFunction:
-    """Make `evaluate` on a problem of so many rows a C function; nothing is compiled for the problem.
+def compiled_density(problem: LentRecord, rows: int) -> CFunction:
+    """Make `evaluate` on a lent `Problem` of so many rows a C function; nothing is compiled for the problem.
 
     It is `int64 f(uint64 size, double* x, double* gradient, double* value, void* data)`, and returns 0 where the value
     is finite.
     """
-    at = address_of(evaluate, (nb.typeof(problem), *EVALUATE_ARGUMENTS), nb.types.float64)
-    return CFunction(_c_function().address, np.array([at, _pointer(problem), rows]), problem)
-
-
-@kernel
-def _pointer(problem: Any) -> int:
-    return pointer_to(problem)
+    at = address_of(evaluate, (problem.kind, *EVALUATE_ARGUMENTS), nb.types.float64)
+    return CFunction(_c_function().address, np.array([at, problem.address, rows]), problem)
 
 
 @cache

@@ -18,8 +18,8 @@ import numba as nb
 import numpy as np
 
 from partialpool.distributions.density_kernel import place
-from partialpool.kernel_address import as_pointer, borrower, pointer_to
 from partialpool.kernels import REORDERED, kernel, part
+from partialpool.lent_record import pointer_to
 from partialpool.marginal.gaussian.cholesky import Common
 from partialpool.marginal.gaussian.conditional_draw import put_back
 from partialpool.marginal.gaussian.density import log_prior
@@ -53,13 +53,6 @@ VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
 EVALUATE_ARGUMENTS: Final = (VECTOR,) * 3
 WRITE_ARGUMENTS: Final = (nb.types.Array(nb.types.float64, 2, "C"),) * 3
 """Those of `evaluate` and `write_effects` after the problem."""
-_layout, _normals, _known = borrower("layout"), borrower("normals"), borrower("known")
-_own, _rows, _turns = borrower("own"), borrower("rows"), borrower("turns")
-_information, _constant, _axes = borrower("information"), borrower("constant"), borrower("axes")
-_row_density, _forward, _backward = borrower("row_density"), borrower("forward"), borrower("backward")
-_heavy = borrower("heavy")
-_estimated = borrower("own", "estimated")
-_widths, _levels = borrower("rows", "widths"), borrower("rows", "levels")
 
 
 @part
@@ -173,16 +166,16 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     float
         -inf where a row or the prior has no density.
     """
-    layout, normals, own, rows = _layout(problem), _normals(problem), _own(problem), _rows(problem)
-    axes, growth, turns = _axes(problem), _information(problem), _turns(problem)
-    here, rhs = as_pointer(pointer_to(problem)), len(layout.kept_shift)
+    layout, normals, own, rows = problem.layout, problem.normals, problem.own, problem.rows
+    axes, growth, turns = problem.axes, problem.information, problem.turns
+    here, rhs = pointer_to(problem), len(layout.kept_shift)
     elements, of_family = layout.kept + rhs, len(own.kinds) + own.cutpoints.number
-    heavy, behind = _heavy(problem), elements + own.estimated
+    heavy, behind = problem.heavy, elements + own.estimated
     first = behind + heavy.priors.estimated
     size, integrated = len(x) - first, len(normals.sd)
     theta, values, own_slope = np.empty((1, elements)), np.empty(of_family), np.zeros(of_family)
     at, slopes, noise, nu = np.empty(first), np.zeros(first), np.empty(size), np.empty(len(heavy.first))
-    total = _constant(problem) + _place_all(axes, x, at, theta, noise)
+    total = problem.constant + _place_all(axes, x, at, theta, noise)
     for i in range(len(x)):
         out[i] = 0.0
     total += (
@@ -195,7 +188,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     root = np.exp(log_root(growth, at, elements))
     scales, common = with_root(stated, stated_common, root)
     offsets = noise.copy()
-    factorised = call_forward(_forward(problem), (here, scales, common, offsets.reshape((1, size))))
+    factorised = call_forward(problem.forward, (here, scales, common, offsets.reshape((1, size))))
     forward = factorised.forward
     if not forward.ok:
         return -np.inf
@@ -204,13 +197,13 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     put_back(rows.widths, rows.levels, stated.relative, offsets, bar)
     effects = bar.copy()
     turn_effects(turns, bar)
-    known = _known(problem)
+    known = problem.known
     total += _coefficients(offsets, size - integrated, stated_common, known, parameters, layout, coefficients)
     total += exchange_densities(heavy, offsets, nu) - 0.5 * (
         forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi)
     )
     _predict(rows, coefficients, bar, eta)
-    total += sum_rows(_row_density(problem), rows.y, rows.known, eta, values, slope, information, own_slope)
+    total += sum_rows(problem.row_density, rows.y, rows.known, eta, values, slope, information, own_slope)
     if not np.isfinite(total):
         return -np.inf
     _add_slopes(rows, slope, bar, size - integrated, coefficients)
@@ -220,7 +213,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
         effects[size - integrated + c] = offsets[size - integrated + c] * stated_common.scale[c]
     along_root = divide_by_root(bar, effects, root)
     added = add_heavy_slopes(heavy, parameters, root, offsets, nu, bar)
-    pulled = call_backward(_backward(problem), (here, scales, common, factorised, offsets, noise, bar))
+    pulled = call_backward(problem.backward, (here, scales, common, factorised, offsets, noise, bar))
     take_heavy_products(heavy, added, pulled.products)
     add_prior_gradient(layout, theta, slopes)
     add_scales_gradient(layout, parameters, pulled.products, theta, slopes)
@@ -241,19 +234,19 @@ def write_effects(problem: Any, x: np.ndarray, offsets: np.ndarray, effects: np.
 
     Both are (draws, effects); coefficients that are integrated out come last. NaN where there is no density.
     """
-    layout, normals, axes, growth = _layout(problem), _normals(problem), _axes(problem), _information(problem)
-    widths, levels, heavy = _widths(problem), _levels(problem), _heavy(problem)
-    here = as_pointer(pointer_to(problem))
+    layout, normals, axes, growth = problem.layout, problem.normals, problem.axes, problem.information
+    widths, levels, heavy = problem.rows.widths, problem.rows.levels, problem.heavy
+    here = pointer_to(problem)
     elements = layout.kept + len(layout.kept_shift)
     size = effects.shape[1]
-    before = elements + _estimated(problem) + heavy.priors.estimated
+    before = elements + problem.own.estimated + heavy.priors.estimated
     at, theta, noise = np.empty(before), np.empty((1, elements)), np.empty((1, size))
     for i in range(len(x)):
         _place_all(axes, x[i], at, theta, noise[0])
         parameters = unpack(layout, theta, 0)
         root = np.exp(log_root(growth, at, elements))
         scales, common = with_root(scales_of(layout, parameters), common_of(normals, 1.0), root)
-        factorised = call_forward(_forward(problem), (here, scales, common, noise))
+        factorised = call_forward(problem.forward, (here, scales, common, noise))
         for j in range(size):
             offsets[i, j] = noise[0, j] if factorised.forward.ok else np.nan
             effects[i, j] = offsets[i, j]

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numba as nb
 import numpy as np
 
-from partialpool.kernel_address import borrower, by_address
+from partialpool.kernel_address import by_address
 from partialpool.kernels import addressed
 from partialpool.marginal.gaussian.abreast import Worked
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, eliminate, make_workspace
@@ -21,8 +21,6 @@ from partialpool.marginal.gaussian.elimination_gradient import PulledScales, mak
 from partialpool.marginal.gaussian.nest import NestRoom, eliminate_nest, make_nest_room
 
 __all__ = ["FACTORISED", "PULLED", "Factorised", "call_backward", "call_forward", "kernels_given_theta"]
-
-_system, _tail, _nest = borrower("system"), borrower("system", "tail"), borrower("nest")
 
 
 class Factorised(NamedTuple):
@@ -36,7 +34,7 @@ class Factorised(NamedTuple):
 @addressed
 def forward_nested(problem: Any, scales: Scales, common: Common, offsets: np.ndarray) -> Factorised:
     """Factorise A, and overwrite noise, (1, effects), with offsets; see `nest`."""
-    tail, nest = _tail(problem), _nest(problem)
+    tail, nest = problem.system.tail, problem.nest
     room, nest_room = make_workspace(tail), make_nest_room(nest)
     forward = eliminate_nest(tail, nest, scales, common, room, nest_room)
     if forward.ok:
@@ -47,12 +45,12 @@ def forward_nested(problem: Any, scales: Scales, common: Common, offsets: np.nda
 @addressed
 def forward_by_level(problem: Any, scales: Scales, common: Common, offsets: np.ndarray) -> Factorised:
     """Factorise A, and overwrite noise, (1, effects), with offsets, where there is no nest."""
-    system = _system(problem)
+    system = problem.system
     room = make_workspace(system.tail)
     forward = eliminate(system, scales, common, room)
     if forward.ok:
         draw_by_level(system.leaf, system, scales, common, forward, offsets, 0)
-    return Factorised(forward, room, make_nest_room(_nest(problem)))
+    return Factorised(forward, room, make_nest_room(problem.nest))
 
 
 @addressed
@@ -66,10 +64,10 @@ def backward_nested(
     effects: np.ndarray,
 ) -> PulledScales:
     """Overwrite derivatives along effects, (effects,), with those along noise; return those along the scales."""
-    tail = _tail(problem)
+    tail = problem.system.tail
     pulled = make_pulled(tail, scales, effects)
     forward, room, nest_room = factorised.forward, factorised.room, factorised.nest_room
-    pull_back_nested(tail, _nest(problem), scales, common, forward, room, nest_room, offsets, noise, pulled)
+    pull_back_nested(tail, problem.nest, scales, common, forward, room, nest_room, offsets, noise, pulled)
     return pulled_scales(pulled)
 
 
@@ -84,7 +82,7 @@ def backward_by_level(
     effects: np.ndarray,
 ) -> PulledScales:
     """Do what `backward_nested` does, where there is no nest."""
-    system = _system(problem)
+    system = problem.system
     pulled = make_pulled(system.tail, scales, effects)
     pull_back_by_level(system, scales, common, factorised.forward, factorised.room, offsets, noise, pulled)
     return pulled_scales(pulled)

@@ -21,6 +21,7 @@ from partialpool.families.row_kernels.by_row import (
 from partialpool.families.row_kernels.load import RowKernels, load_censored_row_kernels, load_row_kernels
 from partialpool.families.row_kernels.within_bounds import known_of_rows
 from partialpool.kernel_address import CFunction, address_of
+from partialpool.lent_record import LentRecord, lend, lent_type
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.recover import Recovered, in_units_of_data
@@ -37,7 +38,7 @@ from partialpool.marginal.glmm.heavy_effects import collect_heavy, stretch_of
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
-from partialpool.marginal.glmm.problem import Given, Problem, make_problem, type_of_given, type_of_problem
+from partialpool.marginal.glmm.problem import Problem
 from partialpool.marginal.glmm.row_density import ROWS_ARGUMENTS, ByRow, RowDensity
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 from partialpool.model.prior_scales import predictor_scales
@@ -241,11 +242,11 @@ class Posterior:
         return True
 
     @cached_property
-    def problem(self) -> Problem:
+    def problem(self) -> LentRecord:
         """The same as the kernel reads it."""
         normal = self.stand_in
         system, nest = arrange_by_level(normal.arrangement)
-        given = Given(
+        given = Problem(
             system,
             nest,
             normal.layout,
@@ -262,15 +263,13 @@ class Posterior:
             0,
             self.axes,
         )
-        kind_of_given = type_of_given(given)
-        kind = type_of_problem(kind_of_given)
+        kind = lent_type(given)
         halves = kernels_given_theta(kind, nested=nest.leaf.gram.shape[2] > 0)
         with compiled_elsewhere(*([half] for half in halves)):
-            make_problem.compile((kind_of_given,))
             evaluate.compile((kind, *EVALUATE_ARGUMENTS))
             write_effects.compile((kind, *WRITE_ARGUMENTS))
         forward, backward = address_of(*halves[0], FACTORISED), address_of(*halves[1], PULLED)
-        return make_problem(given._replace(forward=forward, backward=backward))
+        return lend(given._replace(forward=forward, backward=backward))
 
     def densities(self, x: np.ndarray, *, workers: int) -> np.ndarray:
         """Evaluate the log density at each row of x = (z, noise), (n, size); shape (n,)."""

@@ -1,13 +1,9 @@
-"""What the compiled density of a generalised model reads beside the point, kept as one record."""
+"""What the compiled density of a generalised model reads beside the point; it is lent to kernels as one record."""
 
-from collections.abc import Hashable
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
-import numba as nb
 import numpy as np
-from numba.experimental import structref
 
-from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.nest import Nest
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals
@@ -19,10 +15,10 @@ from partialpool.marginal.glmm.own_priors import OwnPriors
 from partialpool.marginal.glmm.row_density import RowDensity
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["Given", "Problem", "make_problem", "type_of_given", "type_of_problem"]
+__all__ = ["Problem"]
 
 
-class Given(NamedTuple):
+class Problem(NamedTuple):
     """All that `evaluate` needs beside x.
 
     Attributes
@@ -63,46 +59,3 @@ class Given(NamedTuple):
     forward: int
     backward: int
     axes: Axes
-
-
-@structref.register
-class ProblemType(nb.types.StructRef):
-    """numba's type of a `Problem`."""
-
-
-class Problem(structref.StructRefProxy):
-    """A `Given`, as one reference: unpacking dozens of arrays at each call takes longer than a small model does."""
-
-
-structref.define_proxy(Problem, ProblemType, ["given"])
-
-
-@kernel
-def make_problem(given: Given) -> Any:
-    """Keep what is given as one reference."""
-    return Problem(given)
-
-
-def type_of_problem(given: Any) -> Any:
-    """Return numba's type of the problem that `make_problem` would make, given that of a `Given`."""
-    return ProblemType((("given", given),))
-
-
-def type_of_given(given: Given) -> Any:
-    """Return numba's type of a `Given`, found once for each form: finding it takes a millisecond."""
-    form = _form(given)
-    if form not in _TYPES:
-        _TYPES[form] = nb.typeof(given)
-    return _TYPES[form]
-
-
-_TYPES: Final[dict[Hashable, Any]] = {}
-
-
-def _form(value: Any) -> Any:
-    """Return all that numba's type of a number, an array, or a tuple of such depends on."""
-    if isinstance(value, tuple):
-        return (type(value), *map(_form, value))
-    if isinstance(value, np.ndarray):
-        return value.dtype, value.ndim, value.flags.num
-    return type(value)
