@@ -12,8 +12,9 @@ from numba.core import ir, sigutils
 from numba.core.ccallback import CFunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder
-from numba.core.compiler_machinery import AnalysisPass, register_pass
-from numba.core.typed_passes import AnnotateTypes
+from numba.core.compiler_machinery import register_pass
+from numba.core.lowering import Lower
+from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 
 __all__ = ["FUSED", "REORDERED", "addressed", "awaits_compilation", "callback", "is_kept_on_disk", "kernel", "part"]
 
@@ -86,9 +87,9 @@ def _compile(
         return _for_any_number(njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, **options)(function))
     options["no_cpython_wrapper"] = by_address
     try:
-        compiled = njit(cache=True, **options)(function)
+        compiled = njit(cache=True, pipeline_class=_KernelCompiler, **options)(function)
     except RuntimeError:  # no folder numba may write to: every process compiles for itself
-        return njit(**options)(function)
+        return njit(pipeline_class=_KernelCompiler, **options)(function)
     _stamp(compiled._cache)
     return compiled
 
@@ -144,54 +145,96 @@ class _PartLibrary(JITCodeLibrary):
         self._finalized = True
 
 
-@register_pass(mutates_CFG=False, analysis_only=True)
-class _LeaveUncounted(AnalysisPass):
-    """Turn off the counting of references to arrays in a part that only borrows its arrays.
+class _BorrowingLower(Lower):
+    """numba's translation to LLVM, without counting references to arrays that the function was given.
 
     numba counts a reference wherever a variable begins and ends to refer to an array, by an atomic instruction; a tuple
     of arrays takes one for each. They took a third of the time of a small model, and more where threads count the same
-    arrays. A part whose calls return no arrays, and which returns none, owns none: those that it was given outlive it.
+    arrays. What a function was given outlives it. Only variables that may own an array are counted: those that a call
+    returned, those made of such, and those that are returned.
     """
 
-    _name = "leave_uncounted"
-
-    def __init__(self) -> None:
-        super().__init__()
-
-    def run_pass(self, state: Any) -> bool:
-        """Change how the code is about to be lowered."""
-        models, types = state.targetctx.data_model_manager, state.typemap
+    def pre_lower(self) -> None:
+        """Find the variables that only borrow."""
+        super().pre_lower()
+        models, typemap = self.context.data_model_manager, self.fndesc.typemap
 
         def refers(variable: Any) -> bool:
-            return bool(models[types[variable.name]].contains_nrt_meminfo())
+            return bool(models[typemap[variable.name]].contains_nrt_meminfo())
 
-        assigned = [a for b in state.func_ir.blocks.values() for a in b.find_insts(ir.Assign)]
-        owns = any(refers(a.target) and _makes(a.value, refers) for a in assigned)
-        if not owns and not models[state.return_type].contains_nrt_meminfo():
-            state.targetctx = state.targetctx.subtarget(enable_nrt=False)
-        return False
+        self._counting = self.context
+        self._not_counting = self.context.subtarget(enable_nrt=False)
+        self._borrowed = _borrowed(self.func_ir, refers)
+
+    def lower_inst(self, inst: Any) -> None:
+        """Translate an instruction; if it assigns to a variable that borrows, without counting."""
+        borrows = isinstance(inst, ir.Assign) and inst.target.name in self._borrowed
+        self.context = self._not_counting if borrows else self._counting
+        super().lower_inst(inst)
+        self.context = self._counting
+
+    def delvar(self, name: str) -> None:
+        """End a variable, without counting if it borrows."""
+        self.context = self._not_counting if name in self._borrowed else self._counting
+        super().delvar(name)
+        self.context = self._counting
 
 
-def _makes(value: Any, refers: Callable[[Any], bool]) -> bool:
-    """Whether an expression that refers to arrays may make one: it is neither an element, an attribute nor a view."""
+def _borrowed(function: Any, refers: Callable[[Any], bool]) -> frozenset[str]:
+    """Return the names of variables that only refer to what the function was given, or to parts of it."""
+    assigned: dict[str, list[Any]] = {}
+    for block in function.blocks.values():
+        for inst in block.find_insts(ir.Assign):
+            assigned.setdefault(inst.target.name, []).append(inst.value)
+    returned = {inst.value.name for block in function.blocks.values() for inst in block.find_insts(ir.Return)}
+    found, before = frozenset(assigned) - returned, None
+    while found != before:
+        found, before = frozenset(n for n in found if all(_borrows(v, found, refers) for v in assigned[n])), found
+    return found
+
+
+def _borrows(value: Any, borrowed: frozenset[str], refers: Callable[[Any], bool]) -> bool:
+    """Whether a value refers to nothing but what was given and what the variables `borrowed` refer to."""
+    if isinstance(value, ir.Arg):
+        return True
+    if isinstance(value, ir.Var):
+        return value.name in borrowed or not refers(value)
     if not isinstance(value, ir.Expr):
         return False
-    return value.op not in _BORROWING or (value.op == "getitem" and refers(value.index))
+    if value.op == "getitem" and refers(value.index):
+        return False
+    return value.op in _BORROWING and all(v.name in borrowed or not refers(v) for v in value.list_vars())
 
 
-class _PartCompiler(Compiler):
-    """numba's compiler for parts. They are not kept on disk: the kernels that contain them are."""
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _BorrowingLowering(BaseNativeLowering):
+    """The pass that translates by `_BorrowingLower`."""
+
+    _name = "borrowing_lowering"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        """What translates."""
+        return _BorrowingLower
+
+
+class _KernelCompiler(Compiler):
+    """numba's compiler with the pass above in the place of its own."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Return numba's passes, one replaced."""
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [(_BorrowingLowering if p is NativeLowering else p, text) for p, text in passes.passes]
+        passes.finalize()
+        return [passes]
+
+
+class _PartCompiler(_KernelCompiler):
+    """The compiler of parts. They are not kept on disk: the kernels that contain them are."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.state.library = _PartLibrary(self.state.targetctx.codegen(), "part of a kernel")
-
-    def define_pipelines(self) -> list[Any]:
-        """Add the pass above to numba's."""
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(_LeaveUncounted, AnnotateTypes)
-        passes.finalize()
-        return [passes]
 
 
 def _forgetting(load: Callable[[], Any]) -> Callable[[], Any]:
