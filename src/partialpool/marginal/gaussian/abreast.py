@@ -163,8 +163,8 @@ def take_off_shared(rows: np.ndarray, first: int, left: np.ndarray) -> None:
     """Subtract F'F of the shared columns, from `first` on, from the upper triangle of left."""
     width, q, n = rows.shape
     if width - first >= WIDE:
-        flat, product = rows[first:].reshape((width - first, q * n)), np.empty((width - first, width - first))
-        product_with_rows(flat, flat, product)
+        product = np.empty((width - first, width - first))
+        product_with_rows(rows[first:], rows[first:], product)
         for c in range(width - first):
             for d in range(c, width - first):
                 left[c, d] -= product[c, d]

@@ -130,13 +130,13 @@ def pull_shared(
             for j in range(n):
                 slope[c, a, j] = 0.0
     if shared >= WIDE:
-        along = np.empty((shared, q * n))
-        product(schur, rows[first:].reshape((shared, q * n)), along)
+        along = np.empty((shared, q, n))
+        product(schur, rows[first:], along)
         for c in range(shared):
             t = weights[c]
             for a in range(q):
                 for j in range(n):
-                    slope[first + c, a, j] = t * v[a, j] - along[c, a * n + j]
+                    slope[first + c, a, j] = t * v[a, j] - along[c, a, j]
         return
     for c in range(shared):
         t = weights[c]

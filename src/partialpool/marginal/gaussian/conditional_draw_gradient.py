@@ -21,7 +21,7 @@ import numpy as np
 
 from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, scale_both, unscale, unscale_both
-from partialpool.marginal.gaussian.dense import inverse_factor, product, product_with_rows, solve_lower, solve_upper
+from partialpool.marginal.gaussian.dense import congruence, copied, inverse_factor, solve_lower, solve_upper
 from partialpool.marginal.gaussian.elimination_gradient import (
     BelowPulled,
     Pulled,
@@ -302,7 +302,7 @@ def _through_tail(
         pulled.common[0] += slope[own] * offsets[at + own]
         slope[own] -= common.precision[i] * (offsets[at + own] - common.mean[i])
     solve_lower(factor, slope)
-    back = slope.copy()
+    back = copied(slope)
     solve_upper(factor, back)
     for i in range(size):
         pulled.effects[at + i] = slope[i]
@@ -357,9 +357,7 @@ def _through_tail_factor(
         for j in range(i):
             t[i, j] = -drawn[i] * slope[j] - slope[i] * forward.center[j]
             t[j, i] = t[i, j]
-    half, along = inverse_factor(forward.factor), np.empty((size, size))
-    product(half, t, along)
-    product_with_rows(along, half, t)
+    congruence(inverse_factor(forward.factor), t)
     for i in range(size):
         for j in range(size):
             t[i, j] *= 0.5

@@ -13,6 +13,8 @@ from partialpool.kernels import part
 
 __all__ = [
     "cholesky",
+    "congruence",
+    "copied",
     "inverse",
     "inverse_factor",
     "product",
@@ -28,6 +30,8 @@ __all__ = [
 
 _LOOPS_UP_TO = 24
 """Columns up to which plain loops are faster than a LAPACK call."""
+_PRODUCTS_UP_TO = 12
+"""Columns up to which plain loops are faster than two products of BLAS."""
 _BLOCK = 48
 """Rows inverted by loops at a time; the rest is done by matrix products."""
 
@@ -93,17 +97,57 @@ def cholesky(a: np.ndarray) -> bool:
 
 @part
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """Write a b into out (m, n), for contiguous a (m, k) and b (k, n)."""
-    m, k, n = a.shape[0], a.shape[1], b.shape[1]
+    """Write a b into out (m, n), for contiguous a (m, k) and b (k, n).
+
+    Axes of b and out after the first count as one.
+    """
+    m, k = a.shape[0], a.shape[1]
+    n = out.size // max(m, 1)
     # By columns, the arrays are the transposes: out' = b' a'.
     _multiply(_AS_IT_IS, _AS_IT_IS, n, m, k, b, n, a, k, out)
 
 
 @part
 def product_with_rows(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """Write a b' into out (m, n), for contiguous a (m, k) and b (n, k)."""
-    m, k, n = a.shape[0], a.shape[1], b.shape[0]
+    """Write a b' into out (m, n), for contiguous a (m, k) and b (n, k).
+
+    Axes of a and b after the first count as one.
+    """
+    m, n = out.shape
+    k = a.size // max(m, 1)
     _multiply(_TRANSPOSED, _AS_IT_IS, n, m, k, b, k, a, k, out)
+
+
+@part
+def congruence(half: np.ndarray, t: np.ndarray) -> None:
+    """Overwrite t (n, n) with half t half', for an upper triangular half (n, n)."""
+    n = len(t)
+    along = np.empty((n, n))
+    if n > _PRODUCTS_UP_TO:
+        product(half, t, along)
+        product_with_rows(along, half, t)
+        return
+    for i in range(n):
+        for j in range(n):
+            s = 0.0
+            for k in range(i, n):
+                s += half[i, k] * t[k, j]
+            along[i, j] = s
+    for i in range(n):
+        for j in range(n):
+            s = 0.0
+            for k in range(j, n):
+                s += along[i, k] * half[j, k]
+            t[i, j] = s
+
+
+@part
+def copied(x: np.ndarray) -> np.ndarray:
+    """Return a copy of x (n,), by a loop: numba's own copy compiles slowly."""
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        out[i] = x[i]
+    return out
 
 
 @part

@@ -97,9 +97,14 @@ def _make_worked(level: Abreast) -> Worked:
 
 @part
 def make_nest_room(nest: Nest) -> NestRoom:
-    """Allocate the workspace of `eliminate_all`."""
+    """Allocate the workspace of `eliminate_all`; factors that are not there share an array without elements."""
+    leaf = _make_worked(nest.leaf)
+    if nest.branch.gram.shape[2] == 0:
+        none = np.empty((0, 0, 0))
+        absent = Worked(none, none)
+        return NestRoom(leaf, absent, absent, none, none, none, none)
     return NestRoom(
-        _make_worked(nest.leaf),
+        leaf,
         _make_worked(nest.branch),
         _make_worked(nest.top),
         np.empty(nest.branch.gram.shape),
@@ -231,9 +236,14 @@ def _make_pulled(level: Abreast, passing_on: int) -> LevelsPulled:
 
 @part
 def make_nest_pulled(nest: Nest, shared: int) -> NestPulled:
-    """Make room for the way back."""
+    """Make room for the way back; factors that are not there share arrays without elements."""
+    leaf = _make_pulled(nest.leaf, 0)
+    if nest.branch.gram.shape[2] == 0:
+        none, none_by_level = np.empty((0, 0)), np.empty((0, 0, 0))
+        absent = LevelsPulled(none, none_by_level, none_by_level, none_by_level, none, none_by_level)
+        return NestPulled(leaf, absent, absent, np.empty(shared), np.empty(shared))
     return NestPulled(
-        _make_pulled(nest.leaf, 0),
+        leaf,
         _make_pulled(nest.branch, nest.branch.gram.shape[2]),
         _make_pulled(nest.top, nest.top.gram.shape[2]),
         np.empty(shared),

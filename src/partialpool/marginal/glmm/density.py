@@ -22,6 +22,7 @@ from partialpool.kernels import REORDERED, kernel, part
 from partialpool.lent_record import pointer_to
 from partialpool.marginal.gaussian.cholesky import Common
 from partialpool.marginal.gaussian.conditional_draw import put_back
+from partialpool.marginal.gaussian.dense import copied
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.elimination_gradient import PulledScales
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
@@ -187,7 +188,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     stated, stated_common = scales_of(layout, parameters), common_of(normals, 1.0)
     root = np.exp(log_root(growth, at, elements))
     scales, common = with_root(stated, stated_common, root)
-    offsets = noise.copy()
+    offsets = copied(noise)
     factorised = call_forward(problem.forward, (here, scales, common, offsets.reshape((1, size))))
     forward = factorised.forward
     if not forward.ok:
@@ -195,7 +196,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     coefficients, slope, information = np.empty(integrated + rhs), np.empty(len(eta)), np.empty(len(eta))
     bar = np.empty(size)
     put_back(rows.widths, rows.levels, stated.relative, offsets, bar)
-    effects = bar.copy()
+    effects = copied(bar)
     turn_effects(turns, bar)
     known = problem.known
     total += _coefficients(offsets, size - integrated, stated_common, known, parameters, layout, coefficients)

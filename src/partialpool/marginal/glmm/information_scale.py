@@ -114,10 +114,25 @@ def log_root(scale: InformationScale, at: np.ndarray, first: int) -> float:
 @part
 def with_root(scales: Scales, common: Common, root: float) -> tuple[Scales, Common]:
     """Multiply all scales and the right-hand side by sqrt(kappa)."""
+    factors, most = scales.relative.shape[0], scales.relative.shape[1]
+    relative = np.empty((factors, most, most))
+    for f in range(factors):
+        for a in range(most):
+            for b in range(most):
+                relative[f, a, b] = scales.relative[f, a, b] * root
     return (
-        Scales(scales.relative * root, scales.sigma, scales.combine * root),
-        Common(common.scale * root, common.mean, common.precision),
+        Scales(relative, scales.sigma, _times(scales.combine, root)),
+        Common(_times(common.scale, root), common.mean, common.precision),
     )
+
+
+@part
+def _times(x: np.ndarray, root: float) -> np.ndarray:
+    """Return x (n,) times a number, by a loop: an array expression compiles slowly."""
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        out[i] = x[i] * root
+    return out
 
 
 @part

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.kernels import REORDERED, part
+from partialpool.marginal.gaussian.dense import copied
 from partialpool.marginal.gaussian.marginal import Marginal
 
 __all__ = ["Turns", "collect_turns", "turn_effects", "turn_slopes"]
@@ -52,7 +53,7 @@ def turn_effects(turns: Turns, effects: np.ndarray) -> None:
     row = 0
     for f in range(len(firsts)):
         first, levels = firsts[f], counts[f]
-        own = effects[first : first + levels].copy()
+        own = copied(effects[first : first + levels])
         for i in range(levels):
             s = 0.0
             for k in range(levels):
@@ -68,8 +69,9 @@ def turn_slopes(turns: Turns, slopes: np.ndarray) -> None:
     row = 0
     for f in range(len(firsts)):
         first, levels = firsts[f], counts[f]
-        own = slopes[first : first + levels].copy()
-        slopes[first : first + levels] = 0.0
+        own = copied(slopes[first : first + levels])
+        for i in range(levels):
+            slopes[first + i] = 0.0
         for i in range(levels):
             s = own[i]
             for k in range(levels):
