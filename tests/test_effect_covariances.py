@@ -12,6 +12,7 @@ import partialpool as pp
 from checks.refusals import check_refused
 from checks.residuals import reference_table
 from partialpool.design.build import build_design
+from partialpool.lent_record import lend
 from partialpool.likelihood.covariance_factor import relative_coordinates
 from partialpool.likelihood.maximise import _Problem
 from partialpool.likelihood.maximum import QUADRATURE
@@ -141,7 +142,7 @@ def test_theta_gives_the_structured_matrix_of_every_block(formula):
     marginal = build_marginal(design, resolve_priors(design))
     place, factor = marginal.arrangement.order.index(0), design.factors[0]
     for theta in np.random.default_rng(4).normal(0, 1, (5, marginal.size)):
-        half = unpack_many(marginal.layout, theta[None]).corr[0, place][: len(factor.names), : len(factor.names)]
+        half = unpack_many(lend(marginal.layout), theta[None]).corr[0, place][: len(factor.names), : len(factor.names)]
         corr = half @ half.T
         np.testing.assert_allclose(np.diagonal(corr), 1)
         for block in factor.blocks if factor.structure.has_one_correlation else ():

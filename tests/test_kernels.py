@@ -1,15 +1,13 @@
 """How kernels are compiled and cached."""
 
 import sys
-from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 import pytest
 from numba.core.runtime import _nrt_python, rtsys
-from numba.experimental import structref
 
-from partialpool.kernel_address import address_of, borrower, by_address
+from partialpool.kernel_address import address_of, by_address
 from partialpool.kernels import _SOURCES, addressed, awaits_compilation, kernel, part
 from partialpool.marginal.gaussian.given_theta import nested_given_theta
 
@@ -88,7 +86,7 @@ def use_parts(x, longer):
     return summed((passed_on(x), longer)) + summed((doubled(x), longer)) + borrowed_from_made(x, longer)
 
 
-def test_a_part_that_only_borrows_arrays_counts_no_references_and_others_do(tmp_path, monkeypatch):
+def test_only_a_part_that_returns_what_it_was_given_counts_more_references(tmp_path, monkeypatch):
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
     whole, x, longer = kernel(use_parts), np.arange(3.0), np.arange(4.0)
     expected = (3.0 + 6.0) + (6.0 + 6.0) + (6.0 + 12.0)
@@ -102,10 +100,93 @@ def test_a_part_that_only_borrows_arrays_counts_no_references_and_others_do(tmp_
     assert after.alloc - before.alloc == after.free - before.free >= 150
     assert (sys.getrefcount(x), sys.getrefcount(longer)) == references
     counts = {
-        each: "NRT_incref" in str(each.overloads[each.signatures[0]].library._final_module)
+        each: "call void @NRT_incref" in str(each.overloads[each.signatures[0]].library._final_module)
         for each in (summed, passed_on, doubled, borrowed_from_made)
     }
-    assert counts == {summed: False, passed_on: True, doubled: True, borrowed_from_made: True}
+    assert counts == {summed: False, passed_on: True, doubled: False, borrowed_from_made: False}
+
+
+def view_of_made(x, other):
+    made = doubled(x)
+    view = made[1:]
+    return passed_on(view)[0] + view[1] + x[0]
+
+
+def given_or_made(x, other):
+    chosen = x if other[0] > 0.5 else doubled(x)
+    if other[0] > 2.0:
+        chosen = other
+    return chosen[1] + chosen[2]
+
+
+def name_used_again(x, other):
+    first = x[1]
+    x = doubled(x)
+    x = doubled(x)
+    return first + x[1] + other[1]
+
+
+def given_then_made(x, other):
+    y = x
+    for _ in range(3):
+        y = doubled(y)
+    return y[2]
+
+
+def returned_as_given(x, other):
+    y = x[1:]
+    if other[0] > 0.5:
+        return other
+    return y
+
+
+def pair_of_given_and_made(x, other):
+    pair = (x, doubled(other))
+    kept = pair
+    return kept
+
+
+def in_a_loop(x, other):
+    total, last = 0.0, other
+    for k in range(4):
+        row = last if k < 2 else x
+        last = doubled(row)[:3]
+        total += last[k % 3]
+    return total
+
+
+@pytest.mark.parametrize("first", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize(
+    "function",
+    [
+        view_of_made,
+        given_or_made,
+        name_used_again,
+        given_then_made,
+        returned_as_given,
+        pair_of_given_and_made,
+        in_a_loop,
+    ],
+)
+def test_arrays_live_as_long_as_they_are_used_and_no_longer(function, first, tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    x, other = np.arange(1.0, 4.0), np.array([first, 5.0, 7.0])
+    with monkeypatch.context() as plain:
+        for each in (summed, passed_on, doubled):
+            plain.setitem(globals(), each.py_func.__name__, each.py_func)
+        expected = function(x, other)
+    inner = part(function)
+    compiled = kernel(lambda x, other: inner(x, other))
+    _nrt_python.memsys_enable_stats()
+    try:
+        before, references = rtsys.get_allocation_stats(), (sys.getrefcount(x), sys.getrefcount(other))
+        for whole in (compiled, kernel(function)) * 20:
+            np.testing.assert_array_equal(whole(x, other), expected)
+        after = rtsys.get_allocation_stats()
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert after.alloc - before.alloc == after.free - before.free
+    assert (sys.getrefcount(x), sys.getrefcount(other)) == references
 
 
 def test_awaits_compilation_states_whether_a_call_will_compile(tmp_path, monkeypatch):
@@ -174,46 +255,3 @@ def test_an_addressed_kernel_is_called_by_its_address_and_kept_on_disk(tmp_path,
     assert list(again.stats.cache_hits.values()) == [1]
     with pytest.raises(TypeError, match="tripled returns float64, not int64"):
         address_of(again, (number,), nb.types.int64)
-
-
-class Inner(NamedTuple):
-    x: np.ndarray
-    n: float
-
-
-class Outer(NamedTuple):
-    y: np.ndarray
-    inner: Inner
-
-
-@structref.register
-class RecordType(nb.types.StructRef):
-    pass
-
-
-class Record(structref.StructRefProxy):
-    pass
-
-
-structref.define_proxy(Record, RecordType, ["given"])
-
-
-def test_borrowed_fields_are_those_of_the_record_and_count_no_references():
-    y_of, inner_of, n_of = borrower("y"), borrower("inner"), borrower("inner", "n")
-
-    @nb.njit
-    def make(given):
-        return Record(given)
-
-    @nb.njit
-    def read(record):
-        y, inner = y_of(record), inner_of(record)
-        return y.sum() + 10.0 * inner.x.sum() + 100.0 * n_of(record)
-
-    x, y = np.ones(3), np.full(2, 0.5)
-    record = make(Outer(y, Inner(x, 2.0)))
-    held = sys.getrefcount(x), sys.getrefcount(y)
-    assert [read(record) for _ in range(5)] == [231.0] * 5
-    assert (sys.getrefcount(x), sys.getrefcount(y)) == held
-    x[:] = 2.0  # the record has the array itself
-    assert read(record) == 261.0

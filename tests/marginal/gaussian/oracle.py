@@ -9,6 +9,7 @@ from scipy import linalg
 from partialpool.design.build import build_design
 from partialpool.distributions.density_kernel import INTERVAL, LOG
 from partialpool.distributions.frozen import frozen
+from partialpool.lent_record import lend
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.default_priors import resolve_priors
@@ -70,7 +71,7 @@ def problem(formula, frame, branch_from=40, **options):
 def parameters(marginal, theta):
     """theta on the scale of the data: Sigma per factor of the design, sigma, kept coefficients by name."""
     units = marginal.units
-    _, sd, corr, (residual,), kept, *_ = unpack_many(marginal.layout, theta[None])
+    _, sd, corr, (residual,), kept, *_ = unpack_many(lend(marginal.layout), theta[None])
     sigma = {}
     for place, f in enumerate(marginal.arrangement.order):
         factor = marginal.design.factors[f]

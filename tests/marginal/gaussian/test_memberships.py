@@ -7,6 +7,7 @@ from scipy import linalg, stats
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.lent_record import lend
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
 from partialpool.marginal.gaussian.marginal import build_marginal
@@ -93,7 +94,7 @@ def dense_z(frame, design):
 
 def covariances(marginal, theta):
     """Sigma of every factor on the scale of the data, and the residual sd."""
-    _, sd, cholesky, sigma, *_ = unpack_many(marginal.layout, theta[None])
+    _, sd, cholesky, sigma, *_ = unpack_many(lend(marginal.layout), theta[None])
     found = {}
     for place, f in enumerate(marginal.arrangement.order):
         q = len(marginal.design.factors[f].names)

@@ -9,6 +9,7 @@ from checks.residuals import residual_covariance, visits
 from marginal.gaussian.oracle import dense_effects
 from partialpool.design.build import build_design
 from partialpool.kernels import kernel
+from partialpool.lent_record import lend
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
 from partialpool.marginal.gaussian.residual_sets import find_sets
@@ -52,7 +53,7 @@ def log_likelihood(design, marginal, theta):
     residual, units, n = marginal.residual_draws(theta[None]), marginal.units, design.n_rows
     parameter = residual["residual_corr"][0] if "residual_corr" in residual else None
     covariance = residual_covariance(design, residual["sigma"][0], parameter)
-    _, sds, halves, *_ = unpack_many(marginal.layout, theta[None])
+    _, sds, halves, *_ = unpack_many(lend(marginal.layout), theta[None])
     columns = dense_effects(design)
     for place, f in enumerate(marginal.arrangement.order):
         q = len(design.factors[f].names)
@@ -155,7 +156,7 @@ def test_effects_are_drawn_from_their_conditional_distribution():
     b = effects[:, :4] * marginal.units.factors[0].to_data[0, 0] * marginal.units.unit
     residual = marginal.residual_draws(theta[None])
     r = residual_covariance(design, residual["sigma"][0], residual["residual_corr"][0])
-    _, sds, halves, *_ = unpack_many(marginal.layout, theta[None])
+    _, sds, halves, *_ = unpack_many(lend(marginal.layout), theta[None])
     sd, _ = marginal.units.factors[0].covariance(sds[:, 0, :1], halves[:, 0, :1, :1])
     variance = (sd[0, 0] * marginal.units.unit) ** 2
     x = marginal.units.whole_columns(design.common.values)

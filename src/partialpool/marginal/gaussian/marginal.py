@@ -12,6 +12,7 @@ from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import LOG
 from partialpool.distributions.prior import Prior
 from partialpool.kernels import awaits_compilation
+from partialpool.lent_record import LentRecord, lend
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.crossproducts import Moments
 from partialpool.marginal.gaussian.given_theta import by_level_given_theta, nested_given_theta
@@ -99,6 +100,11 @@ class Marginal:
         at = [i for i, e in enumerate(self.elements) if e.startswith("sd_") and self.layout.coordinates[i] == LOG]
         return np.array(at, np.int64)
 
+    @cached_property
+    def lent_layout(self) -> LentRecord:
+        """The layout as `unpack_many` takes it."""
+        return lend(self.layout)
+
     @property
     def partial_correlations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Positions in theta of the atanh partial correlations, and of the log sds of the two effects of each."""
@@ -125,13 +131,13 @@ class Marginal:
 
     def sigma(self, theta: np.ndarray) -> float:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""
-        return float(unpack_many(self.layout, theta[None]).sigma[0])
+        return float(unpack_many(self.lent_layout, theta[None]).sigma[0])
 
     def residual_draws(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         """Return the residuals' parameters of each row of thetas by name, in the units of the data; none are known."""
         if self.design.se is not None or self.layout.sigma < 0:
             return {}
-        return {SIGMA: unpack_many(self.layout, thetas).sigma * self.units.residual}
+        return {SIGMA: unpack_many(self.lent_layout, thetas).sigma * self.units.residual}
 
     def least_squares(self) -> np.ndarray:
         """Return ordinary least-squares estimates of the columns that are kept in theta, (kept,)."""
@@ -180,12 +186,12 @@ class Marginal:
     def _evaluate(self, thetas: np.ndarray, out: np.ndarray) -> None:
         """Write the log density of each row of thetas, up to the constant, into out (n,)."""
         kernel, given = self._density
-        kernel(tail_address(), *given, unpack_many(self.layout, thetas), _NOTHING, _NOTHING, out)
+        kernel(tail_address(), *given, unpack_many(self.lent_layout, thetas), _NOTHING, _NOTHING, out)
 
     def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Draw effects given thetas, with log densities into out; see `given_theta`."""
         kernel, given = self._drawing
-        kernel(tail_address(), *given, unpack_many(self.layout, thetas), noise, effects, out)
+        kernel(tail_address(), *given, unpack_many(self.lent_layout, thetas), noise, effects, out)
         out += self.log_constant
 
     def draw_coefficients(self, thetas: np.ndarray, noise: np.ndarray, out: np.ndarray) -> None:
@@ -205,7 +211,7 @@ class Marginal:
         kernel, given = self._drawing
         *system, _, _, normals = given
         none = np.zeros(0, np.int64)
-        kernel(tail_address(), *system, none, none, normals, unpack_many(self.layout, thetas), last, last, out)
+        kernel(tail_address(), *system, none, none, normals, unpack_many(self.lent_layout, thetas), last, last, out)
         noise[:, noise.shape[1] - last.shape[1] :] = last
         out += self.log_constant
 
@@ -215,7 +221,7 @@ class Marginal:
         The one with most code is compiled here: another process imports the package first.
         """
         (drawing, given), (density, of_density) = self._drawing, self._density
-        small = [(unpack_many, (nb.typeof(self.layout), _ROWS)), (tail_kernel, TAIL_ARGUMENTS)]
+        small = [(unpack_many, (self.lent_layout.kind, _ROWS)), (tail_kernel, TAIL_ARGUMENTS)]
         other = [] if density is drawing else [(density, _arguments(of_density))]
         with compiled_elsewhere(small, other):
             drawing.compile(_arguments(given))

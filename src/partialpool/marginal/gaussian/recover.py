@@ -209,7 +209,7 @@ def _parameters(
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray]:
     """Translate theta to sds and correlations in the units of the data, and kept coefficients in `Units`."""
     units, design = marginal.units, marginal.design
-    unpacked = unpack_many(marginal.layout, thetas)
+    unpacked = unpack_many(marginal.lent_layout, thetas)
     place = {f: at for at, f in enumerate(marginal.arrangement.order)}
     sd, corr = [], []
     for f, (factor, own) in enumerate(zip(design.factors, units.factors, strict=True)):

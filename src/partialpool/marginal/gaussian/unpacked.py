@@ -48,7 +48,7 @@ NO_THETAS: Final = _no_thetas()
 
 @kernel
 def unpack_many(layout: Layout, thetas: np.ndarray) -> Unpacked:
-    """Unpack every row of thetas (n, elements)."""
+    """Unpack every row of thetas (n, elements); the layout is lent."""
     n, factors, most = len(thetas), layout.shifts.shape[0], layout.shifts.shape[1]
     shape = (n, factors, most, most)
     prior, sigma, sd = np.empty(n), np.empty(n), np.empty((n, factors, most))
