@@ -4,6 +4,8 @@ There is a kernel for factors in a nest, and one for all others, so that a proce
 kernel both evaluates and draws: a first fit would otherwise compile the elimination twice.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from partialpool.kernels import kernel, part
@@ -17,22 +19,43 @@ from partialpool.marginal.gaussian.precision import is_rounding
 from partialpool.marginal.gaussian.tail_kernel import call_tail
 from partialpool.marginal.gaussian.unpacked import Unpacked, parameters_at, scales_at
 
-__all__ = ["by_level_given_theta", "nested_given_theta"]
+__all__ = ["NestedFactors", "OtherFactors", "by_level_given_theta", "nested_given_theta"]
+
+
+class NestedFactors(NamedTuple):
+    """What does not depend on theta, where factors are nested.
+
+    Attributes
+    ----------
+    tail, nest, rows
+        The system, whose leaf and branch are replaced by the nest, and the number of rows.
+    widths, levels
+        Effects of each factor, and its levels, in elimination order.
+    normals
+        Priors of the integrated common columns.
+    """
+
+    tail: Tail
+    nest: Nest
+    rows: int
+    widths: np.ndarray
+    levels: np.ndarray
+    normals: Normals
+
+
+class OtherFactors(NamedTuple):
+    """The same without a nest; `leaf` has the leaf's levels one by one, for the draws."""
+
+    system: System
+    leaf: Leaf
+    widths: np.ndarray
+    levels: np.ndarray
+    normals: Normals
 
 
 @kernel
 def nested_given_theta(
-    address: int,
-    tail: Tail,
-    nest: Nest,
-    rows: int,
-    widths: np.ndarray,
-    levels: np.ndarray,
-    normals: Normals,
-    unpacked: Unpacked,
-    noise: np.ndarray,
-    effects: np.ndarray,
-    out: np.ndarray,
+    address: int, given: NestedFactors, unpacked: Unpacked, noise: np.ndarray, effects: np.ndarray, out: np.ndarray
 ) -> None:
     """Write the log density of each theta, and draw effects: rows of noise become u, and diag(sd) L u is written.
 
@@ -40,12 +63,8 @@ def nested_given_theta(
     ----------
     address
         Of `tail_kernel`.
-    tail, nest, rows
-        The system, whose leaf and branch are replaced by the nest, and the number of rows.
-    widths, levels
-        Effects of each factor, and its levels, in elimination order.
-    normals
-        Priors of the integrated common columns.
+    given
+        What does not depend on theta; it is lent.
     unpacked
         The thetas.
     noise, effects
@@ -53,6 +72,7 @@ def nested_given_theta(
     out
         Log density of each theta up to p(y), (n,); -inf where there is none.
     """
+    tail, nest, rows, normals = given.tail, given.nest, given.rows, given.normals
     room, nest_room = make_workspace(tail), make_nest_room(nest)
     no_gram, no_rows = np.empty((0, 0, 0)), np.empty((0, 0))
     for i in range(len(out)):
@@ -68,23 +88,15 @@ def nested_given_theta(
         out[i] = _log_density(rows, normals, unpacked, forward, i)
         if len(noise) > 0:
             draw_nested(tail, nest, scales, common, forward, nest_room, noise, i)
-            put_back(widths, levels, scaled_factors(parameters_at(unpacked, i)), noise[i], effects[i])
+            put_back(given.widths, given.levels, scaled_factors(parameters_at(unpacked, i)), noise[i], effects[i])
 
 
 @kernel
 def by_level_given_theta(
-    address: int,
-    system: System,
-    leaf: Leaf,
-    widths: np.ndarray,
-    levels: np.ndarray,
-    normals: Normals,
-    unpacked: Unpacked,
-    noise: np.ndarray,
-    effects: np.ndarray,
-    out: np.ndarray,
+    address: int, given: OtherFactors, unpacked: Unpacked, noise: np.ndarray, effects: np.ndarray, out: np.ndarray
 ) -> None:
-    """Do what `nested_given_theta` does, without a nest; `leaf` has the leaf's levels one by one, for the draws."""
+    """Do what `nested_given_theta` does, without a nest."""
+    system, normals = given.system, given.normals
     room = make_workspace(system.tail)
     for i in range(len(out)):
         out[i] = -np.inf
@@ -98,8 +110,8 @@ def by_level_given_theta(
             continue
         out[i] = _log_density(system.rows, normals, unpacked, forward, i)
         if len(noise) > 0:
-            draw_by_level(leaf, system, scales, common, forward, noise, i)
-            put_back(widths, levels, scaled_factors(parameters_at(unpacked, i)), noise[i], effects[i])
+            draw_by_level(given.leaf, system, scales, common, forward, noise, i)
+            put_back(given.widths, given.levels, scaled_factors(parameters_at(unpacked, i)), noise[i], effects[i])
 
 
 @part

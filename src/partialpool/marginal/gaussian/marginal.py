@@ -15,7 +15,12 @@ from partialpool.kernels import awaits_compilation
 from partialpool.lent_record import LentRecord, lend
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.crossproducts import Moments
-from partialpool.marginal.gaussian.given_theta import by_level_given_theta, nested_given_theta
+from partialpool.marginal.gaussian.given_theta import (
+    NestedFactors,
+    OtherFactors,
+    by_level_given_theta,
+    nested_given_theta,
+)
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
 from partialpool.marginal.gaussian.nest import Nest
@@ -186,12 +191,12 @@ class Marginal:
     def _evaluate(self, thetas: np.ndarray, out: np.ndarray) -> None:
         """Write the log density of each row of thetas, up to the constant, into out (n,)."""
         kernel, given = self._density
-        kernel(tail_address(), *given, unpack_many(self.lent_layout, thetas), _NOTHING, _NOTHING, out)
+        kernel(tail_address(), given, unpack_many(self.lent_layout, thetas), _NOTHING, _NOTHING, out)
 
     def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Draw effects given thetas, with log densities into out; see `given_theta`."""
         kernel, given = self._drawing
-        kernel(tail_address(), *given, unpack_many(self.lent_layout, thetas), noise, effects, out)
+        kernel(tail_address(), given, unpack_many(self.lent_layout, thetas), noise, effects, out)
         out += self.log_constant
 
     def draw_coefficients(self, thetas: np.ndarray, noise: np.ndarray, out: np.ndarray) -> None:
@@ -208,10 +213,8 @@ class Marginal:
         """
         tail = self.for_draws[0].tail
         last = np.ascontiguousarray(noise[:, noise.shape[1] - tail.columns - tail.common :])
-        kernel, given = self._drawing
-        *system, _, _, normals = given
-        none = np.zeros(0, np.int64)
-        kernel(tail_address(), *system, none, none, normals, unpack_many(self.lent_layout, thetas), last, last, out)
+        kernel, given = self._drawing_tail
+        kernel(tail_address(), given, unpack_many(self.lent_layout, thetas), last, last, out)
         noise[:, noise.shape[1] - last.shape[1] :] = last
         out += self.log_constant
 
@@ -231,20 +234,33 @@ class Marginal:
         return any(map(awaits_compilation, (unpack_many, tail_kernel, self._density[0], self._drawing[0])))
 
     @cached_property
-    def _density(self) -> tuple[Any, tuple[Any, ...]]:
-        """The kernel of `log_densities`, and those arguments of it that do not depend on theta."""
-        density, (system, _, nest) = self.arrangement.density, self.for_draws
-        if nest_is_faster(nest, density.leaf):
-            return nested_given_theta, (system.tail, nest, system.rows, *self._blocks, self.normals)
-        return by_level_given_theta, (density, density.leaf, *self._blocks, self.normals)
+    def _nested(self) -> tuple[Any, LentRecord]:
+        """The kernel for nested factors, and what of its arguments does not depend on theta."""
+        system, _, nest = self.for_draws
+        return nested_given_theta, lend(NestedFactors(system.tail, nest, system.rows, *self._blocks, self.normals))
 
     @cached_property
-    def _drawing(self) -> tuple[Any, tuple[Any, ...]]:
-        """The kernel of `draw_effects`, and those arguments of it that do not depend on theta."""
+    def _density(self) -> tuple[Any, LentRecord]:
+        """The kernel of `log_densities`, with what `_nested` has beside it."""
+        density, nest = self.arrangement.density, self.for_draws[2]
+        if nest_is_faster(nest, density.leaf):
+            return self._nested
+        return by_level_given_theta, lend(OtherFactors(density, density.leaf, *self._blocks, self.normals))
+
+    @cached_property
+    def _drawing(self) -> tuple[Any, LentRecord]:
+        """The same of `draw_effects`."""
         system, leaf, nest = self.for_draws
         if nest.leaf.gram.shape[2] > 0:
-            return nested_given_theta, (system.tail, nest, system.rows, *self._blocks, self.normals)
-        return by_level_given_theta, (system, leaf, *self._blocks, self.normals)
+            return self._nested
+        return by_level_given_theta, lend(OtherFactors(system, leaf, *self._blocks, self.normals))
+
+    @cached_property
+    def _drawing_tail(self) -> tuple[Any, LentRecord]:
+        """The same as `_drawing` without factors whose effects are written."""
+        kernel, given = self._drawing
+        none = np.zeros(0, np.int64)
+        return kernel, lend(given.value._replace(widths=none, levels=none))
 
     @property
     def _blocks(self) -> tuple[np.ndarray, np.ndarray]:
@@ -253,9 +269,9 @@ class Marginal:
         return self.layout.effects, np.array([factors[f].n_levels for f in self.arrangement.order], np.int64)
 
 
-def _arguments(given: tuple[Any, ...]) -> tuple[Any, ...]:
+def _arguments(given: LentRecord) -> tuple[Any, ...]:
     """Return numba's types of the arguments of a kernel of `given_theta`."""
-    return tuple(map(nb.typeof, (0, *given, NO_THETAS, _NOTHING, _NOTHING, np.empty(0))))
+    return tuple(map(nb.typeof, (0, given, NO_THETAS, _NOTHING, _NOTHING, np.empty(0))))
 
 
 def build_marginal(

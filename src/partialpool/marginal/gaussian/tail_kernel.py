@@ -11,6 +11,7 @@ import numpy as np
 
 from partialpool.kernel_address import address_of, by_address
 from partialpool.kernels import addressed
+from partialpool.lent_record import lent_type
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, eliminate_tail
 from partialpool.marginal.gaussian.ordering import Tail
 
@@ -28,7 +29,7 @@ def tail_kernel(
     above_tail: np.ndarray,
     dense: np.ndarray,
 ) -> Forward:
-    """Do what `eliminate_tail` does."""
+    """Do what `eliminate_tail` does; the tail is lent."""
     return eliminate_tail(tail, scales, common, room, log_det, gram, above_tail, dense)
 
 
@@ -38,8 +39,8 @@ def _types() -> tuple[Any, tuple[Any, ...]]:
     places = np.empty(0, np.int64)
     forward = Forward(True, 0.0, 0.0, 0.0, two, two, one, two, three, two, three)
     tail, scales, common = Tail(two, places, places, places, 0, 0), Scales(three, 1.0, one), Common(one, one, one)
-    arguments = (tail, scales, common, Workspace(two, two), 0.0, three, two, three)
-    return nb.typeof(forward), tuple(map(nb.typeof, arguments))
+    arguments = (scales, common, Workspace(two, two), 0.0, three, two, three)
+    return nb.typeof(forward), (lent_type(tail), *map(nb.typeof, arguments))
 
 
 _FORWARD, TAIL_ARGUMENTS = _types()
