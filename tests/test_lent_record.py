@@ -87,13 +87,10 @@ def test_a_type_is_found_once_for_each_form_and_distinguishes_all_that_numba_doe
 def test_what_kernels_cannot_read_is_refused():
     with pytest.raises(TypeError, match="a str cannot be lent to kernels"):
         lend(Outer(True, Inner(True, True, 0.0, C[0], (C[0], C[1])), 1, "text"))
+    read_nothing = kernel(lambda record: record.nothing)
+    lent = lend(record_of(C))
     with pytest.raises(nb.TypingError, match="nothing"):
-
-        @kernel
-        def read_nothing(record):
-            return record.nothing
-
-        read_nothing(lend(record_of(C)))
+        read_nothing(lent)
 
 
 @addressed

@@ -210,7 +210,7 @@ def _borrows(value: Any, borrowed: frozenset[str], refers: Callable[[Any], bool]
 class _BorrowingLowering(BaseNativeLowering):
     """The pass that translates by `_BorrowingLower`."""
 
-    _name = "borrowing_lowering"
+    _name: Any = "borrowing_lowering"
 
     @property
     def lowering_class(self) -> type[Lower]:

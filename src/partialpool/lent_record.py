@@ -155,11 +155,11 @@ class _Fields(AttributeTemplate):
 
     key = Lent
 
-    def generic_resolve(self, record: Lent, name: str) -> Any:
+    def generic_resolve(self, value: Any, attr: Any) -> Any:
         """Return the type of a field; None where there is none of this name."""
-        if name not in record.kind.fields:
+        if attr not in value.kind.fields:
             return None
-        return _as_read(record.kind[record.kind.fields.index(name)])
+        return _as_read(value.kind[value.kind.fields.index(attr)])
 
 
 def _as_read(kind: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numba as nb
 import numpy as np
@@ -14,13 +14,8 @@ from partialpool.distributions.prior import Prior
 from partialpool.kernels import awaits_compilation
 from partialpool.lent_record import LentRecord, lend
 from partialpool.marginal.gaussian.accumulated import Accumulated
+from partialpool.marginal.gaussian.bound_kernel import BoundKernel, Factors, bind_by_level, bind_nested
 from partialpool.marginal.gaussian.crossproducts import Moments
-from partialpool.marginal.gaussian.given_theta import (
-    NestedFactors,
-    OtherFactors,
-    by_level_given_theta,
-    nested_given_theta,
-)
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
 from partialpool.marginal.gaussian.nest import Nest
@@ -29,9 +24,9 @@ from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Lea
 from partialpool.marginal.gaussian.parameters import Layout, Normals
 from partialpool.marginal.gaussian.partial_correlation import FREE
 from partialpool.marginal.gaussian.standardise import Units, choose_units
-from partialpool.marginal.gaussian.tail_kernel import TAIL_ARGUMENTS, tail_address, tail_kernel
+from partialpool.marginal.gaussian.tail_kernel import TAIL_ARGUMENTS, tail_kernel
 from partialpool.marginal.gaussian.theta_layout import lay_out_theta
-from partialpool.marginal.gaussian.unpacked import NO_THETAS, unpack_many
+from partialpool.marginal.gaussian.unpacked import unpack_many
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import SIGMA
@@ -41,9 +36,7 @@ __all__ = ["SLOPES_FROM", "Marginal", "build_flat", "build_marginal", "build_wei
 
 SLOPES_FROM: Final = 6
 """Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
-_NOTHING: Final = np.empty((0, 0))
-"""The noise where nothing is drawn."""
-_ROWS: Final = nb.typeof(_NOTHING)
+_ROWS: Final = nb.typeof(np.empty((0, 0)))
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
@@ -190,13 +183,11 @@ class Marginal:
 
     def _evaluate(self, thetas: np.ndarray, out: np.ndarray) -> None:
         """Write the log density of each row of thetas, up to the constant, into out (n,)."""
-        kernel, given = self._density
-        kernel(tail_address(), given, unpack_many(self.lent_layout, thetas), _NOTHING, _NOTHING, out)
+        self._density.evaluate(unpack_many(self.lent_layout, thetas), out)
 
     def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Draw effects given thetas, with log densities into out; see `given_theta`."""
-        kernel, given = self._drawing
-        kernel(tail_address(), given, unpack_many(self.lent_layout, thetas), noise, effects, out)
+        self._drawing.draw(unpack_many(self.lent_layout, thetas), noise, effects, out)
         out += self.log_constant
 
     def draw_coefficients(self, thetas: np.ndarray, noise: np.ndarray, out: np.ndarray) -> None:
@@ -213,8 +204,7 @@ class Marginal:
         """
         tail = self.for_draws[0].tail
         last = np.ascontiguousarray(noise[:, noise.shape[1] - tail.columns - tail.common :])
-        kernel, given = self._drawing_tail
-        kernel(tail_address(), given, unpack_many(self.lent_layout, thetas), last, last, out)
+        self._drawing_coefficients.draw(unpack_many(self.lent_layout, thetas), last, last, out)
         noise[:, noise.shape[1] - last.shape[1] :] = last
         out += self.log_constant
 
@@ -223,55 +213,42 @@ class Marginal:
 
         The one with most code is compiled here: another process imports the package first.
         """
-        (drawing, given), (density, of_density) = self._drawing, self._density
+        drawing, density = self._drawing, self._density
         small = [(unpack_many, (self.lent_layout.kind, _ROWS)), (tail_kernel, TAIL_ARGUMENTS)]
-        other = [] if density is drawing else [(density, _arguments(of_density))]
+        other = [] if density.kernel is drawing.kernel else [(density.kernel, density.arguments)]
         with compiled_elsewhere(small, other):
-            drawing.compile(_arguments(given))
+            drawing.kernel.compile(drawing.arguments)
 
     def awaits_compilation(self) -> bool:
         """Whether `compile` has something to do."""
-        return any(map(awaits_compilation, (unpack_many, tail_kernel, self._density[0], self._drawing[0])))
+        return any(map(awaits_compilation, (unpack_many, tail_kernel, self._density.kernel, self._drawing.kernel)))
 
     @cached_property
-    def _nested(self) -> tuple[Any, LentRecord]:
-        """The kernel for nested factors, and what of its arguments does not depend on theta."""
-        system, _, nest = self.for_draws
-        return nested_given_theta, lend(NestedFactors(system.tail, nest, system.rows, *self._blocks, self.normals))
-
-    @cached_property
-    def _density(self) -> tuple[Any, LentRecord]:
-        """The kernel of `log_densities`, with what `_nested` has beside it."""
-        density, nest = self.arrangement.density, self.for_draws[2]
+    def _density(self) -> BoundKernel:
+        """The kernel of `log_densities`."""
+        density, (system, _, nest) = self.arrangement.density, self.for_draws
         if nest_is_faster(nest, density.leaf):
-            return self._nested
-        return by_level_given_theta, lend(OtherFactors(density, density.leaf, *self._blocks, self.normals))
+            return bind_nested(system, nest, self._factors)
+        return bind_by_level(density, density.leaf, self._factors)
 
     @cached_property
-    def _drawing(self) -> tuple[Any, LentRecord]:
-        """The same of `draw_effects`."""
+    def _drawing(self) -> BoundKernel:
+        """The kernel of `draw_effects`."""
         system, leaf, nest = self.for_draws
         if nest.leaf.gram.shape[2] > 0:
-            return self._nested
-        return by_level_given_theta, lend(OtherFactors(system, leaf, *self._blocks, self.normals))
+            return bind_nested(system, nest, self._factors)
+        return bind_by_level(system, leaf, self._factors)
 
     @cached_property
-    def _drawing_tail(self) -> tuple[Any, LentRecord]:
-        """The same as `_drawing` without factors whose effects are written."""
-        kernel, given = self._drawing
-        none = np.zeros(0, np.int64)
-        return kernel, lend(given.value._replace(widths=none, levels=none))
+    def _drawing_coefficients(self) -> BoundKernel:
+        """The kernel of `draw_coefficients`."""
+        return self._drawing.without_effects()
 
     @property
-    def _blocks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Effects and levels of each factor, in elimination order."""
+    def _factors(self) -> Factors:
         factors = self.design.factors
-        return self.layout.effects, np.array([factors[f].n_levels for f in self.arrangement.order], np.int64)
-
-
-def _arguments(given: LentRecord) -> tuple[Any, ...]:
-    """Return numba's types of the arguments of a kernel of `given_theta`."""
-    return tuple(map(nb.typeof, (0, given, NO_THETAS, _NOTHING, _NOTHING, np.empty(0))))
+        levels = np.array([factors[f].n_levels for f in self.arrangement.order], np.int64)
+        return self.layout.effects, levels, self.normals
 
 
 def build_marginal(
