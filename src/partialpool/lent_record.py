@@ -149,17 +149,19 @@ def _unbox(kind: Lent, record: Any, c: Any) -> Any:
     return NativeValue(address)
 
 
+def _type_of_field(template: Any, record: Lent, name: str) -> Any:
+    """Return the type of a field; None where there is none of this name."""
+    if name not in record.kind.fields:
+        return None
+    return _as_read(record.kind[record.kind.fields.index(name)])
+
+
 @infer_getattr
 class _Fields(AttributeTemplate):
     """Types of the fields of a lent record."""
 
     key = Lent
-
-    def generic_resolve(self, value: Any, attr: Any) -> Any:
-        """Return the type of a field; None where there is none of this name."""
-        if attr not in value.kind.fields:
-            return None
-        return _as_read(value.kind[value.kind.fields.index(attr)])
+    generic_resolve: Any = _type_of_field
 
 
 def _as_read(kind: Any) -> Any:

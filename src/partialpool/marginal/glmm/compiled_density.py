@@ -1,4 +1,7 @@
-"""The posterior density as a C function, which samplers call without Python and without its lock (GIL)."""
+"""The posterior density ready to be called: its kernels compiled, and as a C function.
+
+Samplers call the C function without Python and without its lock (GIL).
+"""
 
 from functools import cache
 from typing import Any, Final
@@ -6,12 +9,14 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
+from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.kernel_address import CFunction, address_of, as_pointer, by_address
 from partialpool.kernels import callback
-from partialpool.lent_record import LentRecord
-from partialpool.marginal.glmm.density import EVALUATE_ARGUMENTS, evaluate
+from partialpool.lent_record import Lent, LentRecord
+from partialpool.marginal.glmm.density import EVALUATE_ARGUMENTS, WRITE_ARGUMENTS, evaluate, write_effects
+from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_given_theta
 
-__all__ = ["compiled_density"]
+__all__ = ["compile_density", "compiled_density"]
 
 _FINITE, _NOT_FINITE = 0, 4
 """What the function returns: nutpie counts a positive number as a divergence."""
@@ -27,6 +32,19 @@ def compiled_density(problem: LentRecord, rows: int) -> CFunction:
     """
     at = address_of(evaluate, (problem.kind, *EVALUATE_ARGUMENTS), nb.types.float64)
     return CFunction(_c_function().address, np.array([at, problem.address, rows]), problem)
+
+
+@cache
+def compile_density(problem: Lent, *, nested: bool) -> tuple[int, int]:
+    """Compile the kernels for problems of a type, side by side if possible, or read them from disk.
+
+    Returned are the addresses of the forward and the backward kernel of `given_theta`, with a nest or without.
+    """
+    halves = kernels_given_theta(problem, nested=nested)
+    with compiled_elsewhere(*([half] for half in halves)):
+        evaluate.compile((problem, *EVALUATE_ARGUMENTS))
+        write_effects.compile((problem, *WRITE_ARGUMENTS))
+    return address_of(*halves[0], FACTORISED), address_of(*halves[1], PULLED)
 
 
 @cache

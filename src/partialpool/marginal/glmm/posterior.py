@@ -7,7 +7,6 @@ from functools import cached_property
 import numba as nb
 import numpy as np
 
-from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.families.row_kernels.by_row import (
@@ -26,14 +25,11 @@ from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.recover import Recovered, in_units_of_data
 from partialpool.marginal.glmm.axes import Axes, axes_about, places_along
-from partialpool.marginal.glmm.compiled_density import compiled_density
+from partialpool.marginal.glmm.compiled_density import compile_density, compiled_density
 from partialpool.marginal.glmm.density import (
-    EVALUATE_ARGUMENTS,
-    WRITE_ARGUMENTS,
     evaluate,
     write_effects,
 )
-from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_given_theta
 from partialpool.marginal.glmm.heavy_effects import collect_heavy, stretch_of
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
@@ -263,12 +259,7 @@ class Posterior:
             0,
             self.axes,
         )
-        kind = lent_type(given)
-        halves = kernels_given_theta(kind, nested=nest.leaf.gram.shape[2] > 0)
-        with compiled_elsewhere(*([half] for half in halves)):
-            evaluate.compile((kind, *EVALUATE_ARGUMENTS))
-            write_effects.compile((kind, *WRITE_ARGUMENTS))
-        forward, backward = address_of(*halves[0], FACTORISED), address_of(*halves[1], PULLED)
+        forward, backward = compile_density(lent_type(given), nested=nest.leaf.gram.shape[2] > 0)
         return lend(given._replace(forward=forward, backward=backward))
 
     def densities(self, x: np.ndarray, *, workers: int) -> np.ndarray:
