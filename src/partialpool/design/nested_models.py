@@ -80,11 +80,20 @@ def find_additions(full: Design, reduced: Design) -> Additions:
     """
     _check_same_kind(full, reduced)
     _check_same_rows(full, reduced)
-    common, terms = [], []
-    for before, mine, theirs in _predictors(full, reduced):
-        added = _added_common(mine, theirs, before, full, reduced)
+    moved, common, terms = _into_thresholds(full, reduced), [], []
+    of_thresholds: dict[str, tuple[str, ...]] = {}
+    for name, mine, theirs in _predictors(full, reduced):
+        before, known = f"{name}: " if name else "", () if name else moved
+        # What thresholds had in common is a coefficient of the first of them, and new are those of the others.
+        already = moved if name in full.thresholds[:1] else ()
+        added = tuple(c for c in _added_common(mine, theirs, before, known, full, reduced) if c not in already)
         common += [f"{before}{coef}" for coef in added]
-        terms += [(f"{before}{term}", tuple(f"{before}{c}" for c in coefs)) for term, coefs in _terms(mine, added)]
+        own = [(term, tuple(f"{before}{c}" for c in coefs)) for term, coefs in _terms(mine, added)]
+        if name in full.thresholds:
+            of_thresholds |= {term: (*of_thresholds.get(term, ()), *coefs) for term, coefs in own}
+        else:
+            terms += [(f"{before}{term}", coefs) for term, coefs in own]
+    terms += [(f"{term} at each threshold", coefs) for term, coefs in of_thresholds.items()]
     larger, smaller = _factors(full), _factors(reduced)
     for name, factor in smaller.items():
         if name not in larger:
@@ -151,14 +160,14 @@ def _factors(design: Design) -> dict[str, _Factor]:
 
 
 def _predictors(full: Design, reduced: Design) -> Iterator[tuple[str, Design, Design | None]]:
-    """Yield what is written before the names of each predictor, and that of both; None where it is one number."""
+    """Yield each predictor's name, '' for the mean, and that of both; None where it is one number, or there is none."""
     yield "", full, reduced
     for name in reduced.parameters:
         if name not in full.parameters:
             raise _not_nested(f"the predictor of {name}", full, reduced)
     for name, mine in full.parameters.items():
         theirs = reduced.parameters.get(name)
-        if theirs is None and not mine.common.intercept:
+        if theirs is None and not mine.common.intercept and name not in full.thresholds:
             raise _not_nested(f"one number {name} for all rows", full, reduced)
         offsets = mine.spec.offsets, () if theirs is None else theirs.spec.offsets
         if set(offsets[0]) != set(offsets[1]):
@@ -168,7 +177,15 @@ def _predictors(full: Design, reduced: Design) -> Iterator[tuple[str, Design, De
                 allowed="the same offset",
                 do="write it into both",
             )
-        yield f"{name}: ", mine, theirs
+        yield name, mine, theirs
+
+
+def _into_thresholds(full: Design, reduced: Design) -> tuple[str, ...]:
+    """Return fixed effects of the smaller model of which every threshold has a coefficient in the larger one."""
+    if not full.thresholds:
+        return ()
+    of_each = full.parameters[full.thresholds[0]].common
+    return tuple(c for c in reduced.common.coefs if c in of_each.coefs and c not in full.common.coefs)
 
 
 def _terms(design: Design, coefs: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -236,16 +253,18 @@ def _check_same_rows(full: Design, reduced: Design) -> None:
             raise _different_columns(what)
 
 
-def _added_common(mine: Design, theirs: Design | None, before: str, full: Design, reduced: Design) -> tuple[str, ...]:
-    """Return the coefficients that the larger model's predictor has in addition."""
+def _added_common(
+    mine: Design, theirs: Design | None, before: str, moved: tuple[str, ...], full: Design, reduced: Design
+) -> tuple[str, ...]:
+    """Return the coefficients that the larger model's predictor has in addition; those moved are its thresholds'."""
     if theirs is None:
         return tuple(coef for coef in mine.common.coefs if coef != INTERCEPT)
     for coef in theirs.common.coefs:
-        if coef not in mine.common.coefs:
+        if coef not in (*mine.common.coefs, *moved):
             raise _not_nested(f"the fixed effect {before}{coef}", full, reduced)
-    names = mine.common.names
     for name, column in zip(theirs.common.names, theirs.common.values.T, strict=True):
-        if not np.array_equal(column, mine.common.values[:, names.index(name)]):
+        common = full.parameters[full.thresholds[0]].common if name in moved else mine.common
+        if not np.array_equal(column, common.values[:, common.names.index(name)]):
             raise _different_columns(f"column {name}")
     return tuple(coef for coef in mine.common.coefs if coef not in theirs.common.coefs)
 
