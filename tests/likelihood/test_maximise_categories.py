@@ -145,6 +145,19 @@ def test_more_effects_are_integrated_by_laplace_s_approximation():
 
 
 @pytest.mark.thorough
+def test_under_two_bars_effects_are_independent_of_each_other():
+    data = table(levels=6, rows=10)
+    found = pp.maximum_likelihood("mode ~ x + (x || g)", data, family="categorical")
+    assert found.log_likelihood == pytest.approx(Explicit(found).log_likelihood(), abs=2e-4)
+    assert found.n_parameters == 4 + 6
+    pairs = found.variance_components.query("`with` != ''")[["effect", "with"]].to_numpy().tolist()
+    assert pairs == [["bus: Intercept", "walk: Intercept"], ["bus: x", "walk: x"]]
+    test = pp.lrt("mode ~ x + (x | g)", "mode ~ x + (x || g)", data, family="categorical")
+    assert test.naive_df == 4
+    assert "a correlation of bus: Intercept and bus: x over g" in str(test)
+
+
+@pytest.mark.thorough
 def test_laplace_may_be_asked_for():
     model, data = "mode ~ x + (1 | g)", table()
     found = pp.maximum_likelihood(model, data, family="categorical", laplace=True)
@@ -254,6 +267,6 @@ def test_more_than_three_effects_of_a_level_are_refused():
     for text in (
         "at most three effects",
         "got:     4 effects",
-        "of four categories without an order, intercepts alone",
+        "intercepts of three or four categories",
     ):
         assert text in str(raised.value)

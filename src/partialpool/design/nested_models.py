@@ -80,20 +80,7 @@ def find_additions(full: Design, reduced: Design) -> Additions:
     """
     _check_same_kind(full, reduced)
     _check_same_rows(full, reduced)
-    moved, common, terms = _into_thresholds(full, reduced), [], []
-    of_thresholds: dict[str, tuple[str, ...]] = {}
-    for name, mine, theirs in _predictors(full, reduced):
-        before, known = f"{name}: " if name else "", () if name else moved
-        # What thresholds had in common is a coefficient of the first of them, and new are those of the others.
-        already = moved if name in full.thresholds[:1] else ()
-        added = tuple(c for c in _added_common(mine, theirs, before, known, full, reduced) if c not in already)
-        common += [f"{before}{coef}" for coef in added]
-        own = [(term, tuple(f"{before}{c}" for c in coefs)) for term, coefs in _terms(mine, added)]
-        if name in full.thresholds:
-            of_thresholds |= {term: (*of_thresholds.get(term, ()), *coefs) for term, coefs in own}
-        else:
-            terms += [(f"{before}{term}", coefs) for term, coefs in own]
-    terms += [(f"{term} at each threshold", coefs) for term, coefs in of_thresholds.items()]
+    common, terms = _added_fixed(full, reduced)
     larger, smaller = _factors(full), _factors(reduced)
     for name, factor in smaller.items():
         if name not in larger:
@@ -117,6 +104,26 @@ def find_additions(full: Design, reduced: Design) -> Additions:
             do="leave the tested effects out of the reduced model",
         )
     return Additions(tuple(common), blocks, pairs, tuple(terms))
+
+
+def _added_fixed(full: Design, reduced: Design) -> tuple[list[str], list[tuple[str, tuple[str, ...]]]]:
+    """Return the coefficients of fixed effects that the larger model has in addition, and their terms."""
+    moved, common = _into_thresholds(full, reduced), []
+    terms: list[tuple[str, tuple[str, ...]]] = []
+    of_thresholds: dict[str, tuple[str, ...]] = {}
+    for name, mine, theirs in _predictors(full, reduced):
+        before, known = f"{name}: " if name else "", () if name else moved
+        # What thresholds had in common is a coefficient of the first of them, and new are those of the others.
+        already = moved if name in full.thresholds[:1] else ()
+        every = _added_common(mine, theirs, before, (full, reduced), moved=known)
+        added = tuple(coef for coef in every if coef not in already)
+        common += [f"{before}{coef}" for coef in added]
+        own = [(term, tuple(f"{before}{c}" for c in coefs)) for term, coefs in _terms(mine, added)]
+        if name in full.thresholds:
+            of_thresholds |= {term: (*of_thresholds.get(term, ()), *coefs) for term, coefs in own}
+        else:
+            terms += [(f"{before}{term}", coefs) for term, coefs in own]
+    return common, terms + [(f"{term} at each threshold", coefs) for term, coefs in of_thresholds.items()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +152,9 @@ class _Factor:
 
 def _factors(design: Design) -> dict[str, _Factor]:
     """Return the effects over each factor."""
-    joined = {one.factor: one.shown for one in joined_factors(design)}
+    joined = {
+        one.factor: tuple(tuple(one.shown[i] for i in block) for block in one.blocks) for one in joined_factors(design)
+    }
     found: dict[str, _Factor] = {}
     for name, other in {"": design, **design.parameters}.items():
         before = f"{name}: " if name else ""
@@ -154,7 +163,7 @@ def _factors(design: Design) -> dict[str, _Factor]:
             columns = dict(zip(names, factor.values.T, strict=True))
             blocks = tuple(tuple(names[i] for i in block) for block in factor.blocks)
             known = found.get(factor.name, _Factor(factor, {}, ()))
-            own = (joined[factor.name],) if factor.name in joined else (*known.blocks, *blocks)
+            own = joined.get(factor.name, (*known.blocks, *blocks))
             found[factor.name] = _Factor(known.factor, {**known.columns, **columns}, own)
     return found
 
@@ -254,11 +263,12 @@ def _check_same_rows(full: Design, reduced: Design) -> None:
 
 
 def _added_common(
-    mine: Design, theirs: Design | None, before: str, moved: tuple[str, ...], full: Design, reduced: Design
+    mine: Design, theirs: Design | None, before: str, models: tuple[Design, Design], *, moved: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the coefficients that the larger model's predictor has in addition; those moved are its thresholds'."""
     if theirs is None:
         return tuple(coef for coef in mine.common.coefs if coef != INTERCEPT)
+    full, reduced = models
     for coef in theirs.common.coefs:
         if coef not in (*mine.common.coefs, *moved):
             raise _not_nested(f"the fixed effect {before}{coef}", full, reduced)

@@ -62,15 +62,10 @@ def rows_by_level(rows: Rows, *, is_concave: bool) -> LevelRows:
     """Sort the rows of a model with one grouping factor by level."""
     size = len(rows.y)
     level = rows.places[0] // rows.widths[0]
-    order = np.argsort(level[:size], kind="stable")
+    place = np.arange(len(level))
     counts = np.bincount(level[:size], minlength=int(rows.levels[0]))
-    found = _in_order(rows, order, np.append(0, np.cumsum(counts)), is_concave=is_concave)
-    predictors = len(rows.start) // size
-    if predictors == 1:
-        return found
-    place = np.arange(predictors * size)
-    order = np.lexsort((place % size, place // size, level))
-    return found._replace(**_of_predictors(rows, order), predictors=predictors)
+    first = np.append(0, np.cumsum(counts))
+    return _in_order(rows, np.lexsort((place % size, place // size, level)), first, is_concave=is_concave)
 
 
 def rows_by_parent(rows: Rows, *, is_concave: bool) -> NestedRows:
@@ -87,20 +82,19 @@ def rows_by_parent(rows: Rows, *, is_concave: bool) -> NestedRows:
 
 
 def _in_order(rows: Rows, order: np.ndarray, first: np.ndarray, *, is_concave: bool) -> LevelRows:
-    """Sort rows in an order in which those of each level of the first factor follow each other."""
+    """Sort the rows of all predictors in an order in which those of each level of the first factor follow each other.
+
+    Within a level they are in the order of the predictors, each with the same rows.
+    """
+    size = len(rows.y)
+    of_y = order[order < size]
     return LevelRows(
-        y=rows.y[order],
-        known=rows.known.reshape(len(rows.y), -1)[order].ravel(),
-        **_of_predictors(rows, order),
-        first=first.astype(np.int64),
-        is_concave=is_concave,
+        rows.y[of_y],
+        rows.known.reshape(size, -1)[of_y].ravel(),
+        rows.start[order],
+        np.ascontiguousarray(rows.columns[:, order]),
+        np.ascontiguousarray(rows.effects[0, : rows.widths[0], order].T),
+        first.astype(np.int64),
+        is_concave,
+        len(order) // size,
     )
-
-
-def _of_predictors(rows: Rows, order: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what the linear predictors are made of, in an order of their rows."""
-    return {
-        "start": rows.start[order],
-        "columns": np.ascontiguousarray(rows.columns[:, order]),
-        "effects": np.ascontiguousarray(rows.effects[0, : rows.widths[0], order].T),
-    }

@@ -131,8 +131,8 @@ def names_of_thresholds(thresholds: Sequence[str]) -> dict[str, PredictorNames]:
     """
     found = {}
     for at, (name, own) in enumerate(names_of_parameters(thresholds).items(), start=1):
-        columns = {"suffix_of_columns": f"_{THRESHOLDS}", "name_of_columns": THRESHOLDS}
-        found[name] = replace(own, told=f"threshold {at}", **columns)
+        told, columns = f"threshold {at}", f"_{THRESHOLDS}"
+        found[name] = replace(own, told=told, suffix_of_columns=columns, name_of_columns=THRESHOLDS)
     return found
 
 
