@@ -65,8 +65,9 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         out |= {names[inner]: values for inner, values in density.items()}
     for joined in joined_factors(design):
         name = across_name(joined.factor)
-        own = (based[name][:, list(block)][:, :, list(block)] for block in joined.blocks)
-        out[name] = np.sum([lkj_log_density(corr, priors[name].arguments["eta"]) for corr in own], axis=0)
+        blocks = [based[name][:, list(block)][:, :, list(block)] for block in joined.blocks]
+        each = [lkj_log_density(corr, priors[name].arguments["eta"]) for corr in blocks]
+        out[name] = np.stack(each).sum(axis=0)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             out[name] = _cutpoints_density(design, priors[name], draws)
