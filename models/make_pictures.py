@@ -143,6 +143,39 @@ def steadiness(fit: pp.Fit) -> Figure:
     return figure
 
 
+def catheters(fit: pp.Fit) -> Figure:
+    """Draw the share of catheters without an infection, estimated from the times alone and replicated by the model."""
+    frame, name = fit.design.frame, fit.design.response.name
+    new = pp.posterior_predictive(fit, seed=1)[name].transpose("obs", ...).to_numpy().reshape(len(frame), -1)
+    days = np.linspace(0, 560, 141)
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7.0, 4.4))
+        for sex, color in (("female", BLUE), ("male", VERMILION)):
+            rows = (frame["sex"] == sex).to_numpy()
+            free = (new[rows][:, :, None] > days).mean(axis=0)
+            axes.fill_between(days, *np.quantile(free, [0.025, 0.975], axis=0), color=color, alpha=0.15, lw=0)
+            axes.plot(days, free.mean(axis=0), color=color, lw=1.6, label=sex)
+            axes.step(*without_infection(frame[rows]), where="post", color=color, lw=1, ls="--")
+        axes.set_xlim(0, days[-1])
+        axes.set_ylim(0, 1)
+        axes.set_xlabel("days with the catheter")
+        axes.set_ylabel("share without an infection")
+        axes.legend(title="sex", loc="upper right")
+        title = "Catheters without an infection: the same patients in the model, mean and 95 % interval"
+        figure.suptitle(f"{title}\ndashed: Kaplan-Meier estimates", fontsize=10.5, x=0.01, ha="left")
+    return figure
+
+
+def without_infection(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return days and the Kaplan-Meier estimate of the share without an infection after each."""
+    days, share = [0.0], [1.0]
+    for day, at in rows.groupby("days"):
+        infected = (at["removed"] == 0).sum()
+        days.append(float(day))
+        share.append(share[-1] * (1 - infected / (rows["days"] >= day).sum()))
+    return np.array(days), np.array(share)
+
+
 def predicted(figure: Figure, *, title: str, y: str) -> Figure:
     """Set a title in the terms of the field, and keep the line that explains the bands."""
     bands = figure.get_suptitle().splitlines()[-1]
@@ -299,6 +332,7 @@ DRAWN: dict[str, Callable[[pp.Fit], Figure]] = {
         ovary,
         body_weight,
         epilepsy,
+        catheters,
         steadiness,
         pain_trials,
         vaccination,

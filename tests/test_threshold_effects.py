@@ -280,15 +280,6 @@ def test_hypotheses_and_frames_name_them():
                 "do:      fit the model without its grouping terms",
             ],
         ),
-        (
-            pp.pymc_source,
-            [
-                "there is no script of a model whose thresholds have coefficients of their own",
-                "got:     y ~ z + cs(x + arm) + (1 | g)   [acat]",
-                "allowed: a model without cs(...)",
-                "do:      use pp.build_model(formula, data), which returns the PyMC model",
-            ],
-        ),
         (lambda fit: pp.group_effects(fit, parameter="cs1"), ["this model has no groups"]),
     ],
 )
@@ -297,13 +288,6 @@ def test_questions_that_do_not_apply_say_why(ask, texts):
         ask(at_values("acat"))
     for text in texts:
         assert text in str(raised.value)
-
-
-def test_there_is_no_maximum_likelihood():
-    with pytest.raises(pp.EngineError) as raised:
-        pp.maximum_likelihood(FORMULA, table(), family="sratio")
-    assert "predictors of single thresholds: their likelihood is not available" in str(raised.value)
-    assert "do:      use pp.fit for its posterior" in str(raised.value)
 
 
 def test_a_level_has_no_single_effect_that_thresholds_have_each():
@@ -315,4 +299,20 @@ def test_a_level_has_no_single_effect_that_thresholds_have_each():
         pp.DataError, match="a level has no single effect of 'x': every threshold has a coefficient of it"
     ):
         pp.level_effects(fit, "x")
-    assert pp.level_effects(fit, "Intercept").sizes["level"] == LEVELS
+    intercepts = pp.level_effects(fit, "Intercept")
+    assert intercepts.sizes["level"] == LEVELS
+    assert intercepts.attrs["definition"].endswith("the level's own effect; those of single thresholds are left out")
+
+
+def test_ranks_by_an_effect_of_each_threshold_are_those_of_deviations():
+    formula = "y ~ z + cs(x) + (1 + x | g)"
+    values = {"cutpoints": CUTPOINTS, "beta": BETA, "sd_g": [1.0, 0.5], "corr_g": np.eye(2)}
+    own = {f"beta_cs{k}": [0.5 * k] for k in (1, 2, 3)}
+    b = np.stack([np.zeros(LEVELS), np.array([0.3, -0.2, 0.6, 0.1, -0.5, 0.0])], axis=1)
+    fit = fit_at(formula, table(), family="acat", b_g=b, **values, **own)
+    ranks = pp.level_ranks(fit, "x")
+    assert ranks["expected"].to_numpy().tolist() == [2, 5, 1, 3, 6, 4]
+    assert ranks.attrs["definition"] == (
+        "rank, in each draw, of the level's own effect, a deviation from the coefficients of all thresholds"
+    )
+    assert "those of single thresholds are left out" in pp.level_ranks(fit, "Intercept").attrs["definition"]

@@ -17,9 +17,14 @@ from partialpool.design.append_rows import append_rows
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
 from partialpool.design.subset import keep_rows
+from partialpool.design.truncation import Truncation
+from partialpool.families.given import Given
+from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES as RECORDS
+from partialpool.model.marginal_effects import check_marginal_mean
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
+from partialpool.model.truncated_mean import mean_over_levels_within
 from partialpool.reporting.describe import describe_words
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -428,15 +433,57 @@ def test_new_rows_need_the_columns_of_their_bounds(bounded):
     check_refused(pp.DataError, lambda: pp.predict(bounded[0], pd.DataFrame({"x": [0.0], "g": [3]})), "'most'")
 
 
-def test_the_mean_over_levels_is_refused(bounded):
+def test_the_mean_over_levels_is_the_average_of_their_means_within_the_bounds(bounded):
+    fit = bounded[0]
+    marginal = pp.predict(fit, kind="marginal", seed=1)
+    assert marginal.attrs["expectation"] == "mean of the response within its bounds, trunc(lb=0.5, ub=most)"
+    draw = {"chain": 1, "draw": 3}
+    eta = marginal["linear_predictor"].isel(draw).to_numpy()
+    sigma, sd = (float(fit.posterior[name].isel(draw).squeeze()) for name in ("sigma", "sd_g"))
+    u = np.linspace(-8, 8, 3001)[:, None]
+    at, weight = eta + sd * u, stats.norm.pdf(u)
+    each = stats.truncnorm((0.5 - at) / sigma, (3 - at) / sigma, at, sigma).mean()
+    expected = (weight * each).sum(axis=0) / weight.sum()
+    assert marginal["expectation"].isel(draw).to_numpy() == pytest.approx(expected, rel=1e-6)
+    typical = pp.predict(fit, kind="typical", seed=1)["expectation"]
+    assert np.abs(marginal["expectation"] - typical).max() > 1e-3
+
+
+@pytest.mark.parametrize(("family", "link", "sd"), [("poisson", "log", 1.2), ("gamma", "log", 2.0)])
+def test_means_over_levels_of_skewed_responses(family, link, sd):
+    record, own = RECORDS[family], {"alpha": np.array([[1.7]])}
+    eta = np.array([[-1.0, 0.5, 2.0]])
+    bounds = Truncation(np.zeros(3), np.array([4.0, np.inf, 9.0]))
+    found = mean_over_levels_within(record, Given(LINKS[link], eta, own), np.full(eta.shape, sd**2), bounds)
+    nodes = np.linspace(-12, 12, 20_001)
+    every = Given(LINKS[link], eta + sd * nodes[:, None], {"alpha": np.full((len(nodes), 1), 1.7)})
+    weight = stats.norm.pdf(nodes)[:, None]
+    expected = (weight * record.mean_within(every, bounds.low, bounds.high)).sum(axis=0) / weight.sum()
+    assert found[0] == pytest.approx(expected, rel=2e-6)
+
+
+def test_a_residual_sd_that_is_small_beside_the_levels_still_has_a_mean():
+    """Without residuals the mean within the bounds is the predictor, cut off at them."""
+    given = Given(LINKS["identity"], np.array([[0.3]]), {"sigma": np.array([[1e-3]])})
+    bounds = Truncation(np.array([-1.0]), np.array([1.0]))
+    found = mean_over_levels_within(RECORDS["gaussian"], given, np.array([[4.0]]), bounds)
+    new = stats.norm(0.3, 2)
+    inside = stats.truncnorm((-1 - 0.3) / 2, (1 - 0.3) / 2, 0.3, 2).mean() * (new.cdf(1) - new.cdf(-1))
+    assert found[0, 0] == pytest.approx(inside + new.sf(1) - new.cdf(-1), abs=1e-4)
+
+
+def test_the_mean_over_levels_is_refused_where_more_than_the_mean_varies_with_them(bounded):
+    frame = bounded[0].design.frame
+    design = build_design(pp.ModelSpec.from_formula("y | trunc(lb=0.5) ~ x + (1 | g), sigma ~ (1 | g)"), frame)
     check_refused(
         pp.DataError,
-        lambda: pp.predict(bounded[0], kind="marginal"),
-        "the mean over levels of a truncated response is not available: it has no closed form",
-        "trunc(lb=0.5, ub=most), family 'gaussian'",
+        lambda: check_marginal_mean(design, ["g"]),
+        "the mean over levels of a truncated response is available for normal effects on its mean alone",
+        "trunc(lb=0.5), sigma ~ 1 + (1 | g)",
         "kind='conditional' or 'typical'",
         "pass kind='conditional' with new_levels='sample', and average over draws",
     )
+    check_marginal_mean(design, [])
 
 
 def test_effects_are_those_before_truncation(bounded):
@@ -451,9 +498,9 @@ def test_effects_are_those_before_truncation(bounded):
         assert "of the response before truncation; pp.predict is within the bounds" in str(answer)
 
 
-def test_predictions_along_a_predictor_are_those_of_a_typical_level(bounded):
+def test_predictions_along_a_predictor_are_means_over_levels(bounded):
     texts = " ".join(text.get_text() for text in pp.plot_predictions(bounded[0], "x").findobj(Text))
-    assert pp.predict(bounded[0], kind="typical").attrs["kind"][:20] in texts.replace("\n", " ")
+    assert pp.predict(bounded[0], kind="marginal").attrs["kind"][:20] in texts.replace("\n", " ")
     plt.close("all")
 
 

@@ -229,8 +229,6 @@ def test_what_has_no_likelihood_says_why():
     with pytest.raises(pp.EngineError, match="REML is for normal responses") as error:
         pp.maximum_likelihood(["y ~ x", "sigma ~ x"], TABLE, reml=True)
     assert "sigma with predictors" in error.value.got
-    with pytest.raises(pp.EngineError, match="predictors of categories: their likelihood is not available"):
-        pp.maximum_likelihood("arm ~ x", TABLE.assign(arm=np.tile(["a", "b", "c"], 32)), family="categorical")
 
 
 def test_tests_of_effects_on_parameters():

@@ -7,6 +7,7 @@ from scipy import stats
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.design.joined_factors import joined_factors
 from partialpool.design.newdata import as_new_levels, new_rows, own_rows
 from partialpool.design.subset import keep_rows
 from partialpool.errors import DataError, EngineError, SpecError
@@ -73,7 +74,7 @@ def test_an_sd_for_each_category_is_still_one_without_a_predictor():
         ("y ~ x + ar(x, gr=g), sigma ~ arm", {}, "predictors of a family's parameters do not go with this part"),
         ("y ~ s(x), sigma ~ arm", {}, "predictors of a family's parameters do not go with this part"),
         ("y | precision(x) ~ 1, sigma ~ arm", {}, "predictors of a family's parameters do not go with this part"),
-        ("mode ~ x + (x || g)", {"family": "categorical"}, "family 'categorical' does not take this term"),
+        ("mode ~ x + (1 | g) + (0 + x | g)", {"family": "categorical"}, "family 'categorical' does not take this term"),
     ],
 )
 def test_what_does_not_go_together_is_refused(model, options, wrong):
@@ -235,6 +236,31 @@ def test_prior_draws_of_categories_are_differences_to_the_reference():
     assert draws["b_car_g"][:, 0, 0] / sd == pytest.approx(draws["b_car_g"][:, 0, 0] / sd)
     scaled = draws["b_car_g"][:, :, 0] / sd[:, None]
     assert scaled.std() == pytest.approx(1, rel=0.02)
+
+
+def test_under_two_bars_effects_on_categories_are_correlated_with_the_same_effect_on_others_alone():
+    design = design_of("mode ~ x + (x || g)", family="categorical")
+    (joined,), priors = joined_factors(design), resolve_priors(design)
+    assert joined.blocks == ((0, 2), (1, 3))
+    assert joined.pairs == ((2, 0), (3, 1))
+    draws = draw_prior(design, priors, 20_000, seed=2)
+    corr = draws["corr_across_g"]
+    assert (corr[:, [0, 0, 1, 2], [1, 3, 2, 3]] == 0).all()
+    sd = np.concatenate([draws["sd_car_g"], draws["sd_walk_g"]], axis=1)
+    b = np.concatenate([draws["b_car_g"], draws["b_walk_g"]], axis=2)[:, 0] / sd
+    found, expected = np.corrcoef(b.T), corr.mean(axis=0)
+    np.testing.assert_allclose(found, expected, atol=5 / np.sqrt(len(b)))
+    # Each block has the density of a model whose factor has this effect alone.
+    density = log_prior_density(design, priors, draws)["corr_across_g"]
+    alone = design_of("mode ~ x + (1 | g)", family="categorical")
+    own = resolve_priors(alone)
+    parts = []
+    for first, second in joined.blocks:
+        of_one = {"corr_across_g": corr[:, [first, second]][:, :, [first, second]]}
+        of_one |= {"sd_car_g": sd[:, [first]], "sd_walk_g": sd[:, [second]]}
+        of_one |= {name: draws[name] for name in ("beta_car", "beta_walk")}
+        parts.append(log_prior_density(alone, own, of_one)["corr_across_g"])
+    np.testing.assert_allclose(density, np.sum(parts, axis=0), rtol=1e-8, atol=1e-8)
 
 
 def test_probabilities_of_categories_over_levels_are_averages():

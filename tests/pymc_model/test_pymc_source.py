@@ -115,10 +115,16 @@ PARAMETERS = {
     "weibull": ["positive ~ x, alpha ~ f"],
     "categorical": [
         "f ~ 1", "f ~ x", "f ~ x + z + (1 | g)", "h ~ x + (x | g) + (1 | ids)", "f ~ 0 + t + x + (z | g)",
-        "h ~ poly(z, 2) + offset(x) + (1 | g)", "odd ~ x + (1 | h)",
+        "h ~ poly(z, 2) + offset(x) + (1 | g)", "odd ~ x + (1 | h)", "h ~ x + (x + z || g)",
     ],
 }  # fmt: skip
 """Predictors of parameters of the family, and of categories."""
+THRESHOLDS = [
+    ("grade ~ cs(x)", "acat", "logit"), ("grade ~ z + cs(x + f) + (1 | g)", "sratio", "probit"),
+    ("grade ~ 1 + cs(poly(z, 2)) + offset(x) + (x | g) + (1 | h)", "acat", "logit"),
+    ("grade ~ f + cs(x:z + t) + (1 | g)", "sratio", "cloglog"),
+]  # fmt: skip
+"""Coefficients of each threshold."""
 
 
 def repeated_visits():
@@ -201,6 +207,13 @@ def relatives(formula):
     return Case(formula, table, {"cov": {"animal": kinship}})
 
 
+def cases_of_thresholds():
+    for at, (formula, family, link) in enumerate(THRESHOLDS):
+        yield f"thresholds_{at}", Case(formula, options={"family": family, "link": link})
+    own = {"beta_cs": PRIOR("UnitInformation", mu=0, sigma=2), "beta_cs2[x]": PRIOR("Laplace", mu=0.3, b=1)}
+    yield "thresholds_own", Case("grade ~ 1 + cs(x + z)", options={"family": "acat", "priors": own})
+
+
 def cases():
     for family in FAMILIES.values():
         if family.has_predictors_of_categories:
@@ -266,6 +279,7 @@ def cases():
     for family, formulas in PARAMETERS.items():
         for at, formula in enumerate(formulas):
             yield f"parameters_{family}_{at}", Case(formula, options={"family": family})
+    yield from cases_of_thresholds()
     own = {"beta_sigma[x]": PRIOR("Laplace", mu=0.1, b=2), "sd_sigma_g": PRIOR("HalfNormal", sigma=0.7),
            "corr_across_g": PRIOR("LKJ", eta=5), "beta_sigma[z]": PRIOR("Uniform", lower=-3, upper=2)}  # fmt: skip
     yield "parameters_own", Case("y ~ x + (1 |p| g), sigma ~ x + z + (1 |p| g)", options={"priors": own})

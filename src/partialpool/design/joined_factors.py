@@ -1,5 +1,6 @@
 """Factors whose effects are correlated across predictors: `(1 |p| g)` of the mean and of sigma."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +24,14 @@ class JoinedFactor:
         The factor.
     parts
         By predictor, in order, its effects; the mean has the name ''.
+    blocks
+        Places among all effects of those that are correlated with each other: one block, or under `(1 + x || g)` of
+        categories one for each effect, with that of every category.
     """
 
     factor: str
     parts: tuple[tuple[str, tuple[str, ...]], ...]
+    blocks: tuple[tuple[int, ...], ...]
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -42,7 +47,8 @@ class JoinedFactor:
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """Places of the two effects, of different predictors, of each correlation."""
         of = [name for name, effects in self.parts for _ in effects]
-        return tuple((i, j) for i in range(len(of)) for j in range(i) if of[i] != of[j])
+        every = ((i, j) for i in range(len(of)) for j in range(i) if of[i] != of[j])
+        return tuple(pair for pair in every if any(set(pair) <= set(block) for block in self.blocks))
 
 
 @dataclass(frozen=True)
@@ -116,5 +122,14 @@ def joined_factors(design: Design) -> tuple[JoinedFactor, ...]:
             if any(group.factor == factor for group in one.spec.groups if group.tag or "" not in predictors)
         ]
         if len(parts) > 1:  # the design of one predictor alone joins nothing
-            found.append(JoinedFactor(factor, tuple(parts)))
+            size = sum(len(effects) for _, effects in parts)
+            blocks = ((*range(size),),) if "" in predictors else _of_every_category(factor, predictors)
+            found.append(JoinedFactor(factor, tuple(parts), blocks))
     return tuple(found)
+
+
+def _of_every_category(factor: str, predictors: Mapping[str, Design]) -> tuple[tuple[int, ...], ...]:
+    """Return the blocks of effects on all categories: those of one category, with the same of all others."""
+    each = [next(f for f in one.factors if f.name == factor) for one in predictors.values()]
+    starts = range(0, sum(len(f.names) for f in each), len(each[0].names))
+    return tuple(tuple(start + place for start in starts for place in block) for block in each[0].blocks)

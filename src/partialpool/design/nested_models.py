@@ -80,11 +80,7 @@ def find_additions(full: Design, reduced: Design) -> Additions:
     """
     _check_same_kind(full, reduced)
     _check_same_rows(full, reduced)
-    common, terms = [], []
-    for before, mine, theirs in _predictors(full, reduced):
-        added = _added_common(mine, theirs, before, full, reduced)
-        common += [f"{before}{coef}" for coef in added]
-        terms += [(f"{before}{term}", tuple(f"{before}{c}" for c in coefs)) for term, coefs in _terms(mine, added)]
+    common, terms = _added_fixed(full, reduced)
     larger, smaller = _factors(full), _factors(reduced)
     for name, factor in smaller.items():
         if name not in larger:
@@ -108,6 +104,26 @@ def find_additions(full: Design, reduced: Design) -> Additions:
             do="leave the tested effects out of the reduced model",
         )
     return Additions(tuple(common), blocks, pairs, tuple(terms))
+
+
+def _added_fixed(full: Design, reduced: Design) -> tuple[list[str], list[tuple[str, tuple[str, ...]]]]:
+    """Return the coefficients of fixed effects that the larger model has in addition, and their terms."""
+    moved, common = _into_thresholds(full, reduced), []
+    terms: list[tuple[str, tuple[str, ...]]] = []
+    of_thresholds: dict[str, tuple[str, ...]] = {}
+    for name, mine, theirs in _predictors(full, reduced):
+        before, known = f"{name}: " if name else "", () if name else moved
+        # What thresholds had in common is a coefficient of the first of them, and new are those of the others.
+        already = moved if name in full.thresholds[:1] else ()
+        every = _added_common(mine, theirs, before, (full, reduced), moved=known)
+        added = tuple(coef for coef in every if coef not in already)
+        common += [f"{before}{coef}" for coef in added]
+        own = [(term, tuple(f"{before}{c}" for c in coefs)) for term, coefs in _terms(mine, added)]
+        if name in full.thresholds:
+            of_thresholds |= {term: (*of_thresholds.get(term, ()), *coefs) for term, coefs in own}
+        else:
+            terms += [(f"{before}{term}", coefs) for term, coefs in own]
+    return common, terms + [(f"{term} at each threshold", coefs) for term, coefs in of_thresholds.items()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +152,9 @@ class _Factor:
 
 def _factors(design: Design) -> dict[str, _Factor]:
     """Return the effects over each factor."""
-    joined = {one.factor: one.shown for one in joined_factors(design)}
+    joined = {
+        one.factor: tuple(tuple(one.shown[i] for i in block) for block in one.blocks) for one in joined_factors(design)
+    }
     found: dict[str, _Factor] = {}
     for name, other in {"": design, **design.parameters}.items():
         before = f"{name}: " if name else ""
@@ -145,20 +163,20 @@ def _factors(design: Design) -> dict[str, _Factor]:
             columns = dict(zip(names, factor.values.T, strict=True))
             blocks = tuple(tuple(names[i] for i in block) for block in factor.blocks)
             known = found.get(factor.name, _Factor(factor, {}, ()))
-            own = (joined[factor.name],) if factor.name in joined else (*known.blocks, *blocks)
+            own = joined.get(factor.name, (*known.blocks, *blocks))
             found[factor.name] = _Factor(known.factor, {**known.columns, **columns}, own)
     return found
 
 
 def _predictors(full: Design, reduced: Design) -> Iterator[tuple[str, Design, Design | None]]:
-    """Yield what is written before the names of each predictor, and that of both; None where it is one number."""
+    """Yield each predictor's name, '' for the mean, and that of both; None where it is one number, or there is none."""
     yield "", full, reduced
     for name in reduced.parameters:
         if name not in full.parameters:
             raise _not_nested(f"the predictor of {name}", full, reduced)
     for name, mine in full.parameters.items():
         theirs = reduced.parameters.get(name)
-        if theirs is None and not mine.common.intercept:
+        if theirs is None and not mine.common.intercept and name not in full.thresholds:
             raise _not_nested(f"one number {name} for all rows", full, reduced)
         offsets = mine.spec.offsets, () if theirs is None else theirs.spec.offsets
         if set(offsets[0]) != set(offsets[1]):
@@ -168,7 +186,15 @@ def _predictors(full: Design, reduced: Design) -> Iterator[tuple[str, Design, De
                 allowed="the same offset",
                 do="write it into both",
             )
-        yield f"{name}: ", mine, theirs
+        yield name, mine, theirs
+
+
+def _into_thresholds(full: Design, reduced: Design) -> tuple[str, ...]:
+    """Return fixed effects of the smaller model of which every threshold has a coefficient in the larger one."""
+    if not full.thresholds:
+        return ()
+    of_each = full.parameters[full.thresholds[0]].common
+    return tuple(c for c in reduced.common.coefs if c in of_each.coefs and c not in full.common.coefs)
 
 
 def _terms(design: Design, coefs: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -236,16 +262,19 @@ def _check_same_rows(full: Design, reduced: Design) -> None:
             raise _different_columns(what)
 
 
-def _added_common(mine: Design, theirs: Design | None, before: str, full: Design, reduced: Design) -> tuple[str, ...]:
-    """Return the coefficients that the larger model's predictor has in addition."""
+def _added_common(
+    mine: Design, theirs: Design | None, before: str, models: tuple[Design, Design], *, moved: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the coefficients that the larger model's predictor has in addition; those moved are its thresholds'."""
     if theirs is None:
         return tuple(coef for coef in mine.common.coefs if coef != INTERCEPT)
+    full, reduced = models
     for coef in theirs.common.coefs:
-        if coef not in mine.common.coefs:
+        if coef not in (*mine.common.coefs, *moved):
             raise _not_nested(f"the fixed effect {before}{coef}", full, reduced)
-    names = mine.common.names
     for name, column in zip(theirs.common.names, theirs.common.values.T, strict=True):
-        if not np.array_equal(column, mine.common.values[:, names.index(name)]):
+        common = full.parameters[full.thresholds[0]].common if name in moved else mine.common
+        if not np.array_equal(column, common.values[:, common.names.index(name)]):
             raise _different_columns(f"column {name}")
     return tuple(coef for coef in mine.common.coefs if coef not in theirs.common.coefs)
 

@@ -32,6 +32,7 @@ class Categorical(Family):
     links = ("logit",)
     has_predictors_of_categories = True
     has_mean = False
+    log_concave_links = frozenset(links)
     notation = Notation("Categorical", ())
     picture = "categories"
 

@@ -94,7 +94,7 @@ class Family(ABC):
     takes_se: ClassVar[bool] = False
     """Whether known standard errors can replace sigma."""
     log_concave_links: ClassVar[frozenset[str]] = frozenset()
-    """Links under which the log density is concave in the linear predictor."""
+    """Links under which the log density is concave in the linear predictor, that of categories in all of them."""
     row_kernels: ClassVar[str] = ""
     """Module of its compiled kernels (`families/row_kernels/load.py`), which is imported on first use."""
     censored_row_kernels: ClassVar[str] = ""

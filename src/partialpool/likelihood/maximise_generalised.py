@@ -5,6 +5,7 @@ The search runs over elements of the relative Cholesky factors, coefficients and
 Where parameters of the family have predictors, those of all predictors are searched together.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Self
@@ -33,7 +34,7 @@ from partialpool.marginal.glmm.predictors import Predictors, lay_out
 from partialpool.marginal.glmm.weighted_rows import working_moments
 from partialpool.model.default_priors import default_priors
 from partialpool.model.prior import cutpoint_shift
-from partialpool.names import BETA
+from partialpool.names import BETA, names_of_predictor
 
 __all__ = ["GeneralisedLikelihood", "integration_of", "laplace_of", "maximise_generalised"]
 
@@ -145,23 +146,36 @@ class GeneralisedLikelihood:
 
 def integration_of(*designs: Design) -> str:
     """Return how group effects of these models are integrated out, so that their likelihoods can be compared."""
-    if any(design.parameters for design in designs):
+    if any(design.parameters and not _is_of_categories(design) for design in designs):
         return EXACT if all(_is_quadratic(design) for design in designs) else OBSERVED
-    if not any(design.factors for design in designs):
+    stacked = [_one_design(design) for design in designs]
+    if not any(design.factors for design in stacked):
         return EXACT
-    if all(not design.factors or _rule(design) for design in designs):
+    if all(not design.factors or _rule(design) for design in stacked):
         return QUADRATURE
     return laplace_of(*designs)
 
 
 def laplace_of(*designs: Design) -> str:
-    """Return which of Laplace's approximations these models have.
+    """Return which of Laplace's approximations these models have: that of several predictors is the observed one.
 
     The kernels' information of truncated rows serves Newton's steps: it is not the observed one, nor an expectation.
     """
+    if any(design.parameters for design in designs):
+        return OBSERVED
     truncated = any(design.response.truncation is not None for design in designs)
     related = any(factor.kinship is not None for design in designs for factor in design.factors)
     return OBSERVED if truncated and not related else LAPLACE
+
+
+def _is_of_categories(design: Design) -> bool:
+    """Whether its predictors are those of categories, or of thresholds between them: no level varies in a scale."""
+    return bool(design.thresholds) or design.spec.family_record.has_predictors_of_categories
+
+
+def _one_design(design: Design) -> Design:
+    """Return the rows of all predictors as those of one."""
+    return lay_out(design, default_priors(design)).design
 
 
 def _is_quadratic(design: Design) -> bool:
@@ -175,8 +189,9 @@ def _is_quadratic(design: Design) -> bool:
 
 
 def _rule(design: Design) -> type[LevelQuadrature | NestedQuadrature] | None:
-    """Return the quadrature that applies to a design; None if there is none."""
-    return next((rule for rule in (LevelQuadrature, NestedQuadrature) if rule.applies(design)), None)
+    """Return the quadrature that applies to a design of all predictors' rows; None if there is none."""
+    rules = (LevelQuadrature, NestedQuadrature)
+    return next((rule for rule in rules if rule.applies(design)), None)
 
 
 def _check_one_level(design: Design) -> None:
@@ -232,13 +247,8 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
         stated = own.to_data @ np.linalg.solve(own.shift, root) * units.unit
         sd[f], corr[f] = covariance_parts(stated @ stated.T)
         relative[f] = relative_diagonal(root)
-    beta = original_beta(marginal, point.beta[None])
-    own_values = parameters.own.named((t * parameters.units)[parameters.of_own][None])
-    if design.spec.family_record.has_cutpoints:
-        shift = cutpoint_shift(design, {BETA: beta})
-        own_values = {name: values + shift for name, values in own_values.items()}
     found = OfPredictor(
-        beta[0],
+        original_beta(marginal, point.beta[None])[0],
         original_covariance(marginal, peak.covariance),
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
@@ -246,6 +256,10 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
     )
     each = of_each_predictor(found, likelihood.predictors)
     mean = each.pop("", found)
+    own_values = parameters.own.named((t * parameters.units)[parameters.of_own][None])
+    if design.spec.family_record.has_cutpoints:
+        shift = _cutpoint_shift(likelihood, mean, each)
+        own_values = {name: values + shift for name, values in own_values.items()}
     return Maximum(
         -0.5 * peak.deviance,
         mean.beta,
@@ -264,3 +278,13 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
         parameters=each,
         across=across_predictors(found, likelihood.predictors),
     )
+
+
+def _cutpoint_shift(
+    likelihood: GeneralisedLikelihood, mean: OfPredictor, each: Mapping[str, OfPredictor]
+) -> np.ndarray:
+    """Return the cutpoints at the predictors' zero less those at their means, (1, 1) or (1, cutpoints)."""
+    parts = likelihood.predictors.parts
+    beta = {BETA: mean.beta} | {names_of_predictor(name, ())[BETA]: one.beta for name, one in each.items()}
+    design = parts[0].design if parts else likelihood.predictors.design
+    return cutpoint_shift(design, {name: values[None] for name, values in beta.items()})

@@ -18,7 +18,7 @@ from partialpool.likelihood.draw_response import draw_response
 from partialpool.likelihood.maximise import maximise
 from partialpool.likelihood.maximise_generalised import integration_of, laplace_of, maximise_generalised
 from partialpool.likelihood.maximise_residual import maximise_residual
-from partialpool.likelihood.maximum import EXACT, Maximum, OfPredictor
+from partialpool.likelihood.maximum import EXACT, QUADRATURE, Maximum, OfPredictor
 from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
@@ -160,12 +160,17 @@ class LikelihoodFit:
         """Draw a response of the same rows with new group effects, at the estimates; shape (rows,)."""
         return draw_response(self.design, self.maximum, rng)
 
+    @property
+    def _grouping(self) -> list[str]:
+        """The grouping factors of all predictors with their numbers of levels."""
+        each = (factor for _, design, _ in self._predictors for factor in design.grouping)
+        return list(dict.fromkeys(f"{factor.name} {factor.how_many}" for factor in each))
+
     def __str__(self) -> str:
         how = "REML" if self.reml else "maximum likelihood"
         heading = (
             f"{self.design.spec}",
-            f"{self.design.n_rows} rows; "
-            + "; ".join([f"{f.name} {f.how_many}" for f in self.design.grouping] or ["no grouping factor"]),
+            f"{self.design.n_rows} rows; " + "; ".join(self._grouping or ["no grouping factor"]),
             f"{how}: log likelihood {fixed(self.log_likelihood, 4)}, deviance {fixed(self.deviance, 4)}, "
             f"{self.n_parameters} parameters",
             *([f"group effects integrated out {self.maximum.method}"] if self.maximum.method != EXACT else []),
@@ -216,10 +221,10 @@ def maximum_likelihood(
     """Fit by maximum likelihood, or by restricted maximum likelihood.
 
     Group effects of a normal response are integrated out exactly. Those of other responses are integrated out by
-    quadrature, to errors far below what matters, if there is one grouping factor with at most three effects
-    (`marginal/glmm/level_integrals.py`), or two nested factors with one effect each and up to 1,000 rows
-    (`marginal/glmm/nested_integrals.py`); otherwise by Laplace's approximation (`likelihood/laplace.py`), as in lme4's
-    `glmer` by default. The fit says which.
+    quadrature, to errors far below what matters, if there is one grouping factor with at most three effects, those on
+    all categories counted (`marginal/glmm/level_integrals.py`), or two nested factors with one effect each and up to
+    1,000 rows (`marginal/glmm/nested_integrals.py`); otherwise by Laplace's approximation (`likelihood/laplace.py`), as
+    in lme4's `glmer` by default. The fit says which.
 
     Parameters
     ----------
@@ -261,7 +266,7 @@ def maximum_likelihood(
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     check_likelihood(spec, reml=reml)
     design = build_design(spec, data, missing=missing)
-    by_laplace = laplace and design.factors and not design.parameters  # those with predictors have no other
+    by_laplace = laplace and integration_of(design) == QUADRATURE
     return likelihood_fit(design, reml=reml, method=laplace_of(design) if by_laplace else None)
 
 
@@ -276,11 +281,6 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     if spec.is_normal and not spec.parameters:
         return normal.why_not(spec)
     reasons = (
-        (
-            spec.family_record.has_predictors_of_categories,
-            "predictors of categories: their likelihood is not available",
-        ),
-        (spec.cs, "predictors of single thresholds: their likelihood is not available"),
         (heavy := why_not_normal(spec), heavy),
         (
             spec.smooths,

@@ -26,7 +26,7 @@ from partialpool.design.residual_rows import Series
 from partialpool.errors import DataError, EngineError
 from partialpool.marginal.effects_of_set import EffectsOfSet, SetsOfRows, covariance_root
 from partialpool.marginal.glmm.level_integrals import MOST_EFFECTS
-from partialpool.marginal.glmm.rows_under_draws import RowsUnderDraws
+from partialpool.marginal.glmm.rows_under_draws import RowsUnderDraws, as_contrasts
 from partialpool.model.log_concave import is_log_concave
 from partialpool.model.predictor import Draws
 from partialpool.model.response import given_of, log_density_of
@@ -79,17 +79,11 @@ def joint_log_density(
     Raises
     ------
     DataError
-        More than three effects to integrate out for a response that is not normal; levels with a known covariance;
-        effects on categories.
+        More than three effects to integrate out for a response that is not normal, those on all categories counted;
+        levels with a known covariance.
     EngineError
         A score that is not finite, or a rule that does not converge.
     """
-    if design.spec.family_record.has_predictors_of_categories and design.spec.all_factors:
-        design.check_no_parameters(
-            "the score of a whole level",
-            because="effects of a new level on every category would have to be integrated out",
-            do="compare by rows, or leave the grouping terms out",
-        )
     total = len(next(iter(draws.values())))
     asked = range(int(sets.max()) + 1) if wanted is None else wanted
     out = np.empty((total, len(asked)))
@@ -103,7 +97,9 @@ def joint_log_density(
             raise DataError(
                 "the score of a whole level is integrated over at most three effects where the response is not normal",
                 got=f"{effects} effects that occur only in these rows",
-                allowed="a factor with no other factor nested in it, and at most two slopes",
+                allowed="intercepts of three or four categories, or one slope of three"
+                if design.spec.family_record.has_predictors_of_categories
+                else "a factor with no other factor nested in it, and at most two slopes",
                 do="compare by rows, or leave out the levels of an inner factor",
             )
         rows = every.take(index)
@@ -184,8 +180,11 @@ def _integrated(given: _Conditional, own: Sequence[EffectsOfSet]) -> np.ndarray:
     """Return the log density with the set's own effects integrated out by quadrature, (draws,)."""
     design = given.design
     rows = RowsUnderDraws.of(design, given.partition.response.take(given.index), given.eta, given.draws)
-    is_concave = is_log_concave(design.spec) and not any(one.on_parameters for one in own)
+    of_categories = design.spec.family_record.has_predictors_of_categories
+    is_concave = is_log_concave(design.spec) and (of_categories or not any(one.on_parameters for one in own))
     columns = _columns(own)
+    if of_categories:
+        columns = as_contrasts(design, columns, axis=0)
     values, errors = rows.integrals(columns, covariance_root(own, given.draws), is_concave=is_concave)
     unknown = np.isfinite(values) & ~(errors < _MOST_ERROR)
     if unknown.any():

@@ -102,7 +102,7 @@ def resolve_priors(design: Design) -> PriorSet:
     if design.residual is not None and design.residual.series is not None:
         check_stated_correlation(design.residual.series, user)
     if design.spec.family_record.has_predictors_of_categories:
-        return _category_priors(design)
+        return _category_priors(design, user)
     names = {name: names_of_predictor(name, other.spec.factors) for name, other in design.parameters.items()}
     outer = {one for own in names.values() for one in own.values()}
     alike = names_of_predictor(THRESHOLDS, ()) if design.thresholds else {}
@@ -151,12 +151,12 @@ def _names_of_stated(
     return found
 
 
-def _category_priors(design: Design) -> PriorSet:
+def _category_priors(design: Design, user: Mapping[str, Prior]) -> PriorSet:
     """Return the priors of the contrasts between categories, which are alike."""
     name, one = next(iter(design.parameters.items()))
     scales = predictor_scales(design, name)
     defaults = (*_effect_defaults(one, scales, joined=True), *_across_defaults(design))
-    return PriorSet(_resolved(one, scales, defaults, design.spec.priors), (*_notes(one), _OF_CONTRASTS), _scale(design))
+    return PriorSet(_resolved(one, scales, defaults, user), (*_notes(one), _OF_CONTRASTS), _scale(design))
 
 
 def _resolved(
@@ -204,6 +204,8 @@ def _resolved(
 
 def default_priors(design: Design) -> PriorSet:
     """Return the default priors of a design, regardless of the user's priors."""
+    if design.spec.family_record.has_predictors_of_categories:
+        return _category_priors(design, {})
     own = _defaults(design, decomposed=False)
     return PriorSet((*own, *_of_parameters(design, {})), _notes(design), _scale(design))
 

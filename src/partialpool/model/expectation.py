@@ -7,10 +7,10 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.truncation import Truncation
-from partialpool.errors import DataError
 from partialpool.families.given import Given
 from partialpool.model.parameter_values import HasParameters, family_parameters
 from partialpool.model.predictor import Draws
+from partialpool.model.truncated_mean import mean_over_levels_within
 
 __all__ = ["expectation"]
 
@@ -51,17 +51,12 @@ def expectation(
     Raises
     ------
     DataError
-        The inverse link with a spread: 1 / eta has no mean under a normal eta. Bounds with a spread.
+        The inverse link with a spread: 1 / eta has no mean under a normal eta.
     """
     own = {**family_parameters(design, rows, draws), **parameters}
     if bounds is not None:
+        family, given = design.spec.family_record, Given(design.spec.link_record, eta, own)
         if spread is not None:
-            raise DataError(
-                "the mean over levels of a truncated response is not available: it has no closed form",
-                got=f"trunc({design.spec.trunc}), family {design.spec.family!r}",
-                allowed="kind='conditional' or 'typical'",
-                do="pass kind='conditional' with new_levels='sample', and average over draws",
-            )
-        family = design.spec.family_record
-        return family.mean_within(Given(design.spec.link_record, eta, own), bounds.low, bounds.high)
+            return mean_over_levels_within(family, given, spread, bounds)
+        return family.mean_within(given, bounds.low, bounds.high)
     return design.spec.family_record.mean(design.spec.link_record, eta, spread, own)

@@ -120,6 +120,8 @@ def check_marginal_mean(design: Design, factors: Collection[str]) -> None:
         The parameter, and the factor.
     """
     family, joined = design.spec.family_record, {one.factor for one in joined_factors(design)}
+    if design.response.truncation is not None:
+        _check_mean_of_truncated(design, factors)
     for name in family.parameters_of_mean & set(design.parameters):
         varying = [f.name for f in design.parameters[name].grouping if f.name in factors]
         if varying and (not isinstance(family.link_of(name), ProbabilityLink) or joined.intersection(varying)):
@@ -129,6 +131,26 @@ def check_marginal_mean(design: Design, factors: Collection[str]) -> None:
                 allowed="kind='conditional' or 'typical'",
                 do="pass kind='conditional' with new_levels='sample', and average over draws",
             )
+
+
+def _check_mean_of_truncated(design: Design, factors: Collection[str]) -> None:
+    """Refuse the mean over levels of a truncated response where more than its mean varies with them, or not normally.
+
+    Raises
+    ------
+    DataError
+        A parameter with effects of these levels; effects with a Student t distribution.
+    """
+    varying = [f"{name} ~ {design.spec.parameters[name]}" for name, other in design.parameters.items()
+               if any(f.name in factors for f in other.grouping)]  # fmt: skip
+    heavy = [f"dist='student_t' over {f.name}" for f in design.grouping if f.is_heavy and f.name in factors]
+    for found in (*varying, *heavy):
+        raise DataError(
+            "the mean over levels of a truncated response is available for normal effects on its mean alone",
+            got=f"trunc({design.spec.trunc}), {found}",
+            allowed="kind='conditional' or 'typical'",
+            do="pass kind='conditional' with new_levels='sample', and average over draws",
+        )
 
 
 def draw_marginal_effects(

@@ -15,7 +15,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.families.helmert import differences_of_contrasts
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.effect_correlation import correlation_log_density, structured_correlation
-from partialpool.model.lkj import lkj_log_density, sample_lkj
+from partialpool.model.lkj import lkj_log_density, sample_lkj, sample_lkj_blocks
 from partialpool.model.predictor import Draws, Seed, of_predictor, sample_all_levels, sample_joined_levels
 from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
@@ -65,7 +65,9 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         out |= {names[inner]: values for inner, values in density.items()}
     for joined in joined_factors(design):
         name = across_name(joined.factor)
-        out[name] = lkj_log_density(based[name], priors[name].arguments["eta"])
+        blocks = [based[name][:, list(block)][:, :, list(block)] for block in joined.blocks]
+        each = [lkj_log_density(corr, priors[name].arguments["eta"]) for corr in blocks]
+        out[name] = np.stack(each).sum(axis=0)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             out[name] = _cutpoints_density(design, priors[name], draws)
@@ -238,7 +240,7 @@ def _draw_joined(
     """
     out: dict[str, np.ndarray] = {}
     for joined in joined_factors(design):
-        half = sample_lkj(len(joined.effects), priors[across_name(joined.factor)].arguments["eta"], size, rng)
+        half = sample_lkj_blocks(joined.blocks, priors[across_name(joined.factor)].arguments["eta"], size, rng)
         members = joined_members(joined, design)
         sd = np.concatenate([drawn[one.sd] for one in members], axis=1)
         root = joined_turn(joined, design) @ (sd[..., None] * half)

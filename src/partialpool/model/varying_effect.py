@@ -13,7 +13,7 @@ from partialpool.design.own_effects import own_effects
 from partialpool.errors import DataError, nearest
 from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
 
-__all__ = ["VaryingEffect", "varying_effect"]
+__all__ = ["VaryingEffect", "is_of_each_threshold", "varying_effect"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,12 @@ def varying_effect(design: Design, effect: str, factor: str | None, at: Mapping[
         place = chosen.names.index(effect)
         which = np.where((own.places == place).any(axis=1), place, -1)
     return VaryingEffect(coefficients, every[which >= 0], which[which >= 0])
+
+
+def is_of_each_threshold(design: Design, effect: str) -> bool:
+    """Whether every threshold between ordered categories has a coefficient of an effect, by itself or in a product."""
+    own = design.parameters[design.thresholds[0]].common.coefs if design.thresholds else ()
+    return any(effect in name.split(":") for name in own)
 
 
 def _varying(design: Design, factor: FactorEffects) -> tuple[str, ...]:

@@ -58,8 +58,7 @@ def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
 
     grid = datagrid(fit, {name: values(name) for name in ((by, over) if by is not None else (over,))})
     named = [factor for factor in factors if factor in (over, by)]
-    # A truncated response has no mean over levels.
-    others: Kind = "marginal" if design.response.truncation is None else "typical"
+    others: Kind = "marginal"
     kind = {f.name: "conditional" if f.name in named else others for f in design.grouping} if named else others
     return predict(fit, grid, kind=kind)
 

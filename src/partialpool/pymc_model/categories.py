@@ -73,7 +73,7 @@ def _joined_contrasts(joined: JoinedFactor, design: Design, priors: PriorSet) ->
         for one, factor in zip(members, shown, strict=True)
     ]
     sd, name = pt.concatenate(sds), across_name(joined.factor)
-    cholesky = block_cholesky(f"across_{joined.factor}", [range(size)], size, priors[name])
+    cholesky = block_cholesky(f"across_{joined.factor}", joined.blocks, size, priors[name])
     z = pt.concatenate([pm.Normal(z_name(f.name), 0.0, 1.0, dims=(f.name, effect_dim(f.name))) for f in shown], axis=1)
     contrasts = (z @ cholesky.T) * sd
     turn = joined_turn(joined, design)

@@ -94,7 +94,7 @@ def _joined_effects(joined: JoinedFactor, design: Design, priors: PriorSet) -> d
     shown = [_renamed(one.factor, name) for (name, _), one in zip(joined.parts, members, strict=True)]
     sd = pt.concatenate([effect_sds(factor, priors) for factor in shown])
     name = across_name(joined.factor)
-    cholesky = block_cholesky(f"across_{joined.factor}", [range(size)], size, priors[name])
+    cholesky = block_cholesky(f"across_{joined.factor}", joined.blocks, size, priors[name])
     z = pt.concatenate([pm.Normal(z_name(f.name), 0.0, 1.0, dims=(f.name, effect_dim(f.name))) for f in shown], axis=1)
     effects = (z @ cholesky.T) * sd
     half = block_diag(*(one.factor.basis.to_zero for one in members)) @ (sd[:, None] * cholesky)

@@ -14,7 +14,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.predictor_of_fit import predictor_of_fit
-from partialpool.model.varying_effect import varying_effect
+from partialpool.model.varying_effect import is_of_each_threshold, varying_effect
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["level_effects"]
@@ -105,7 +105,8 @@ def level_effects(
         "effect": effect,
         "factor": coefficients.factor.name,
         "threshold": float(threshold),
-        "definition": "fixed effects at the level's predictor values, plus the level's own effect",
+        "definition": "fixed effects at the level's predictor values, plus the level's own effect"
+        + ("; those of single thresholds are left out" if predictor.design.thresholds else ""),
         **predictor.attrs,
         **coefficients.in_words,
     }
@@ -114,11 +115,11 @@ def level_effects(
 
 def _check_one_for_all_thresholds(design: Design, effect: str) -> None:
     """Refuse an effect that differs between the thresholds of ordered categories."""
-    own = design.parameters[design.thresholds[0]].common.coefs if design.thresholds else ()
-    if any(effect in name.split(":") for name in own):
+    if is_of_each_threshold(design, effect):
         raise DataError(
             f"a level has no single effect of {effect!r}: every threshold has a coefficient of it",
             got=f"{design.spec}",
             allowed="an effect that is not inside of cs(...)",
-            do="use pp.group_effects for the deviations of levels, or pp.predict for each level",
+            do="use pp.group_effects for the deviations of levels, pp.level_ranks for their ranks, or pp.predict for "
+            "each level",
         )

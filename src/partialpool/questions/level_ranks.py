@@ -7,13 +7,14 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
+from partialpool.design.design import Design
 from partialpool.errors import DataError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.fitting.predictor_of_fit import predictor_of_fit
-from partialpool.model.varying_effect import varying_effect
+from partialpool.model.varying_effect import is_of_each_threshold, varying_effect
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["level_ranks"]
@@ -48,7 +49,8 @@ def level_ranks(
         A fit.
     effect
         A coefficient that varies: `Days`, or `Intercept`. Under `(1 + x | gr(g, by=arm))` `x` ranks all levels by their
-        own slopes, `arm[a]:x` those of category a.
+        own slopes, `arm[a]:x` those of category a. Under `cs(x) + (x | g)`, where every threshold has a coefficient of
+        x, `x` ranks all levels by their own effects, which are deviations from each of these coefficients.
     factor
         The factor it varies over; optional if there is only one.
     best
@@ -99,7 +101,7 @@ def level_ranks(
         "effect": effect,
         "factor": found.coefficients.factor.name,
         "best": best,
-        "definition": "rank, in each draw, of the fixed effects at the level's predictor values plus its own effect",
+        "definition": _definition(predictor.design, effect),
         **predictor.attrs,
         **found.coefficients.in_words,
     }
@@ -108,6 +110,14 @@ def level_ranks(
         attrs["top"] = int(top)
     coords = {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"], "level": found.levels}
     return Answer(variables, coords=coords, attrs=attrs)
+
+
+def _definition(design: Design, effect: str) -> str:
+    """Say what is ranked: where thresholds between categories have effects of their own, these are left out."""
+    if is_of_each_threshold(design, effect):
+        return "rank, in each draw, of the level's own effect, a deviation from the coefficients of all thresholds"
+    ranked = "rank, in each draw, of the fixed effects at the level's predictor values plus its own effect"
+    return f"{ranked}; those of single thresholds are left out" if design.thresholds else ranked
 
 
 def _places(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -104,7 +104,7 @@ def predict(
 
         - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
           ordinal one (chain, draw, obs, category), the probability of each category; of a truncated response, the mean
-          within its bounds;
+          within its bounds, marginal that of the levels' means;
         - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out
           factors that are typical or marginal, and effects of single thresholds (`cs(x)`);
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
@@ -123,7 +123,7 @@ def predict(
     ------
     DataError
         A predictor is missing; a level or category is new; a marginal mean under the inverse link, or of a truncated
-        response.
+        response whose other parameters vary over the levels.
     SpecError
         An unknown kind; a factor the model does not have; a number of draws that the fit does not have.
     EngineError

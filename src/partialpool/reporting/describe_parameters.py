@@ -39,7 +39,8 @@ def parameter_words(design: Design) -> list[str]:
         names = ", ".join(f"{n} at {at}" for n, at in zip(design.thresholds, design.threshold_labels, strict=True))
         lines.append(f"Each threshold between categories has its own coefficient of {coefs}: {names}.")
     lines += [
-        f"The effects over {one.factor} are correlated across predictors: {', '.join(one.effects)}."
+        f"The effects over {one.factor} are correlated across predictors: "
+        f"{'; '.join(', '.join(one.effects[i] for i in block) for block in one.blocks)}."
         for one in joined_factors(design)
     ]
     return lines

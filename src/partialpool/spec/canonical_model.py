@@ -155,16 +155,15 @@ def _check_categories(spec: "ModelSpec") -> None:
         return
     refused = [*map(str, spec.smooths)]
     refused += [str(g) for g in spec.groups if g.cov is not None or g.members or g.covariance or g.hom or g.by or g.tag]
-    refused += [str(g) for g in spec.groups if not g.correlated and len(g.terms) > 1]
     counts = Counter(group.factor for group in spec.groups)
     refused += [str(g) for g in spec.groups if counts[g.factor] > 1]
     if refused:
         raise SpecError(
             f"family {spec.family!r} does not take this term",
             got=refused[0],
-            allowed="fixed terms, and one grouping term (effects | factor) for each factor: its effects on the "
-            "categories are correlated with each other",
-            do="leave it out, or write one bar",
+            allowed="fixed terms, and one grouping term (effects | factor) or (effects || factor) for each factor: an "
+            "effect on one category is correlated with the same effect on the others",
+            do="leave it out, or write one term for the factor",
         )
 
 

@@ -153,6 +153,7 @@ CATEGORIES = {
     "coefficients alone": "k ~ x",
     "one effect": "k ~ x + (1 | a)",
     "a slope and a crossed factor": "k ~ x + (x | a) + (1 | c)",
+    "effects that are independent of each other": "k ~ x + (x || a)",
 }
 
 

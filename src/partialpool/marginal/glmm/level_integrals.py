@@ -195,9 +195,9 @@ def integrate_levels(
     """
     q, levels = len(root), len(rows.first) - 1
     root_slope[:], beta_slope[:], own_slope[:] = 0.0, 0.0, 0.0
-    most = 0
+    most, predictors = 0, rows.predictors
     for j in range(levels):
-        most = max(most, rows.first[j + 1] - rows.first[j])
+        most = max(most, predictors * (rows.first[j + 1] - rows.first[j]))
     base, eta, slope, information, scores = (
         np.empty(most),
         np.empty(most),
@@ -209,7 +209,8 @@ def integrate_levels(
     sums = Sums(np.zeros(1), np.zeros((2, q)), scores, np.zeros((q, q)), np.zeros(len(own)))
     total, error, nodes = 0.0, 0.0, 0
     for j in range(levels):
-        a, b = rows.first[j], rows.first[j + 1]
+        y_from, y_to = rows.first[j], rows.first[j + 1]
+        a, b = predictors * y_from, predictors * y_to
         n = b - a
         effects = rows.effects[:, a:b]
         here = turned[: q * n].reshape((q, n))
@@ -225,8 +226,8 @@ def integrate_levels(
         level = Level(
             density,
             FOR_LIKELIHOOD,
-            rows.y[a:b],
-            rows.known[width * a : width * b],
+            rows.y[y_from:y_to],
+            rows.known[width * y_from : width * y_to],
             base[:n],
             here,
             own,

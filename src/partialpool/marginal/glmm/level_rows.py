@@ -10,20 +10,24 @@ __all__ = ["LevelRows", "NestedRows", "rows_by_level", "rows_by_parent"]
 
 
 class LevelRows(NamedTuple):
-    """Rows sorted by level.
+    """Rows sorted by level; where there are several predictors, a level has the rows of one after those of the other.
 
     Attributes
     ----------
-    y, known, start
+    y, known
         As in `weighted_rows.Rows`, (rows,).
+    start
+        The same, (predictors x rows,).
     columns
-        Columns of the fixed effects, (coefs, rows).
+        Columns of the fixed effects, (coefs, predictors x rows).
     effects
-        Columns of the group effects, (effects, rows).
+        Columns of the group effects, (effects, predictors x rows).
     first
         First row of every level, and the number of rows, (levels + 1,).
     is_concave
-        Whether every log density is concave in the linear predictor, so that f has one mode.
+        Whether every log density is concave in the linear predictors, so that f has one mode.
+    predictors
+        Number of predictors.
     """
 
     y: np.ndarray
@@ -33,6 +37,7 @@ class LevelRows(NamedTuple):
     effects: np.ndarray
     first: np.ndarray
     is_concave: bool
+    predictors: int = 1
 
 
 class NestedRows(NamedTuple):
@@ -55,9 +60,12 @@ class NestedRows(NamedTuple):
 
 def rows_by_level(rows: Rows, *, is_concave: bool) -> LevelRows:
     """Sort the rows of a model with one grouping factor by level."""
-    order = np.argsort(rows.places[0], kind="stable")
-    counts = np.bincount(rows.places[0] // rows.widths[0], minlength=int(rows.levels[0]))
-    return _in_order(rows, order, np.append(0, np.cumsum(counts)), is_concave=is_concave)
+    size = len(rows.y)
+    level = rows.places[0] // rows.widths[0]
+    place = np.arange(len(level))
+    counts = np.bincount(level[:size], minlength=int(rows.levels[0]))
+    first = np.append(0, np.cumsum(counts))
+    return _in_order(rows, np.lexsort((place % size, place // size, level)), first, is_concave=is_concave)
 
 
 def rows_by_parent(rows: Rows, *, is_concave: bool) -> NestedRows:
@@ -74,13 +82,19 @@ def rows_by_parent(rows: Rows, *, is_concave: bool) -> NestedRows:
 
 
 def _in_order(rows: Rows, order: np.ndarray, first: np.ndarray, *, is_concave: bool) -> LevelRows:
-    """Sort rows in an order in which those of each level of the first factor follow each other."""
+    """Sort the rows of all predictors in an order in which those of each level of the first factor follow each other.
+
+    Within a level they are in the order of the predictors, each with the same rows.
+    """
+    size = len(rows.y)
+    of_y = order[order < size]
     return LevelRows(
-        rows.y[order],
-        rows.known.reshape(len(rows.y), -1)[order].ravel(),
+        rows.y[of_y],
+        rows.known.reshape(size, -1)[of_y].ravel(),
         rows.start[order],
         np.ascontiguousarray(rows.columns[:, order]),
         np.ascontiguousarray(rows.effects[0, : rows.widths[0], order].T),
         first.astype(np.int64),
         is_concave,
+        len(order) // size,
     )

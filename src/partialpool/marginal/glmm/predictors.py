@@ -279,8 +279,7 @@ def _stacked_factor(
         values[rows, at : at + len(factor.names)] = unit.of(factor.values) * scale
         blocks += [tuple(at + i for i in block) for block in factor.blocks]
         at += len(factor.names)
-    if any(one.factor == name for one in joined):
-        blocks = [tuple(range(size))]
+    blocks = next((list(one.blocks) for one in joined if one.factor == name), blocks)
     plain = FreedColumns(np.zeros(size), np.eye(size), np.eye(size))
     names = tuple(f"{p}_{effect}" if p else effect for p, (factor, _, _) in own.items() for effect in factor.names)
     units = EffectUnits(

@@ -6,12 +6,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.families.helmert import differences_of_contrasts
 from partialpool.marginal.glmm.level_under_draws import LevelUnderDraws, log_integrals
 from partialpool.marginal.glmm.posterior import Response
 from partialpool.model.predictor import Draws
 from partialpool.names import SIGMA
 
-__all__ = ["RowsUnderDraws"]
+__all__ = ["RowsUnderDraws", "as_contrasts"]
+
+
+def as_contrasts(design: Design, differences: np.ndarray, *, axis: int) -> np.ndarray:
+    """Turn what belongs to differences of categories to the first into what belongs to the contrasts of the kernels.
+
+    Parameters
+    ----------
+    design
+        A model of categories without an order.
+    differences
+        Predictors, or their columns, (predictors x rows,) along `axis`, the mean's rows first, which are not read.
+    axis
+        The dimension.
+    """
+    predictors = 1 + len(design.parameters)
+    whole = np.moveaxis(differences, axis, 0)
+    parts = whole.reshape(predictors, -1, *whole.shape[1:])
+    turn = np.linalg.inv(differences_of_contrasts(predictors))
+    found = np.concatenate([parts[:1], np.tensordot(turn, parts[1:], axes=1)])
+    return np.moveaxis(found.reshape(whole.shape), 0, axis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +75,12 @@ class RowsUnderDraws:
                 own.append(np.ones((total, 1)))
             elif not (name == SIGMA and design.se is not None):  # the kernel reads standard errors as `known`
                 own.append(draws[name].reshape(total, -1))
-        stacked = [eta[""], *(eta[name] for name in design.parameters)]
+        stacked = np.concatenate([eta[""], *(eta[name] for name in design.parameters)], axis=1)
+        if design.spec.family_record.has_predictors_of_categories:
+            stacked = as_contrasts(design, stacked, axis=1)
         return cls(
             response,
-            np.ascontiguousarray(np.concatenate(stacked, axis=1)),
+            np.ascontiguousarray(stacked),
             np.ascontiguousarray(np.concatenate(own, axis=1)),
         )
 

@@ -3,6 +3,7 @@
 They are those of `pymc_model/covariance.py` and `pymc_model/residual.py`, as text.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from partialpool.design.factor_effects import FactorEffects
@@ -13,7 +14,7 @@ from partialpool.pymc_model.source.layout import commented
 from partialpool.pymc_model.source.piece import let
 from partialpool.pymc_model.source.priors import PT, scalar_variable, stated
 
-__all__ = ["LKJ", "POWERS", "RHO_OF", "correlation_functions", "correlation_lines"]
+__all__ = ["LKJ", "POWERS", "RHO_OF", "correlation_functions", "correlation_lines", "in_order_of_effects"]
 
 LKJ: Final = '''\
 def lkj_cholesky(name, n, eta):
@@ -87,11 +88,14 @@ def correlation_lines(factor: FactorEffects, priors: PriorSet, local: str) -> li
         at += 1
     if len(parts) == 1:
         return lines + let(local, parts[0], 2)
-    lines += let(local, PT.linalg.block_diag(*parts), 2)
-    order = [place for block in factor.blocks for place in block]
+    return lines + let(local, PT.linalg.block_diag(*parts), 2) + in_order_of_effects(local, factor.blocks)
+
+
+def in_order_of_effects(local: str, blocks: Sequence[Sequence[int]]) -> list[str]:
+    """Return the lines that sort a matrix from blocks, one after the other, to the order of all effects."""
+    order = [place for block in blocks for place in block]
     if order == sorted(order):
-        return lines
-    back = [order.index(place) for place in range(len(order))]
-    lines += commented("In the order of the effects.", indent=2)
-    places = listed(number(place) for place in back)
+        return []
+    lines = commented("In the order of the effects.", indent=2)
+    places = listed(number(order.index(place)) for place in range(len(order)))
     return lines + let("order", places, 2) + let(local, Code(local)[Code("order")][:, Code("order")], 2)

@@ -122,7 +122,7 @@ def _expressions(design: Design, names: PredictorNames) -> list[tuple[str, Colum
 
 def _matrix(columns: list[tuple[str, Column]], names: PredictorNames, *, centred: bool) -> list[str]:
     """Return the lines that assign the columns, and the centred columns."""
-    of = f" of {names.name}" if names.suffix_of_columns else ""
+    of = f" of {names.name_of_columns}" if names.suffix_of_columns else ""
     lines = commented(f"The columns of the fixed effects{of}, by coefficient, and centred.", indent=1)
     if any(column.stores for _, column in columns):
         lines += commented("Those that no short expression gives were computed by partialpool.", indent=1)
@@ -180,7 +180,8 @@ def _units_lines(design: Design, names: PredictorNames, unit: float, together: l
 def _unit_told(names: PredictorNames) -> str:
     if not names.told:
         return "The size of the response's variation"
-    return f"The unit of the predictor of {names.told}" if names.suffix_of_columns else "The unit of the contrasts"
+    of_parameter = f"The unit of the predictor of {names.name_of_columns}"
+    return of_parameter if names.suffix_of_columns else "The unit of the contrasts"
 
 
 def _variable(design: Design, priors: PriorSet, names: PredictorNames, units: Units) -> list[str]:

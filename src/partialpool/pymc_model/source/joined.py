@@ -8,7 +8,7 @@ from partialpool.design.joined_factors import JoinedFactor, JoinedMember
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import across_bis_dim, across_dim, across_name, effect_bis_dim, effect_dim, z_name
 from partialpool.pymc_model.source.code import Code, listed, number, written
-from partialpool.pymc_model.source.correlations import LKJ
+from partialpool.pymc_model.source.correlations import LKJ, in_order_of_effects
 from partialpool.pymc_model.source.layout import commented
 from partialpool.pymc_model.source.names import FactorNames
 from partialpool.pymc_model.source.piece import Piece, let, statement
@@ -55,9 +55,9 @@ def joined_effects(joined: JoinedFactor, members: Sequence[Member], priors: Prio
     name = across_name(joined.factor)
     # These are used up at once: several factors may have the same ones.
     L, sds, z, effects, half, corr = (Code(f"{kind}_across") for kind in ("L", "sds", "z", "effects", "half", "corr"))
-    eta = number(priors[name].arguments["eta"], exact=True)
     lines = commented(f"{joined.factor}: correlations of the effects of all predictors ~ {priors[name]}.", indent=2)
-    lines += let(L.text, Code("lkj_cholesky")(f"{name}_partial", n=len(joined.effects), eta=eta), 2)
+    eta = number(priors[name].arguments["eta"], exact=True)
+    lines += _root_lines(L.text, joined, eta)
     lines += commented("The effects of each level, non-centred: standard normal z times their sds.", indent=2)
     for one in members:
         dims = one.factor.name, effect_dim(one.factor.name)
@@ -77,6 +77,15 @@ def joined_effects(joined: JoinedFactor, members: Sequence[Member], priors: Prio
     lines += _correlations(corr, PM.Deterministic(name, half @ half.T, dims=dims), members)
     lines += let(effects.text, effects @ Code(turn.text).T, 2)
     return Piece((), (*lines, *_reported(members, effects, size, corr)), functions=(LKJ,))
+
+
+def _root_lines(local: str, joined: JoinedFactor, eta: Code) -> list[str]:
+    """Return the lines that assign the Cholesky factor of all correlations: 0 between blocks of effects."""
+    name, blocks, cholesky = f"{across_name(joined.factor)}_partial", joined.blocks, Code("lkj_cholesky")
+    if len(blocks) == 1:
+        return let(local, cholesky(name, n=len(blocks[0]), eta=eta), 2)
+    parts = [cholesky(f"{name}_{at}", n=len(block), eta=eta) for at, block in enumerate(blocks)]
+    return let(local, PT.linalg.block_diag(*parts), 2) + in_order_of_effects(local, blocks)
 
 
 def joined_labels(joined: JoinedFactor) -> dict[str, Code]:

@@ -2,11 +2,11 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from partialpool.names import BETA, COEF, names_of_predictor
+from partialpool.names import BETA, COEF, THRESHOLDS, names_of_predictor
 
 __all__ = [
     "OF_THE_MEAN",
@@ -15,6 +15,7 @@ __all__ = [
     "names_of_categories",
     "names_of_factors",
     "names_of_parameters",
+    "names_of_thresholds",
 ]
 
 _LONGEST: Final = 18
@@ -72,6 +73,8 @@ class PredictorNames:
         The names under which priors are told, by those that they would have as the mean's.
     told
         What comments call it; empty for the mean.
+    name_of_columns
+        What comments and the script's table call its columns.
     """
 
     name: str = ""
@@ -81,6 +84,7 @@ class PredictorNames:
     coef: str = COEF
     in_priors: Mapping[str, str] = MappingProxyType({})
     told: str = ""
+    name_of_columns: str = ""
 
     def of(self, kind: str) -> str:
         """Return a local variable: `eta`, `eta_sigma`."""
@@ -92,7 +96,7 @@ class PredictorNames:
 
     def stored(self, column: str) -> str:
         """Name a column of the script's table for the predictor."""
-        return f"{self.name}: {column}" if self.suffix_of_columns else column
+        return f"{self.name_of_columns}: {column}" if self.suffix_of_columns else column
 
 
 OF_THE_MEAN: Final = PredictorNames()
@@ -110,7 +114,25 @@ def names_of_parameters(parameters: Sequence[str]) -> dict[str, PredictorNames]:
     found = {}
     for name in parameters:
         own = names_of_predictor(name, ())
-        found[name] = PredictorNames(name, f"_{name}", f"_{name}", own[BETA], own[COEF], MappingProxyType(own), name)
+        found[name] = PredictorNames(
+            name, f"_{name}", f"_{name}", own[BETA], own[COEF], MappingProxyType(own), name, name
+        )
+    return found
+
+
+def names_of_thresholds(thresholds: Sequence[str]) -> dict[str, PredictorNames]:
+    """Return the names of the variables of thresholds' predictors, which have their columns in common.
+
+    Examples
+    --------
+    >>> names = names_of_thresholds(["cs1", "cs2"])["cs2"]
+    >>> names.of("eta"), names.of_columns("Xc"), names.beta, names.told
+    ('eta_cs2', 'Xc_cs', 'beta_cs2', 'threshold 2')
+    """
+    found = {}
+    for at, (name, own) in enumerate(names_of_parameters(thresholds).items(), start=1):
+        told, columns = f"threshold {at}", f"_{THRESHOLDS}"
+        found[name] = replace(own, told=told, suffix_of_columns=columns, name_of_columns=THRESHOLDS)
     return found
 
 

@@ -1,6 +1,6 @@
 """The linear predictors of a model as text: of the mean alone, or of the mean and of parameters of the family."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,8 +10,8 @@ from partialpool.design.joined_factors import JoinedFactor, joined_factors, join
 from partialpool.model.prior_scales import predictor_scales
 from partialpool.model.prior_set import PriorSet
 from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import SIGMA, names_of_predictor, predictor_name
-from partialpool.pymc_model.source.code import Code, named, number
+from partialpool.names import SIGMA, THRESHOLDS, names_of_predictor, predictor_name
+from partialpool.pymc_model.source.code import Code, listed, named, number
 from partialpool.pymc_model.source.correlations import correlation_functions
 from partialpool.pymc_model.source.fixed import FixedEffects, fixed_effects
 from partialpool.pymc_model.source.groups import (
@@ -31,6 +31,7 @@ from partialpool.pymc_model.source.names import (
     PredictorNames,
     names_of_factors,
     names_of_parameters,
+    names_of_thresholds,
 )
 from partialpool.pymc_model.source.piece import Piece, let
 from partialpool.pymc_model.source.priors import PT
@@ -96,9 +97,9 @@ def mean_alone(design: Design, priors: PriorSet) -> WrittenPredictors:
 
 
 def every_predictor(design: Design, priors: PriorSet) -> WrittenPredictors:
-    """Write the predictors of the mean and of the family's parameters."""
+    """Write the predictors of the mean and of the family's parameters, or of thresholds."""
     parts = [_Part(design, priors, None, OF_THE_MEAN)]
-    for name, of_parameter in names_of_parameters(tuple(design.parameters)).items():
+    for name, of_parameter in _names_of_others(design, priors).items():
         one = design.parameters[name]
         own = priors.of_predictor(names_of_predictor(name, one.spec.factors))
         parts.append(_Part(one, own, predictor_scales(design, name).unit, of_parameter))
@@ -117,17 +118,57 @@ def every_predictor(design: Design, priors: PriorSet) -> WrittenPredictors:
             for f in part.design.factors
         ]
         numbered |= {f.name for f in part.design.factors}
-        pieces += [fixed.piece, *(group.piece for group in groups), offset_piece(part.design, part.names)]
+        pieces += [
+            _without_repeated(fixed.piece, pieces),
+            *(group.piece for group in groups),
+            offset_piece(part.design, part.names),
+        ]
         etas = [fixed.eta, *(group.eta for group in groups)]
         lines += predictor_lines(etas, part.names, has_offset=part.design.offset is not None)
-        lines += _parameter(design, part.names.name)
+        lines += [] if design.thresholds else _parameter(design, part.names.name)
         labels |= _labels(part.design, fixed, groups, part.names)
         shifts.append(fixed.shift)
     for factor in joined:
         pieces.append(_joined(factor, design, priors, names))
         labels |= joined_labels(factor)
+    if design.thresholds:
+        return WrittenPredictors(tuple(pieces), (*lines, *_of_thresholds(parts[1:])), labels, *_less_effects(shifts))
     parameters = {name: Code(name) for name in design.parameters}
     return WrittenPredictors(tuple(pieces), tuple(lines), labels, parameters, shifts[0])
+
+
+def _names_of_others(design: Design, priors: PriorSet) -> dict[str, PredictorNames]:
+    """Return the names of the predictors of parameters; those of thresholds have one matrix of columns, if they can.
+
+    They cannot where some coefficients have one prior together at one threshold, and their own at another.
+    """
+    names = tuple(design.parameters)
+    if not design.thresholds:
+        return names_of_parameters(names)
+    together = {priors.of_predictor(names_of_predictor(name, ())).together for name in names}
+    each, alike = names_of_parameters(names), names_of_thresholds(names)
+    return alike if len(together) == 1 else {name: replace(each[name], told=alike[name].told) for name in names}
+
+
+def _without_repeated(piece: Piece, earlier: Iterable[Piece]) -> Piece:
+    """Return a piece without its lines before the model where an earlier one has them: columns in common."""
+    return replace(piece, before=()) if any(piece.before == other.before for other in earlier) else piece
+
+
+def _of_thresholds(parts: Iterable[_Part]) -> list[str]:
+    """Return the line that puts the predictors of thresholds side by side."""
+    etas = listed(Code(part.names.of("eta")) for part in parts)
+    told = commented("What the thresholds' own coefficients add to it, (rows, thresholds).", indent=2)
+    return ["", *told, *let(THRESHOLDS, PT.stack(etas, axis=1), 2)]
+
+
+def _less_effects(shifts: Sequence[Code | None]) -> tuple[dict[str, Code], Code | None]:
+    """Return the thresholds' effects, and what the predictors' means add to the linear predictor at each."""
+    whole, own = shifts[0], [shift for shift in shifts[1:] if shift is not None]
+    if own:
+        at_each = named("shift_cs", PT.stack(listed(own)))
+        whole = at_each if whole is None else named("shift", whole + at_each)
+    return {THRESHOLDS: Code(THRESHOLDS)}, whole
 
 
 def _group(

@@ -67,7 +67,7 @@ def offset_piece(design: Design, names: PredictorNames = OF_THE_MEAN) -> Piece:
     known = [part for part in parts if part is not None]
     whole = [reduce(_sum, known)] if len(known) == len(parts) else []
     column = chosen(whole, values) or stored_column(names.stored("offset"), values, frame)
-    of = f" of {names.name}" if names.suffix_of_columns else ""
+    of = f" of {names.name_of_columns}" if names.suffix_of_columns else ""
     told = f"The offset: the known part of the linear predictor{of}."
     lines = array_lines(names.of_columns("offset"), column, "float", told)
     return Piece(tuple(lines), (), *read_by([column]))
@@ -181,9 +181,8 @@ def _cutpoints(design: Design, priors: PriorSet, shift: Code | None) -> list[str
     """Return the lines that create cutpoints from the probabilities of the categories at the predictors' means."""
     count, prior = len(design.response.categories), priors[_CUTPOINTS]
     link: Any = design.spec.probability_link
-    lines = commented(
-        "Cutpoints, from the probability of each category.", *prior_reasons(priors, [_CUTPOINTS]), indent=2
-    )
+    lines = ["", *commented("Cutpoints, from the probability of each category.", indent=2)]
+    lines += prior_reasons(priors, [_CUTPOINTS])
     concentration = Code("np").full(count, number(prior.arguments["a"], exact=True))
     lines += let("probability", PM.Dirichlet("cutpoints_probability", a=concentration), 2)
     meaning: Any = design.spec.family_record.cutpoints

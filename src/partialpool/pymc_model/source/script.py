@@ -84,13 +84,6 @@ def _predictors(design: Design, priors: PriorSet) -> WrittenPredictors:
 
 def _check_written(design: Design) -> None:
     """Refuse a model that is not written as a script."""
-    if design.thresholds:
-        raise EngineError(
-            "there is no script of a model whose thresholds have coefficients of their own",
-            got=f"{design.spec}",
-            allowed="a model without cs(...)",
-            do="use pp.build_model(formula, data), which returns the PyMC model",
-        )
     if any(factor.has_members for factor in design.factors):
         raise EngineError(
             "there is no script of a model whose rows belong to several levels",

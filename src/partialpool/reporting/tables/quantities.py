@@ -275,7 +275,8 @@ def _random_of_parameters(fit: Fit, labels: Labels) -> Iterator[Quantity]:
                     yield Quantity("random", term, label, draws[term], is_share=True, called=(factor.name, of))
     for joined in joined_factors(fit.design):
         of = labels.factor(joined.factor)
-        for first, second in combinations(joined.effects, 2):
+        pairs = sorted(pair for block in joined.blocks for pair in combinations(block, 2))
+        for first, second in ((joined.effects[i], joined.effects[j]) for i, j in pairs):
             if (term := f"{across_name(joined.factor)}[{first}, {second}]") in draws:
                 label = f"{of}, correlation of {labels.plain(first)} and {labels.plain(second)}"
                 yield Quantity("random", term, label, draws[term], is_share=True, called=(joined.factor, of))
