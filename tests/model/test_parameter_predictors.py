@@ -264,7 +264,7 @@ def test_probabilities_of_categories_over_levels_are_averages():
 def test_questions_that_need_one_parameter_for_all_rows_say_so():
     frame = table()
     fit = pp.fit(JOINED, frame, seed=1, draws=50, chains=2, progressbar=False)
-    for ask in (pp.shrinkage, pp.naive_errors, lambda f: pp.level_lines(f, "x")):
+    for ask in (pp.shrinkage, pp.naive_errors):
         with pytest.raises(DataError, match="not available where parameters of the family have predictors"):
             ask(fit)
     with pytest.raises(EngineError, match="sigma has a predictor"):

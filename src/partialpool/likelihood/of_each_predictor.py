@@ -33,6 +33,7 @@ def of_each_predictor(found: OfPredictor, predictors: Predictors) -> dict[str, O
             tuple(found.sd[f][place] for f, place in own),
             tuple(found.corr[f][place, place] for f, place in own),
             tuple(found.modes[f][:, place] for f, place in own),
+            tuple(found.relative[f][place] for f, place in own),
         )
     return each
 

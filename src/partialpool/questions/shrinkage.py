@@ -56,7 +56,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     approximation of the effects' posterior given theta: B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'W_j Z_j, W_j the
     information of the level's rows about their linear predictors (n p (1 - p) under a logit link, the mean of a count
     under a log link). W_j is at the posterior mean of each row's linear predictor, the family's own parameters at their
-    posterior means: a conditional mode for each draw would cost a fit per draw, and differs by less than the
+    posterior means (where they have predictors, at the posterior means of the predictors' coefficients and effects): a conditional mode for each draw would cost a fit per draw, and differs by less than the
     approximation itself. Here the weight is not exact, since the information depends on the estimate.
 
     Estimates are at the level's own values of the predictors that change its effects (the sex in `age * sex` with a
@@ -102,9 +102,9 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Raises
     ------
     DataError
-        Ordered categories; no such factor; predictors of other parameters than the sigma of a normal response, or
-        effects on sigma that are correlated with those of the factor; a series of correlated residuals with rows of
-        several levels; `at` names a column that the model does not use, or whose effect varies.
+        Categories, ordered or not; no such factor; effects on a parameter of the family that are correlated with those
+        of the factor; a series of correlated residuals with rows of several levels; `at` names a column that the model
+        does not use, or whose effect varies.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
 
 def _definition(fit: Fit) -> str:
-    if fit.design.residual is not None or fit.design.parameters:
+    if fit.spec.is_normal and (fit.design.residual is not None or fit.design.parameters):
         return _GENERALISED
     return _DEFINITION if fit.spec.is_normal else _APPROXIMATION
 
