@@ -25,6 +25,7 @@ from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, gener
 from partialpool.model.predicted_sigma import median_sigma
 from partialpool.model.response_density import ResponseDensity, mean_parameters, mean_predictors
 from partialpool.model.whitened_rows import ResidualScale, residual_scale
+
 __all__ = ["check_pooling_ends", "check_pooling_of", "complete_pooling", "density_of", "no_pooling"]
 
 _COMPARISON: Final = "a comparison of levels with and without pooling"

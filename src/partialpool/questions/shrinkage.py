@@ -56,8 +56,9 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     approximation of the effects' posterior given theta: B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'W_j Z_j, W_j the
     information of the level's rows about their linear predictors (n p (1 - p) under a logit link, the mean of a count
     under a log link). W_j is at the posterior mean of each row's linear predictor, the family's own parameters at their
-    posterior means (where they have predictors, at the posterior means of the predictors' coefficients and effects): a conditional mode for each draw would cost a fit per draw, and differs by less than the
-    approximation itself. Here the weight is not exact, since the information depends on the estimate.
+    posterior means (where they have predictors, at the posterior means of these predictors' coefficients and effects):
+    a conditional mode for each draw would cost a fit per draw, and differs by less than the approximation itself. Here
+    the weight is not exact, since the information depends on the estimate.
 
     Estimates are at the level's own values of the predictors that change its effects (the sex in `age * sex` with a
     varying slope of age), unless these vary within levels. All other predictors are at one value for all levels:

@@ -272,9 +272,7 @@ def _singular_by_reml(design: Design) -> str:
         return error.wrong
 
 
-def _advised(
-    fit: Fit, ml: _Likelihood, weak: list[Term], tied: set[tuple[str, str, int, int]]
-) -> ModelSpec | None:
+def _advised(fit: Fit, ml: _Likelihood, weak: list[Term], tied: set[tuple[str, str, int, int]]) -> ModelSpec | None:
     """Return the simplest model to advise: without weak effects and tied correlations, or without weak effects only."""
     keys = {term.key for term in weak}
     smooths = {(term.parameter, term.factor.name): term.factor for term in weak if term.factor.is_smooth}

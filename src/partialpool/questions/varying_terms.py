@@ -1,4 +1,4 @@
-"""The effects and pairs of effects that `singularity` judges: those of the mean, and those of parameters of the family."""
+"""The effects and pairs of effects that `singularity` judges: of the mean, and of parameters of the family."""
 
 from dataclasses import dataclass
 
