@@ -11,7 +11,7 @@ from partialpool.design.build import build_design
 from partialpool.errors import DataError, EngineError
 from partialpool.model.covariance import group_variance
 from partialpool.model.default_priors import resolve_priors
-from partialpool.model.heavy_effects import level_precisions
+from partialpool.model.level_precisions import level_precisions
 from partialpool.model.prior import draw_prior, log_prior_density
 from partialpool.names import b_name
 from partialpool.reporting.describe import describe_mathematics

@@ -37,7 +37,8 @@ def without_effects(
     """
     spec, groups = design.spec, {}
     for name, one in {"": design, **{name: design.parameters[name] for name in spec.parameters}}.items():
-        own, pairs = ([key[1:] for key in keys if key[0] == name] for keys in (weak, tied))
+        own = [(factor, e) for parameter, factor, e in weak if parameter == name]
+        pairs = [(factor, i, j) for parameter, factor, i, j in tied if parameter == name]
         groups[name] = _kept_groups(one, own, pairs)
     tags = Counter(group.tag for own in groups.values() for group in own)
     groups = {

@@ -15,8 +15,8 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.pooling_ends import check_pooling_of, complete_pooling, no_pooling
 from partialpool.fitting.streamed_pooling import level_means_from_moments
-from partialpool.model.heavy_effects import level_precisions
 from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
+from partialpool.model.level_precisions import level_precisions
 from partialpool.model.no_pooling import Unpooled
 from partialpool.names import answer_name
 from partialpool.spec.keywords import explains_keywords
