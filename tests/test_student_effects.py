@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import partialpool as pp
@@ -10,6 +11,7 @@ from partialpool.design.build import build_design
 from partialpool.errors import DataError, EngineError
 from partialpool.model.covariance import group_variance
 from partialpool.model.default_priors import resolve_priors
+from partialpool.model.level_precisions import level_precisions
 from partialpool.model.prior import draw_prior, log_prior_density
 from partialpool.names import b_name
 from partialpool.reporting.describe import describe_mathematics
@@ -82,9 +84,8 @@ def test_variances_are_those_of_the_distribution(fitted):
 
 def test_questions_that_need_normal_effects_are_refused(fitted):
     asked = {
-        "a level's weight": lambda: pp.shrinkage(fitted),
+        "an estimate given one sd": lambda: pp.explore(fitted, "page.html"),
         "leaving a level out": lambda: pp.level_influence(fitted),
-        "a design effect": lambda: pp.design_effect(fitted),
         "an ICC of the response itself": lambda: pp.icc(fitted, scale="response"),
     }
     for what, ask in asked.items():
@@ -92,6 +93,79 @@ def test_questions_that_need_normal_effects_are_refused(fitted):
             ask()
         assert f"{what} needs normal group effects, and those of g have a Student t distribution" in str(error.value)
         assert "got:     gr(g, dist='student_t')" in str(error.value)
+
+
+def test_weights_are_of_the_scale_mixture(fitted):
+    answer = pp.shrinkage(fitted)
+    assert answer.attrs["definition"].endswith("drawn from Gamma((nu + q) / 2, (nu + b_j' Sigma^-1 b_j) / 2)")
+    weight = answer["weight"].to_numpy()[..., 0, 0]
+    assert ((weight > 0) & (weight < 1)).all()
+    far = answer["level"].to_numpy().tolist().index("l03")
+    assert weight[..., far].mean() > np.delete(weight, far, axis=2).mean() + 0.1
+    # n sd^2 / (n sd^2 + sigma^2 tau) with the tau of the draw.
+    values = {name: fitted.posterior[name].to_numpy() for name in ("sd_g", "sigma")}
+    tau = level_precisions(fitted.design.factors[0], fitted.posterior, np.random.default_rng(0))
+    signal = 6 * values["sd_g"] ** 2
+    np.testing.assert_allclose(weight, signal / (signal + values["sigma"][..., None] ** 2 * tau), rtol=1e-10)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_weights_average_to_the_posterior_mean_of_the_effect(seed):
+    """E(b | y) = E(B) times the estimate of the level's own rows, E(b | y) by integration against the t density."""
+    rng, size, nu, sd, sigma, n, own = np.random.default_rng(seed), 40_000, 3.0, 0.8, 1.5, 4, 2.5
+    b = np.linspace(-40, 40, 200_001)
+    density = np.exp(stats.norm(b, sigma / np.sqrt(n)).logpdf(own) + stats.t(nu, scale=sd).logpdf(b))
+    expected = (b * density).sum() / density.sum()
+    draws = rng.choice(b, size, p=density / density.sum())
+    dims = ("chain", "draw")
+    posterior = xr.Dataset(
+        {
+            "sd_g": ((*dims, "e"), np.full((1, size, 1), sd)),
+            "b_g": ((*dims, "g", "e"), draws[None, :, None, None]),
+            "nu_g": (dims, np.full((1, size), nu)),
+        }
+    )
+    factor = build_design(ModelSpec.from_formula("y ~ 1 + (1 | gr(g, dist='student_t'))"), table(levels=5)).factors[0]
+    tau = level_precisions(factor, posterior, rng)[0, :, 0]
+    weight = n * sd**2 / (n * sd**2 + sigma**2 * tau)
+    error = weight.std() / np.sqrt(size)
+    assert weight.mean() == pytest.approx(expected / own, abs=5 * error)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_precisions_are_drawn_from_their_posterior(seed):
+    """Effects drawn with their precisions from the prior: precisions drawn again have the same joint distribution."""
+    rng, draws, nu, sd = np.random.default_rng(seed), 4000, 3.0, np.array([0.7, 2.0])
+    corr = np.array([[1.0, 0.4], [0.4, 1.0]])
+    tau = rng.gamma(nu / 2, 2 / nu, (1, draws, 1))
+    noise = rng.standard_normal((1, draws, 1, 2)) @ np.linalg.cholesky(corr).T
+    factor = build_design(ModelSpec.from_formula(FORMULA), table(levels=5)).factors[0]
+    b = (noise * sd / np.sqrt(tau)[..., None]) @ factor.basis.to_zero.T
+    sds, corrs = factor.basis.at_zero(np.tile(sd, (draws, 1)), np.tile(corr, (draws, 1, 1)))
+    dims = ("chain", "draw")
+    posterior = xr.Dataset(
+        {
+            "sd_g": ((*dims, "e"), sds[None]),
+            "corr_g": ((*dims, "e", "f"), corrs[None]),
+            "b_g": ((*dims, "g", "e"), b),
+            "nu_g": (dims, np.full((1, draws), nu)),
+        }
+    )
+    again = level_precisions(factor, posterior, rng)
+    assert stats.ks_2samp(again.ravel(), tau.ravel()).pvalue > 1e-4
+    far = (b**2).sum(axis=-1).ravel() > 20
+    assert far.sum() > 100
+    assert stats.ks_2samp(again.ravel()[far], tau.ravel()[far]).pvalue > 1e-4
+
+
+def test_a_design_effect_has_the_variance_of_the_distribution(fitted):
+    answer = pp.design_effect(fitted)
+    found = answer["design_effect"].to_numpy()[..., 0]
+    nu, sd, sigma = (fitted.posterior[name].to_numpy() for name in ("nu_g", "sd_g", "sigma"))
+    variance = sd[..., 0] ** 2 * nu / (nu - 2)
+    icc = np.where(nu > 2, variance / (variance + sigma**2), 1.0)  # Kish: 1 + (m - 1) ICC
+    np.testing.assert_allclose(found, 1 + 5 * icc, rtol=1e-9)
+    assert "infinite in" in answer.attrs["residual"]
 
 
 def test_means_over_levels(fitted):

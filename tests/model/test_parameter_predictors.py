@@ -21,6 +21,7 @@ from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 
 JOINED = ["y ~ x + (x |p| g)", "sigma ~ x + (1 |p| g)"]
+CURVES = "y ~ s(x, k=5) + (1 | g), sigma ~ arm + s(x, k=4, by=arm) + (1 | g)"
 
 
 def table(n=120, levels=12, seed=1):
@@ -44,14 +45,21 @@ def design_of(model, frame=None, **options):
 
 @pytest.mark.parametrize(
     "model",
-    [JOINED, ["y ~ x", "sigma ~ 0 + arm + x"], ["y ~ 1", "sigma ~ 1 + offset(x) + (x || g)"], "y ~ x, sigma ~ arm"],
+    [
+        JOINED,
+        ["y ~ x", "sigma ~ 0 + arm + x"],
+        ["y ~ 1", "sigma ~ 1 + offset(x) + (x || g)"],
+        "y ~ x, sigma ~ arm",
+        CURVES,
+    ],
 )
 def test_formulas_keywords_and_toml_are_one_specification(model):
     spec = as_spec(model)
     assert ModelSpec.from_formula(spec.to_formula()) == spec
     assert ModelSpec.from_toml_text(spec.to_toml()) == spec
     parts = {name: f"~ {predictor}" for name, predictor in spec.parameters.items()}
-    assert ModelSpec(spec.response, [*spec.common], spec.groups, intercept=spec.intercept, parameters=parts) == spec
+    options = {"intercept": spec.intercept, "smooths": spec.smooths, "parameters": parts}
+    assert ModelSpec(spec.response, [*spec.common], spec.groups, **options) == spec
 
 
 def test_an_sd_for_each_category_is_still_one_without_a_predictor():
@@ -66,13 +74,15 @@ def test_an_sd_for_each_category_is_still_one_without_a_predictor():
         ("count ~ x, alpha ~ x", {"family": "poisson"}, "has no parameter 'alpha'"),
         ("y ~ x, sigma ~ x, sigma ~ arm", {}, "cannot read the formula of a parameter"),
         ("y ~ x, x + z", {}, "cannot read the formula of a parameter"),
-        ("y ~ x, sigma ~ s(x)", {}, "the predictor of sigma has a term that only the mean may have"),
+        ("y ~ x, sigma ~ ar(x, gr=g)", {}, "the predictor of sigma has a term that only the mean may have"),
+        ("y ~ x, sigma ~ 0 + s(x)", {}, "a smooth needs an intercept, around which its curve is centred"),
+        ("y ~ x, sigma ~ s(x, by=arm)", {}, "the curves of s(x, by=arm) are centred, so that arm must be a fixed"),
+        ("y ~ x, sigma ~ s(x) + s(x, k=5)", {}, "a smooth occurs twice"),
         ("y ~ x, sigma ~ cs(0 + arm | g)", {}, "group effects of sigma have a structure"),
         ("y ~ x + (1 |p| g), sigma ~ (1 | g)", {}, "the tag 'p' does not join groups of two predictors"),
         ("y ~ x + (1 |p| g)", {}, "the tag 'p' does not join groups of two predictors"),
         ("y ~ x + (1 |p| g), sigma ~ (1 |p| arm)", {}, "the tag 'p' does not join groups of two predictors"),
         ("y ~ x + ar(x, gr=g), sigma ~ arm", {}, "predictors of a family's parameters do not go with this part"),
-        ("y ~ s(x), sigma ~ arm", {}, "predictors of a family's parameters do not go with this part"),
         ("y | precision(x) ~ 1, sigma ~ arm", {}, "predictors of a family's parameters do not go with this part"),
         ("mode ~ x + (1 | g) + (0 + x | g)", {"family": "categorical"}, "family 'categorical' does not take this term"),
     ],
@@ -280,7 +290,7 @@ def test_probabilities_of_categories_over_levels_are_averages():
 def test_questions_that_need_one_parameter_for_all_rows_say_so():
     frame = table()
     fit = pp.fit(JOINED, frame, seed=1, draws=50, chains=2, progressbar=False)
-    for ask in (pp.shrinkage, pp.naive_errors, lambda f: pp.level_lines(f, "x")):
+    for ask in (pp.shrinkage, pp.naive_errors):
         with pytest.raises(DataError, match="not available where parameters of the family have predictors"):
             ask(fit)
     with pytest.raises(EngineError, match="sigma has a predictor"):

@@ -14,9 +14,12 @@ from scipy import special, stats
 import partialpool as pp
 from checks.calibration import check_uniform, departures
 from checks.simulated_study import at_zero, closed_form, intercepts, level_of_row, one_draw, one_factor_table
+from partialpool.design.build import build_design
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior import draw_prior
 
 DATA_SETS, DRAWS, THIN = 200, 500, 5
-FALSE_ALARM = 1e-3 / 4
+FALSE_ALARM = 1e-3 / 5
 TABLE = one_factor_table().assign(n=12)
 """103 rows of 15 levels; `n` trials each."""
 COLUMNS = np.stack([np.ones(len(TABLE)), TABLE["x"]])
@@ -107,6 +110,36 @@ def scale_density(y, values):
     return stats.norm.logpdf(y, rows_of(values), np.exp(rows_of(values, "_sigma")))
 
 
+CATEGORIES = np.array(["bus", "car", "walk"])
+CATEGORICAL = {
+    "beta[Intercept]": pp.Prior("Normal", mu=0, sigma=0.4),
+    "beta[x]": pp.Prior("Normal", mu=0, sigma=0.3),
+    "sd_g": pp.Prior("HalfNormal", sigma=0.4),
+}
+"""Of contrasts between categories: narrow, so that every data set has all three."""
+
+
+def categories_truth(rng):
+    """Draw the differences to the first category; their priors are those of contrasts, correlated by `draw_prior`."""
+    table = TABLE.assign(y=np.resize(CATEGORIES, len(TABLE)))
+    design = build_design(pp.ModelSpec.from_formula("y ~ x + (1 | g)", family="categorical", priors=CATEGORICAL), table)
+    return {name: values[0] for name, values in draw_prior(design, resolve_priors(design), 1, seed=rng).items()}
+
+
+def chances(values):
+    """Probability of each category, (draws, rows, categories)."""
+    eta = np.stack([rows_of(values, f"_{name}") for name in CATEGORIES[1:]], axis=-1)
+    return special.softmax(np.concatenate([np.zeros((*eta.shape[:2], 1)), eta], axis=-1), axis=-1)
+
+
+def categories(rng, values):
+    return CATEGORIES[(rng.random((len(TABLE), 1)) > np.cumsum(chances(values)[0], axis=1)).sum(axis=1)]
+
+
+def categories_density(y, values):
+    return np.log(chances(values)[:, np.arange(len(y)), np.searchsorted(CATEGORIES, y)])
+
+
 @dataclass(frozen=True)
 class Scheme:
     """Arguments of `fit`, and functions that draw true values and a response, and compute the log density of rows."""
@@ -165,6 +198,9 @@ SCHEMES = {
         scale,
         scale_density,
     ),
+    "categorical": Scheme(
+        25, "y ~ x + (1 | g)", "categorical", CATEGORICAL, categories_truth, categories, categories_density
+    ),
 }
 
 
@@ -175,6 +211,8 @@ def ranked(scheme, y, values):
     for name, array in values.items():
         if name.startswith("b_"):
             out |= {f"{name}[{level}]": array[:, level, 0] for level in (0, smallest)}
+        elif name.startswith("corr_across"):
+            out[name] = array[:, 1, 0]
         elif name.startswith(("beta", "sd_", "alpha", "phi")):
             columns = array.reshape(len(array), -1).T
             out |= {f"{name}[{k}]": column for k, column in enumerate(columns)}

@@ -209,6 +209,7 @@ def _predictor_of(design: Design, name: str, left_out: pd.DataFrame) -> Design:
         )
     factors = _grouping_factors(spec, frame, left_out, columns)
     _check_factors(spec, factors, frame, residual_free=False)
+    factors += tuple(smooth_effects(smooth, frame) for smooth in spec.smooths)
     return replace(
         design,
         spec=spec,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from partialpool.spec.columns_read import evaluated_texts
+from partialpool.spec.columns_read import evaluated_texts, smooths_of
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.uses import column_uses
 
@@ -18,7 +18,7 @@ def value_columns(spec: ModelSpec) -> tuple[str, ...]:
     """Name the columns whose values terms read: not those that only name categories (`C(x)`) or groups."""
     texts = evaluated_texts(spec)
     named = [name for name, uses in column_uses(texts).items() if uses & {"term", "number"}]
-    return tuple(dict.fromkeys([*named, *(smooth.x for smooth in spec.smooths)]))
+    return tuple(dict.fromkeys([*named, *(smooth.x for smooth in smooths_of(spec))]))
 
 
 def computed_columns(spec: ModelSpec) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def coordinates(design: Design) -> dict[str, list]:
     for joined in joined_factors(design):
         coords[across_dim(joined.factor)] = coords[across_bis_dim(joined.factor)] = list(joined.effects)
     for name, other in design.parameters.items():
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         coords |= {names[dim]: values for dim, values in _predictor_coordinates(other).items()}
     return coords
 
@@ -179,7 +179,7 @@ def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
     for factor in design.factors:
         dims[b_name(factor.name)] = (factor.name, effect_dim(factor.name))
     for name, other in design.parameters.items():
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         own = _predictor_dims(other)
         own |= {b_name(factor.name): (factor.name, effect_dim(factor.name)) for factor in other.factors}
         dims |= {names[variable]: tuple(names[dim] for dim in found) for variable, found in own.items()}
@@ -214,7 +214,7 @@ def offset_dims(design: Design) -> dict[str, tuple[str, ...]]:
     """Return the dimensions of the non-centred offsets, which are kept on request."""
     own: dict[str, tuple[str, ...]] = {z_name(f.name): (f.name, effect_dim(f.name)) for f in design.factors}
     for name, other in design.parameters.items():
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         own |= {names[z]: tuple(names[dim] for dim in dims) for z, dims in offset_dims(other).items()}
     return own
 
@@ -249,7 +249,7 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         on = f" of {name} on the {design.spec.family_record.link_of(name).name} scale"
         if name in design.thresholds:
             on = f" at the threshold {design.threshold_labels[design.thresholds.index(name)]}{scale}"
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         own = {BETA: f"fixed effects{on}, at the predictors' original zero"}
         for factor in other.factors:
             own[sd_name(factor.name)] = f"standard deviations over {factor.name}{on}"

@@ -33,6 +33,7 @@ from partialpool.model.covariance import effects_at_means
 from partialpool.model.newton import diverging_rows, recession
 from partialpool.model.no_pooling import mean_beta, mean_effects
 from partialpool.model.pooled_regression import standard_columns
+from partialpool.model.predicted_sigma import median_sigma
 from partialpool.model.response_density import ResponseDensity
 from partialpool.model.whitened_rows import ResidualScale, residual_scale, whiten
 from partialpool.names import SIGMA
@@ -83,7 +84,7 @@ class Conditional:
     y, weight
         Of a normal response: the response without its offset, and the rows' weights, (rows,); else None.
     scale
-        Parameters of residuals with several sds or correlations, else None.
+        Parameters of residuals with several sds or correlations, or the sd of each row, else None.
     density
         Of other responses: log p of the rows.
     start
@@ -248,7 +249,9 @@ def conditional_of(fit: Fit, factor: FactorEffects) -> Conditional:
     scale: ResidualScale | None = None
     if fit.spec.is_normal:
         y = working_response(design)
-        if design.residual is not None:
+        if design.parameters:
+            scale = median_sigma(design, fit.stacked())
+        elif design.residual is not None:
             scale = residual_scale(posterior)
         else:
             weight = design.row_weights

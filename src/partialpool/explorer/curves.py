@@ -109,6 +109,7 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
     first = design.grouping[0].name if design.grouping else None
     chosen = design.factor_named(first if factor is None else factor)
     chosen.check_unrelated("an estimate between complete pooling and no pooling")
+    chosen.check_normal("an estimate given one sd")
     own = own_effects(design, chosen)
     if own is not None:
         raise DataError(

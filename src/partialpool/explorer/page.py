@@ -36,7 +36,7 @@ from partialpool.explorer.words import Words, words_of
 from partialpool.families.link import ProbabilityLink
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
-from partialpool.fitting.pooling_ends import check_pooling_ends, complete_pooling
+from partialpool.fitting.pooling_ends import check_pooling_ends, check_pooling_of, complete_pooling
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
@@ -232,6 +232,7 @@ def _explored(
     """Compute the page's numbers."""
     check_pooling_ends(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
+    check_pooling_of(fit, chosen)
     fit.design.check_series_within(chosen, "an estimate from a level's own rows")
     _check_complete(fit)
     kept = levels_to_show(chosen.levels, chosen.counts, levels)

@@ -23,9 +23,8 @@ from partialpool.model.no_pooling import (
 )
 from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, generalised_least_squares, least_squares
 from partialpool.model.predicted_sigma import median_sigma
-from partialpool.model.response_density import ResponseDensity, mean_parameters
+from partialpool.model.response_density import ResponseDensity, mean_parameters, mean_predictors
 from partialpool.model.whitened_rows import ResidualScale, residual_scale
-from partialpool.names import SIGMA
 
 __all__ = ["check_pooling_ends", "check_pooling_of", "complete_pooling", "density_of", "no_pooling"]
 
@@ -38,35 +37,34 @@ def check_pooling_ends(fit: Fit) -> None:
     Raises
     ------
     DataError
-        The response is an ordered category, censored or truncated, or parameters of the family have predictors.
+        The response is a category, ordered or not, censored or truncated.
     """
     _check_seen_means(fit)
-    fit.design.check_no_parameters(
-        _COMPARISON,
-        because="a level's own rows do not determine a parameter that differs from row to row",
-        do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
-    )
+    if fit.spec.family_record.has_predictors_of_categories:
+        fit.design.check_no_parameters(
+            _COMPARISON,
+            because="a level's own rows would have to determine its effects on every category",
+            do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
+        )
 
 
 def check_pooling_of(fit: Fit, factor: FactorEffects) -> None:
-    """Refuse models in which the levels of a factor have no estimates without, or with complete, pooling.
-
-    A normal response whose sigma has a predictor has them: each row counts by its sigma.
+    """Refuse models in which the distance of a level's estimate from both ends is not a matter of its own rows.
 
     Raises
     ------
     DataError
-        The response is an ordered category or censored; other parameters of the family have predictors, or effects on
-        sigma are correlated with those of the factor.
+        As `check_pooling_ends`; or effects on a parameter are correlated with those of the factor.
     """
-    design = fit.design
-    if not fit.spec.is_normal or set(design.parameters) - {SIGMA}:
-        check_pooling_ends(fit)
-    if any(factor.name == one.factor for one in joined_factors(design)):
-        design.check_no_parameters(
+    check_pooling_ends(fit)
+    joined = next((one for one in joined_factors(fit.design) if one.factor == factor.name), None)
+    if joined is not None:
+        on = " and ".join(name for name, _ in joined.parts if name)
+        fit.design.check_no_parameters(
             _COMPARISON,
-            because=f"effects on sigma are correlated with the other effects over {factor.name}, and tell of them too",
-            do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.predict for each level",
+            because=f"effects on {on} are correlated with the other effects over {factor.name}, and tell of them too",
+            do="use pp.level_effects or pp.group_effects for the effects themselves, and pp.level_lines or pp.predict "
+            "for each level",
         )
 
 
@@ -94,8 +92,12 @@ def _check_seen_means(fit: Fit) -> None:
 
 
 def density_of(fit: Fit) -> ResponseDensity:
-    """Return log p of the rows given their linear predictor, the family's own parameters at their posterior means."""
-    return ResponseDensity(fit.design, read_response(fit.design), mean_parameters(fit.posterior, fit.design))
+    """Return log p of the rows given their linear predictor, the family's own parameters at their posterior means.
+
+    Where they have predictors, the coefficients and effects of these are at their posterior means.
+    """
+    own, others = mean_parameters(fit.posterior, fit.design), mean_predictors(fit.posterior, fit.design)
+    return ResponseDensity(fit.design, read_response(fit.design), own, others)
 
 
 def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
@@ -110,7 +112,7 @@ def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
         Series of correlated residuals with rows of several levels of the factor.
     """
     fit.design.check_series_within(coefficients.factor, "an estimate from a level's own rows")
-    if fit.design.residual is not None or fit.design.parameters:
+    if _has_residual_scale(fit):
         predicted = bool(fit.design.parameters)
         gram = level_grams_of_rows(fit, coefficients) if predicted else level_grams(fit.posterior, coefficients)
         return generalised_by_level(fit.posterior, coefficients, working_response(fit.design), gram, _scale(fit))
@@ -131,11 +133,16 @@ def complete_pooling(fit: Fit) -> Ungrouped:
         return least_squares_from_moments(fit)
     curves = [f.apply(mean_effects(fit.posterior, f)) for f in fit.design.factors if f.is_smooth]
     known = np.sum(curves, axis=0) if curves else np.zeros(fit.design.n_rows)
-    if fit.design.residual is not None or fit.design.parameters:
+    if _has_residual_scale(fit):
         return generalised_least_squares(fit.design, working_response(fit.design) - known, _scale(fit))
     if fit.spec.is_normal:
         return least_squares(fit.design, working_response(fit.design) - known)
     return fisher_scoring(density_of(fit), mean_beta(fit.posterior, fit.design), known)
+
+
+def _has_residual_scale(fit: Fit) -> bool:
+    """Whether the response is normal, and its residuals have several sds or correlations."""
+    return fit.spec.is_normal and (fit.design.residual is not None or bool(fit.design.parameters))
 
 
 def _scale(fit: Fit) -> ResidualScale:

@@ -49,7 +49,7 @@ def predictor_of_fit(fit: Fit, parameter: str | None) -> PredictorOfFit:
     attrs = {"scale": fit.spec.link, "response": fit.design.response.name, UNITS: units.as_text()}
     if parameter is None:
         return PredictorOfFit(None, design, fit.posterior, attrs)
-    inner = {outer: name for name, outer in names_of_predictor(parameter, design.spec.factors).items()}
+    inner = {outer: name for name, outer in names_of_predictor(parameter, design.spec.parts_with_sds).items()}
     own = {inner[str(name)]: values for name, values in fit.posterior.items() if name in inner}
     # Effects on log sigma, or on the logit of a probability, are in no unit of the response.
     own_units = replace(units, linear="").as_text()

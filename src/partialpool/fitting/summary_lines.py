@@ -111,7 +111,7 @@ def factor_lines(factor: FactorEffects, posterior: xr.Dataset) -> list[Line]:
 
 def predictor_component_lines(parameter: str, design: Design, posterior: xr.Dataset) -> list[Line]:
     """Return the lines of the sds and correlations of the predictor of a parameter."""
-    names = names_of_predictor(parameter, design.spec.factors)
+    names = names_of_predictor(parameter, design.spec.parts_with_sds)
     own = {names[inner]: inner for inner in names}
     inner = xr.Dataset({own[str(name)]: values.variable for name, values in posterior.items() if name in own})
     lines = [line for factor in design.factors for line in factor_lines(factor, inner)]

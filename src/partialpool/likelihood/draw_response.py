@@ -22,7 +22,7 @@ def draw_response(design: Design, maximum: Maximum, rng: np.random.Generator) ->
     own = maximum.own if maximum.sigma is None else {SIGMA: np.array([maximum.sigma])}
     own = {**own, **{name: values[None] for name, values in maximum.residual.items()}}
     for name, other in design.parameters.items():
-        found, names = maximum.parameters[name], names_of_predictor(name, other.spec.factors)
+        found, names = maximum.parameters[name], names_of_predictor(name, other.spec.parts_with_sds)
         effects = _effects(other, found, name, joined, rng)
         own[names[BETA]] = found.beta[None]
         own |= {names[b_name(f.name)]: b[None] for f, b in zip(other.factors, effects, strict=True)}

@@ -253,6 +253,7 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
         likelihood.laplace.modes(t),
+        tuple(relative[f] for f in range(len(sd))),
     )
     each = of_each_predictor(found, likelihood.predictors)
     mean = each.pop("", found)
@@ -268,7 +269,7 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
         mean.sd,
         mean.corr,
         mean.modes,
-        tuple(relative[f] for f in range(len(sd))),
+        mean.relative,
         no_residual=False,
         steepest=peak.distance,
         own=own_values,

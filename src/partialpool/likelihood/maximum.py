@@ -23,7 +23,7 @@ class OfPredictor:
 
     Attributes
     ----------
-    beta, covariance, sd, corr, modes
+    beta, covariance, sd, corr, modes, relative
         As those of the mean's predictor in `Maximum`.
     """
 
@@ -32,6 +32,7 @@ class OfPredictor:
     sd: tuple[np.ndarray, ...]
     corr: tuple[np.ndarray, ...]
     modes: tuple[np.ndarray, ...]
+    relative: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,4 +99,5 @@ class Maximum:
     @property
     def singular(self) -> bool:
         """Whether one of `relative` is below 1e-4, or the residual sd is 0."""
-        return self.no_residual or any(bool((diagonal < SINGULAR).any()) for diagonal in self.relative)
+        each = (self.relative, *(one.relative for one in self.parameters.values()))
+        return self.no_residual or any(bool((diagonal < SINGULAR).any()) for own in each for diagonal in own)

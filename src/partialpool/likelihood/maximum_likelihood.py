@@ -22,6 +22,7 @@ from partialpool.likelihood.maximum import EXACT, QUADRATURE, Maximum, OfPredict
 from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
+from partialpool.spec.columns_read import smooths_of
 from partialpool.spec.effect_distribution import why_not_normal
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
@@ -283,8 +284,9 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     reasons = (
         (heavy := why_not_normal(spec), heavy),
         (
-            spec.smooths,
-            "a smooth of a response that is not normal: its effects share an sd, which no integral here allows",
+            smooths_of(spec),
+            "a smooth of a response that is not normal, or beside predictors of parameters: its effects share an sd, "
+            "which no integral here allows",
         ),
         (
             any(group.members for group in spec.groups),

@@ -36,6 +36,7 @@ def of_each_predictor(found: OfPredictor, predictors: Predictors) -> dict[str, O
             tuple(found.sd[f][place] for f, place in own),
             tuple(found.corr[f][place, place] for f, place in own),
             tuple(found.modes[f][:, place] for f, place in own),
+            tuple(found.relative[f][place] for f, place in own),
         )
     return each if predictors.mix is None else each | _as_differences(found, predictors)
 
@@ -70,8 +71,19 @@ def _as_differences(found: OfPredictor, predictors: Predictors) -> dict[str, OfP
             tuple(sd[place] for (sd, _), place in zip(covariances, places, strict=True)),
             tuple(corr[place, place] for (_, corr), place in zip(covariances, places, strict=True)),
             tuple(own[:, place] for own, place in zip(modes, places, strict=True)),
+            tuple(
+                _pivots((sd[:, None] * corr * sd)[place, place])
+                for (sd, corr), place in zip(covariances, places, strict=True)
+            ),
         )
     return each
+
+
+def _pivots(covariance: np.ndarray) -> np.ndarray:
+    """Return the diagonal of the Cholesky factor of a covariance (effects, effects), which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    half = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.abs(np.diagonal(np.linalg.qr(half.T, mode="r")))
 
 
 def _covariances_of_differences(found: OfPredictor, predictors: Predictors) -> list[tuple[np.ndarray, np.ndarray]]:

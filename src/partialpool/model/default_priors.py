@@ -103,7 +103,7 @@ def resolve_priors(design: Design) -> PriorSet:
         check_stated_correlation(design.residual.series, user)
     if design.spec.family_record.has_predictors_of_categories:
         return _category_priors(design, user)
-    names = {name: names_of_predictor(name, other.spec.factors) for name, other in design.parameters.items()}
+    names = {name: names_of_predictor(name, other.spec.parts_with_sds) for name, other in design.parameters.items()}
     outer = {one for own in names.values() for one in own.values()}
     alike = names_of_predictor(THRESHOLDS, ()) if design.thresholds else {}
     outer |= set(alike.values())
@@ -122,7 +122,7 @@ def _of_parameters(design: Design, user: Mapping[str, Mapping[str, Prior]]) -> I
     for name, other in design.parameters.items():
         scales, names, own = (
             predictor_scales(design, name),
-            names_of_predictor(name, other.spec.factors),
+            names_of_predictor(name, other.spec.parts_with_sds),
             user.get(name, {}),
         )
         shown, of = _names_of_stated(own, design.spec.priors, names, alike), THRESHOLDS if alike else name
@@ -185,7 +185,7 @@ def _resolved(
     single = [entry.parameter for entry in entries if not entry.shares and entry.parameter not in coefficients]
     groups = {name: name.partition("[")[0] for name in single if name.endswith("]")}
     known = {*coefficients, *single, *groups.values()} | ({BETA} if design.common.names else set())
-    others = names_of_predictor(of, design.spec.factors) if of else {}
+    others = names_of_predictor(of, design.spec.parts_with_sds) if of else {}
     for name in user:
         if name not in known:
             raise PriorError(

@@ -25,6 +25,7 @@ __all__ = [
     "heavy_noise",
     "infinite_in_words",
     "inflation",
+    "relative_inflations",
     "share_of",
 ]
 
@@ -66,6 +67,34 @@ def inflation(factor: FactorEffects, draws: Mapping[Any, Any]) -> np.ndarray:
         `nu_<f>`, of any shape, which the answer has too.
     """
     return tail_inflation(np.asarray(draws[nu_name(factor.name)])) if factor.is_heavy else np.ones(())
+
+
+def relative_inflations(design: Design, draws: Mapping[Any, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return `inflation` of each grouping factor and what the residual counts, where ratios of variances are wanted.
+
+    Where variances are infinite, ratios are those of the limit: the second moments of the heaviest tails alone count,
+    each like its squared scales (see `heaviest_alone`), and other factors and the residual count nothing.
+
+    Parameters
+    ----------
+    design, draws
+        The model, and `nu_<f>`, (chains, draws).
+
+    Returns
+    -------
+    dict of numpy.ndarray, numpy.ndarray
+        By factor, of the shape of `nu_<f>` where there is one, else (); the same for the residual.
+    """
+    found = {factor.name: inflation(factor, draws) for factor in design.grouping}
+    nu = {factor.name: np.asarray(draws[nu_name(factor.name)]) for factor in design.grouping if factor.is_heavy}
+    if not nu:
+        return found, np.ones(())
+    least = np.min(np.stack(list(nu.values())), axis=0)
+    infinite = least <= 2
+    for name, own in found.items():
+        limit = np.where(nu[name] == least, 1.0, 0.0) if name in nu else 0.0
+        found[name] = np.where(infinite, limit, own)
+    return found, np.where(infinite, 0.0, 1.0)
 
 
 def share_of(part: np.ndarray, total: np.ndarray) -> np.ndarray:

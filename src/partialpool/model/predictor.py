@@ -58,7 +58,7 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws) -> np.ndarray:
 
 def of_predictor(design: Design, name: str, draws: Draws) -> Draws:
     """Return the draws of a parameter's predictor, under the names that they would have as the mean's."""
-    names = names_of_predictor(name, design.parameters[name].spec.factors)
+    names = names_of_predictor(name, design.parameters[name].spec.parts_with_sds)
     return {inner: draws[outer] for inner, outer in names.items() if outer in draws}
 
 
@@ -82,7 +82,7 @@ def with_new_levels(design: Design, rows: Rows, draws: Draws, *, seed: Seed = No
             found[b_name(factor.name)] = _all_levels(factor, group, draws, sample, rng)
     for name, other in design.parameters.items():
         own = with_new_levels(other, rows.parameters[name], of_predictor(design, name, draws), seed=rng)
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         found |= {names[inner]: values for inner, values in own.items()}
     joined = [one for one in joined_factors(design) if sample and _has_new(design, rows, one.factor)]
     for one in joined:

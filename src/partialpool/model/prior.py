@@ -58,7 +58,7 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
         out |= decomposed_density(design, priors, at_means)
     based = _in_prior_basis(design, draws)
     for name, other in design.parameters.items():
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         own = of_predictor(design, name, based)
         own = {**own, **_at_means(other, own)}
         density = _predictor_density(other, _of_parameter(design, priors, names), own, whole=False)
@@ -162,7 +162,7 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> di
     out = draw_parameters(design, priors, size, seed=rng)
     out |= {b_name(f.name): sample_all_levels(f, out, rng) for f in design.grouping}
     for name, other in design.parameters.items():
-        names, own = names_of_predictor(name, other.spec.factors), of_predictor(design, name, out)
+        names, own = names_of_predictor(name, other.spec.parts_with_sds), of_predictor(design, name, out)
         out |= {names[b_name(f.name)]: sample_all_levels(f, own, rng) for f in other.grouping}
     return out | sample_joined_levels(design, out, rng)
 
@@ -186,10 +186,11 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
             out[name] = _rvs(priors[name], size, rng)
     out |= {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors if f.is_smooth}
     for name, other in design.parameters.items():
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         own = _of_parameter(design, priors, names)
         drawn = _draw_coefficients(other, own, size, rng)
         drawn |= _draw_covariances(other, own, drawn, size, rng)
+        drawn |= {b_name(f.name): sample_all_levels(f, drawn, rng) for f in other.factors if f.is_smooth}
         out |= {names[inner]: values for inner, values in drawn.items()}
     if CUTPOINTS in out:
         out[CUTPOINTS] = out[CUTPOINTS] + cutpoint_shift(design, out)

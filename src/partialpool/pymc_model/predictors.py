@@ -45,7 +45,7 @@ def all_predictors(
     """
     predictors = {"": (design, priors, predictor_unit(design))}
     for name, other in design.parameters.items():
-        own = priors.of_predictor(names_of_predictor(name, other.spec.factors))
+        own = priors.of_predictor(names_of_predictor(name, other.spec.parts_with_sds))
         predictors[name] = other, own, predictor_scales(design, name).unit
     joined = {one.factor: _joined_effects(one, design, priors) for one in joined_factors(design)}
     etas, shifts = {}, {}

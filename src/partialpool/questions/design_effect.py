@@ -11,6 +11,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.model.covariance import effect_covariance
+from partialpool.model.heavy_effects import relative_inflations
 from partialpool.model.partition import partition_over_rows
 from partialpool.names import ALL_FACTORS
 from partialpool.spec.keywords import explains_keywords
@@ -33,6 +34,10 @@ def design_effect(fit: Fit) -> xr.Dataset:
     independent, the standard error of the mean is too small by the factor sqrt(design effect). For the standard errors
     of coefficients see `naive_errors`. Where a row holds several trials, each trial is an observation: the result does
     not depend on how trials were aggregated into rows.
+
+    The covariance of Student t effects is Sigma nu / (nu - 2). In draws in which it is infinite, with nu of 2 or less,
+    the design effect is its limit as the variance grows: that of effects alone, without a residual; with several such
+    factors, of those with the smallest nu.
 
     Under a link function the variances are those of the linear predictor and of the distribution on the latent scale:
     the result is the design effect of the latent response, close to that of the observed one if effects are small.
@@ -67,15 +72,17 @@ def design_effect(fit: Fit) -> xr.Dataset:
         raise DataError(
             "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
-    for factor in design.grouping:
-        factor.check_normal("a design effect")
+    inflations, of_residual = relative_inflations(design, posterior)
     partition = partition_over_rows(posterior, design)
     counts = design.response.n_trials
     observed = float(counts.sum())
-    sigmas = {factor.name: effect_covariance(posterior, factor) for factor in design.grouping}
+    sigmas = {
+        factor.name: inflations[factor.name][..., None, None] * effect_covariance(posterior, factor)
+        for factor in design.grouping
+    }
     own = {factor.name: _own(factor, counts) for factor in design.grouping}
     within = [np.einsum("cdij,ij->cd", sigmas[name], own[name]) for name in sigmas]
-    total = partition.residual[..., 0] * observed + np.sum(within, axis=0)
+    total = of_residual * partition.residual[..., 0] * observed + np.sum(within, axis=0)
     names = [factor.name for factor in design.grouping]
     sizes = [(f.sum(counts) ** 2).sum() / observed for f in design.grouping]
     shared = [np.einsum("cdij,ij->cd", sigmas[f.name], _sums(f, counts)) for f in design.grouping]

@@ -47,7 +47,9 @@ def level_lines(
 
     No pooling: least squares (generalised, where residuals have several sds or are correlated; maximum likelihood, if
     the response is not normal) of the level's own rows on the effects that vary over the factor; the rest of the model
-    (including slopes that do not vary) is at its posterior mean.
+    (including slopes that do not vary) is at its posterior mean. Where parameters of the family have predictors
+    (`sigma ~ x`), each row has its own: sigma of a normal response at its posterior median, others at the posterior
+    means of their predictors' coefficients and effects.
     Complete pooling: the same of all rows, ignoring the grouping. Partial pooling: fixed effects plus the level's group
     effects, draw by draw. Under a link other than the identity the lines are curves of the mean: probabilities,
     expected counts. Along a categorical predictor the line is the level's mean in each category.
@@ -95,7 +97,7 @@ def level_lines(
     Raises
     ------
     DataError
-        A response of ordered categories; a smooth; a series of correlated residuals with rows of several levels; no
+        A response of categories; a smooth of the mean; a series of correlated residuals with rows of several levels; no
         such factor, column, category or level; fewer than two points.
 
     Examples
@@ -163,7 +165,8 @@ def level_lines(
     }
     others = [f.name for f in design.factors if f is not chosen]
     how = "least squares" if fit.spec.is_normal else "maximum likelihood"
-    how = f"generalised {how}" if design.residual is not None else how
+    has_scale = fit.spec.is_normal and (design.residual is not None or bool(design.parameters))
+    how = f"generalised {how}" if has_scale else how
     attrs = {
         "over": over,
         "factor": chosen.name,

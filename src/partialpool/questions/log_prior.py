@@ -36,7 +36,7 @@ def log_prior(fit: Fit) -> xr.Dataset:
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     dims, labels = _of_predictor(fit.design, fit.priors)
     for name, other in fit.design.parameters.items():
-        names = names_of_predictor(name, other.spec.factors)
+        names = names_of_predictor(name, other.spec.parts_with_sds)
         own, coefs = _of_predictor(other, fit.priors.of_predictor(names))
         names[_BETA_PRIOR] = f"{names[BETA]}_prior"
         dims |= {names[inner]: tuple(names[dim] for dim in found) for inner, found in own.items()}

@@ -7,16 +7,20 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.newdata import own_rows
 from partialpool.distributions.frozen import frozen
 from partialpool.families.given import Given
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.pooling_ends import density_of
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
 from partialpool.model.partition import partition_over_rows
+from partialpool.model.predictor import linear_predictor
 from partialpool.model.prior import cutpoint_shift
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
-from partialpool.names import sd_name
+from partialpool.names import BETA, b_name
+from partialpool.questions.varying_terms import Term
 
 __all__ = ["NearZero", "mass_near_zero"]
 
@@ -52,21 +56,42 @@ class NearZero:
         return np.stack([p.pdf(grid / s) / s for p, s in zip(self.priors, self.scales, strict=True)])
 
 
-def mass_near_zero(fit: Fit, terms: list[tuple[FactorEffects, int]]) -> NearZero:
-    """Compute the contributions of effects, given by factor and position, and their mass near zero."""
-    design = fit.design
-    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
-    scales = [float(np.sqrt(np.square(sizes[f.name][f.sharing(e)]).sum())) for f, e in terms]
-    at_means = {f.name: effects_at_means(fit.posterior, f) for f in design.factors}
-    contribution = np.stack(
-        [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
-    )
-    information = row_information_of(design, _residual_variance(fit))
-    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
+def mass_near_zero(fit: Fit, terms: list[Term]) -> NearZero:
+    """Compute the contributions of effects and their mass near zero."""
+    scales, sds = [], []
+    for term in terms:
+        sizes = _column_sizes(fit.design, term.factor)
+        scales.append(float(np.sqrt(np.square(sizes[term.factor.sharing(term.effect)]).sum())))
+        sds.append(effects_at_means(term.of.posterior, term.factor)[0][..., term.effect])
+    contribution = np.stack([sd * scale for sd, scale in zip(sds, scales, strict=True)], axis=-1)
+    information = {name: _information(fit, name) for name in dict.fromkeys(term.parameter for term in terms)}
+    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(t.factor, information[t.parameter])) for t in terms])
     near = (contribution < small).mean(axis=(0, 1))
-    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.sd_parameters[e]}]") for f, e in terms]
+    priors = [_sd_prior(fit, term.sd) for term in terms]
     near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
     return NearZero(contribution, small, near, near_prior, priors, scales)
+
+
+def _information(fit: Fit, parameter: str) -> np.ndarray:
+    """Return each row's information about a linear predictor, (rows,).
+
+    Of the mean: 1 / its residual variance on that scale. Of a parameter of the family: the information of the row
+    itself at the posterior means of all predictors, 2 about the log of a normal sigma.
+    """
+    if not parameter:
+        return row_information_of(fit.design, _residual_variance(fit))
+    return density_of(fit).information_of(parameter, _mean_predictor(fit))
+
+
+def _mean_predictor(fit: Fit) -> np.ndarray:
+    """Return the linear predictor of the mean, (rows,), at the posterior means of coefficients and effects."""
+    names = (BETA, *(b_name(factor.name) for factor in fit.design.factors))
+    draws = {
+        name: fit.posterior[name].transpose("chain", "draw", ...).to_numpy().mean(axis=(0, 1))[None]
+        for name in names
+        if name in fit.posterior
+    }
+    return np.asarray(linear_predictor(fit.design, own_rows(fit.design), draws or {"": np.zeros(1)})[0])
 
 
 def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
@@ -83,7 +108,8 @@ def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
 def _residual_variance(fit: Fit) -> float:
     """Return the residual variance of one observation, or 1 / its information where it need not have a variance.
 
-    For Student t, whose information exists for any nu; for ordered categories without a latent variable, at the
+    For Student t, whose information exists for any nu (where nu or sigma have predictors, that of the rows at the
+    posterior means of these); for ordered categories without a latent variable, at the
     predictors' means.
     """
     family = fit.spec.family_record
@@ -93,7 +119,10 @@ def _residual_variance(fit: Fit) -> float:
         centred = (cutpoints - shift).reshape(-1, cutpoints.shape[-1])
         given = Given(fit.spec.link_record, np.zeros((len(centred), 1)), {"cutpoints": centred})
         return float(1 / family.row_information(given).mean())
-    if "nu" not in fit.spec.family_record.shapes or fit.design.se is not None:
+    shaped = "nu" in family.shapes and fit.design.se is None
+    if shaped and fit.design.parameters:
+        return float(1 / density_of(fit).curvature(_mean_predictor(fit))[1].mean())
+    if not shaped:
         return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
     nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
     return float((sigma**2 * (nu + 3) / (nu + 1)).mean())

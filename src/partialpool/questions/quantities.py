@@ -113,11 +113,12 @@ def _always(fit: Fit) -> dict[str, np.ndarray]:
     top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
     top |= {name for f in fit.design.grouping for name in (sd_name(f.name), corr_name(f.name), nu_name(f.name))}
     top |= {across_name(joined.factor) for joined in joined_factors(fit.design)}
+    curves = {sd_name(f.name): f for f in fit.design.factors if f.is_smooth}
     for parameter, other in fit.design.parameters.items():
-        names = names_of_predictor(parameter, other.spec.factors)
+        names = names_of_predictor(parameter, other.spec.parts_with_sds)
         top |= {names[BETA]}
         top |= {names[name] for f in other.grouping for name in (sd_name(f.name), corr_name(f.name))}
-    curves = {sd_name(f.name): f for f in fit.design.factors if f.is_smooth}
+        curves |= {names[sd_name(f.name)]: f for f in other.factors if f.is_smooth}
     out: dict[str, np.ndarray] = {}
     for name, draws in fit.posterior.data_vars.items():
         if str(name) in top:

@@ -16,6 +16,7 @@ from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.pooling_ends import check_pooling_of, complete_pooling, no_pooling
 from partialpool.fitting.streamed_pooling import level_means_from_moments
 from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
+from partialpool.model.level_precisions import level_precisions
 from partialpool.model.no_pooling import Unpooled
 from partialpool.names import answer_name
 from partialpool.spec.keywords import explains_keywords
@@ -29,6 +30,7 @@ _DEFINITION: Final = "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma
 _GENERALISED: Final = (
     "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + R, R the covariance of the residuals; 0 is complete pooling"
 )
+_HEAVY: Final = "; Sigma of level j divided by tau_j, drawn from Gamma((nu + q) / 2, (nu + b_j' Sigma^-1 b_j) / 2)"
 _APPROXIMATION: Final = (
     "weight = Sigma (G Sigma + I)^-1 G per level, G = Z'W Z, W the information at the posterior mean of the linear "
     "predictor; 0 is complete pooling"
@@ -56,8 +58,14 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     approximation of the effects' posterior given theta: B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'W_j Z_j, W_j the
     information of the level's rows about their linear predictors (n p (1 - p) under a logit link, the mean of a count
     under a log link). W_j is at the posterior mean of each row's linear predictor, the family's own parameters at their
-    posterior means: a conditional mode for each draw would cost a fit per draw, and differs by less than the
-    approximation itself. Here the weight is not exact, since the information depends on the estimate.
+    posterior means (where they have predictors, at the posterior means of these predictors' coefficients and effects):
+    a conditional mode for each draw would cost a fit per draw, and differs by less than the approximation itself. Here
+    the weight is not exact, since the information depends on the estimate.
+
+    Student t effects are normal given a precision tau_j of the level, b_j ~ N(0, Sigma / tau_j), tau_j ~ Gamma(nu / 2,
+    nu / 2): B_j has Sigma / tau_j in place of Sigma. In every draw tau_j is drawn from its posterior given the level's
+    q effects, Gamma((nu + q) / 2, (nu + b_j' Sigma^-1 b_j) / 2), so that the weights are draws of their posterior: a
+    level far out has a small tau_j, and so a weight near 1. `covariance` is Sigma, the squared scale.
 
     Estimates are at the level's own values of the predictors that change its effects (the sex in `age * sex` with a
     varying slope of age), unless these vary within levels. All other predictors are at one value for all levels:
@@ -102,9 +110,9 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Raises
     ------
     DataError
-        Ordered categories; no such factor; predictors of other parameters than the sigma of a normal response, or
-        effects on sigma that are correlated with those of the factor; a series of correlated residuals with rows of
-        several levels; `at` names a column that the model does not use, or whose effect varies.
+        Categories, ordered or not; no such factor; effects on a parameter of the family that are correlated with those
+        of the factor; a series of correlated residuals with rows of several levels; `at` names a column that the model
+        does not use, or whose effect varies.
 
     Examples
     --------
@@ -117,7 +125,6 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     chosen = design.factor_named(factor)
     check_pooling_of(fit, chosen)
     chosen.check_unrelated("a level's weight")
-    chosen.check_normal("a level's weight")
     coefficients = level_coefficients(design, chosen, at)
     places = coefficients.places
     own, pooled = no_pooling(fit, coefficients), complete_pooling(fit)
@@ -133,7 +140,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     if by_level:
         complete, errors = (coefficients.own_of(coefficients.by_level(values, 0)) for values in (complete, errors))
     b = coefficients.own_of(coefficients.own_draws(fit.posterior))
-    weight, covariance = _weights_and_covariance(coefficients, sigma, own)
+    weight, covariance = _weights_and_covariance(coefficients, sigma, own, _precisions(fit, chosen))
     variables = {
         **_sizes(fit, chosen),
         "no_pooling": (per_effect, own.estimate),
@@ -159,7 +166,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         coords |= {answer_name(coefficients.own.by, taken): ("level", coefficients.own.category)}
     attrs = {
         "factor": chosen.name,
-        "definition": _definition(fit),
+        "definition": _definition(fit) + (_HEAVY if chosen.is_heavy else ""),
         "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
@@ -172,7 +179,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
 
 def _definition(fit: Fit) -> str:
-    if fit.design.residual is not None or fit.design.parameters:
+    if fit.spec.is_normal and (fit.design.residual is not None or fit.design.parameters):
         return _GENERALISED
     return _DEFINITION if fit.spec.is_normal else _APPROXIMATION
 
@@ -192,13 +199,19 @@ def _sizes(fit: Fit, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.nd
     return sizes
 
 
+def _precisions(fit: Fit, factor: FactorEffects) -> np.ndarray | None:
+    """Draw the precision of each level of Student t effects, (chains, draws, levels); None for normal effects."""
+    return level_precisions(factor, fit.posterior, np.random.default_rng(0)) if factor.is_heavy else None
+
+
 def _weights_and_covariance(
-    coefficients: LevelCoefficients, sigma: np.ndarray, unpooled: Unpooled
+    coefficients: LevelCoefficients, sigma: np.ndarray, unpooled: Unpooled, precisions: np.ndarray | None
 ) -> tuple[np.ndarray, dict[str, tuple[tuple[str, ...], np.ndarray]]]:
     """Return B_j, and Sigma as a variable: one for each category where levels have effects of their own category."""
     own, dims = coefficients.own, ("effect", "effect_bis")
     if own is None:
-        weight = _weights(sigma, unpooled.gram, unpooled.sigma2)
+        own_sigma = sigma[:, :, None] if precisions is None else sigma[:, :, None] / precisions[..., None, None]
+        weight = _weights(own_sigma, unpooled.gram, unpooled.sigma2)
         return weight, {"covariance": (("chain", "draw", *dims), sigma)}
     of_category = own.of_category()
     parts = np.full((*sigma.shape[:2], len(of_category), len(own.names), len(own.names)), np.nan)
@@ -209,21 +222,23 @@ def _weights_and_covariance(
         parts[:, :, k, there[:, None], there] = block
         levels = np.flatnonzero(own.category == category)
         gram = unpooled.gram[..., levels[:, None, None], there[:, None], there]
-        weight[:, :, levels[:, None, None], there[:, None], there] = _weights(block, gram, unpooled.sigma2)
+        weight[:, :, levels[:, None, None], there[:, None], there] = _weights(block[:, :, None], gram, unpooled.sigma2)
     return weight, {"covariance": (("chain", "draw", CATEGORY, *dims), parts)}
 
 
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
-    """Return Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects)."""
+    """Return Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects).
+
+    `sigma` is (chains, draws, levels, effects, effects), or of one level where all have the same.
+    """
     levels, q = gram.shape[-3:-1]
     out = np.empty((*sigma.shape[:2], levels, q, q))
     noise = np.broadcast_to(sigma2, sigma.shape[:2])[:, :, None, None, None] * np.eye(q)
     for at in range(0, levels, _LEVELS_AT_ONCE):
         some = gram[..., at : at + _LEVELS_AT_ONCE, :, :]
-        inner = some @ sigma[:, :, None] + noise
-        out[:, :, at : at + _LEVELS_AT_ONCE] = sigma[:, :, None] @ np.linalg.solve(
-            inner, np.broadcast_to(some, inner.shape)
-        )
+        here = sigma if sigma.shape[2] == 1 else sigma[:, :, at : at + _LEVELS_AT_ONCE]
+        inner = some @ here + noise
+        out[:, :, at : at + _LEVELS_AT_ONCE] = here @ np.linalg.solve(inner, np.broadcast_to(some, inner.shape))
     return out
 
 

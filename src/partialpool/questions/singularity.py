@@ -6,32 +6,26 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy
 import xarray as xr
 
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
-from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.identifiability import not_identified
 from partialpool.design.simplify import without_effects, without_smooth
 from partialpool.design.units import UNITS
-from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
-from partialpool.model.covariance import effects_at_means
-from partialpool.names import INTERCEPT, across_name, corr_name
 from partialpool.questions.near_zero import mass_near_zero
 from partialpool.questions.singularity_in_words import finding_in_words, singularity_in_words
+from partialpool.questions.varying_terms import EXTREME, Term, effective_ranks, pairs_of, terms_of
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["singularity"]
 
-EXTREME = 0.95
-"""A correlation beyond this, of either sign, is near +-1."""
 ENOUGH = 0.1
 """Posterior mass near +-1 that counts, if it is three times the prior's."""
 DOUBTFUL = 0.25
@@ -43,22 +37,6 @@ UNDECIDED_ALONE = 0.1
 LIKELY = 0.5
 """Posterior mass near zero that counts if there is no likelihood to score the model without the effect."""
 _GRID = 200
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Two effects of one block."""
-
-    factor: FactorEffects
-    first: int
-    second: int
-    size: int
-    """Effects in the block."""
-
-    @property
-    def label(self) -> str:
-        names = self.factor.names
-        return f"{self.factor.name}: {names[self.first]}, {names[self.second]}"
 
 
 @explains_keywords
@@ -80,6 +58,12 @@ def singularity(fit: Fit) -> xr.Dataset:
     are nearly one if a tenth of the mass of their correlation is beyond +-0.95, and three times the prior's mass. The
     effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
     EUSIPCO), columns scaled to sd 1: 2 for two independent effects of equal size, 1 for perfectly correlated effects.
+
+    Effects on parameters of the family (`sigma ~ x + (x | g)`) are judged alike, on the scale of the parameter's link.
+    There W_j sums the information of the rows about the parameter's linear predictor at the posterior means of all
+    predictors: 2 of each row about the log of a normal sigma. The likelihood is Laplace's approximation. An intercept
+    of effects on a parameter may be left out, since rows of a level stay dependent by the effects on the mean, unless
+    the parameter is a probability of zeros or ones.
 
     A smooth is judged by the sd of its departures from a straight line: the line would do if a hundredth of the mass
     or more is near zero and the AIC of the line is no larger; without a likelihood, if half of the mass is near zero.
@@ -113,6 +97,8 @@ def singularity(fit: Fit) -> xr.Dataset:
           `extreme_prior`, `piled`;
         - (chain, draw, factor): `effective_rank`; by factor: `effects`, the number of effects.
 
+        Effects on a parameter are named `g: sigma: x`, and their factors `g: sigma`.
+
         `good`: whether every slope is supported, no two effects are nearly one, and data of this design identify all
         variances and correlations. attrs: `finding`, in words; `sentence`, with the advice; `simpler`, a formula
         without the slopes and correlations that are not supported, to pass to `fit`, empty if there is none;
@@ -121,7 +107,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     Raises
     ------
     DataError
-        No grouping factor and no smooth.
+        No grouping factor and no smooth; effects on categories.
 
     Examples
     --------
@@ -131,21 +117,32 @@ def singularity(fit: Fit) -> xr.Dataset:
     False
     """
     design, posterior = fit.design, fit.posterior
-    if not design.factors:
+    if design.spec.family_record.has_predictors_of_categories:
+        design.check_no_parameters(
+            "singularity",
+            because="the effects on categories are differences to a reference, and how large they are depends on it",
+            do="compare the model with one of fewer effects by pp.compare",
+        )
+    terms, pairs = terms_of(fit), pairs_of(fit)
+    if not terms:
         raise DataError(
             "only effects that vary can be singular",
             got=f"{fit.spec}",
             allowed="a model with a grouping term, or with a smooth",
             do="add one",
         )
-    terms = [(factor, e) for factor in design.factors for e in factor.structure.own_sds]
-    pairs = _pairs_of(design)
     mass = mass_near_zero(fit, terms)
     near, near_prior, small = mass.near, mass.near_prior, mass.small
     top = max(1.05 * np.quantile(mass.contribution, 0.995, axis=(0, 1)).max(), 2 * small.max())
     grid = np.linspace(0, top, _GRID)
-    correlation, extreme, extreme_prior = _correlations(fit, pairs)
+    shape = posterior.sizes["chain"], posterior.sizes["draw"]
+    correlation = np.stack([pair.correlation for pair in pairs], axis=-1) if pairs else np.zeros((*shape, 0))
+    extreme, extreme_prior = (
+        (np.abs(correlation) > EXTREME).mean(axis=(0, 1)),
+        np.array([p.extreme_prior for p in pairs]),
+    )
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
+    ranks = effective_ranks(fit)
     ml = _Likelihood.of(fit)
     worth = [_Worth(fit, ml, term) for term in terms]
     supported = np.array([one.is_supported(after) for one, after in zip(worth, near, strict=True)])
@@ -153,7 +150,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         one.is_undecided(after, before) for one, after, before in zip(worth, near, near_prior, strict=True)
     ]
     confounded = not_identified(design)
-    is_slope = np.array([f.names[e] != INTERCEPT for f, e in terms])
+    is_slope = np.array([not term.keeps for term in terms])
     per_term = ("term",)
     variables = {
         "contribution": (("chain", "draw", "term"), mass.contribution),
@@ -167,22 +164,25 @@ def singularity(fit: Fit) -> xr.Dataset:
         "extreme_prior": (("pair",), extreme_prior),
         "piled": (("pair",), piled),
         "good": ((), bool(supported[is_slope].all()) and not bool(piled.any()) and not confounded),
-        "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
-        "effects": (("factor",), [len(f.names) for f in design.grouping]),
+        "effective_rank": (
+            ("chain", "draw", "factor"),
+            np.stack([rank for _, rank in ranks.values()], axis=-1) if ranks else np.zeros((*shape, 0)),
+        ),
+        "effects": (("factor",), [effects for effects, _ in ranks.values()]),
         "small": (per_term, small),
         "prior_density": (("term", "grid"), mass.prior_density(grid)),
     }
     coords = {
         "chain": posterior["chain"],
         "draw": posterior["draw"],
-        "term": [f"{f.name}: {f.sd_parameters[e] if f.is_smooth else f.names[e]}" for f, e in terms],
+        "term": [term.label for term in terms],
         "pair": [pair.label for pair in pairs],
-        "factor": [f.name for f in design.grouping],
+        "factor": list(ranks),
         "grid": grid,
     }
     found = Answer(variables, coords=coords)
-    weak = {(f.name, e) for (f, e), fine in zip(terms, supported | ~is_slope, strict=True) if not fine}
-    tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
+    weak = [term for term, fine in zip(terms, supported | ~is_slope, strict=True) if not fine]
+    tied = {pair.key for pair, one in zip(pairs, piled, strict=True) if one and pair.key is not None}
     simpler = _advised(fit, ml, weak, tied)
     found.attrs = {
         "definition": "contribution = sd of the effect x rms of its column, at the predictors' means; "
@@ -200,16 +200,10 @@ def singularity(fit: Fit) -> xr.Dataset:
     return found
 
 
-def _pairs_of(design: Design) -> list["_Pair"]:
-    """Return every pair of effects whose correlation is a parameter."""
-    sizes = {(f.name, e): len(block) for f in design.grouping for block in f.blocks for e in block}
-    return [_Pair(f, i, j, sizes[f.name, i]) for f in design.grouping for i, j in f.parameter_pairs]
-
-
 class _Worth:
     """Assessment of one effect, by the posterior and by the model without it."""
 
-    def __init__(self, fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int]) -> None:
+    def __init__(self, fit: Fit, ml: "_Likelihood", term: Term) -> None:
         self.fit, self.ml, self.term = fit, ml, term
 
     @cached_property
@@ -217,63 +211,23 @@ class _Worth:
         """Whether the model without it has an AIC that is no worse; False if there is no such model or score."""
         if self.ml.fit is None:
             return False
-        factor, effect = self.term
-        if factor.is_smooth:
-            return _is_no_worse(self.fit.design, without_smooth(self.fit.spec, factor.name), self.ml.fit)
-        simpler = without_effects(self.fit.design, {(factor.name, effect)}, set())
-        changed = Counter(simpler.groups) != Counter(self.fit.spec.groups)
-        return changed and _is_no_worse(self.fit.design, simpler, self.ml.fit)
+        if self.term.factor.is_smooth:
+            straight = without_smooth(self.fit.spec, self.term.factor.name, self.term.parameter)
+            return _is_no_worse(self.fit.design, straight, self.ml.fit)
+        simpler = without_effects(self.fit.design, {self.term.key}, set())
+        return _is_changed(self.fit.spec, simpler) and _is_no_worse(self.fit.design, simpler, self.ml.fit)
 
     def is_supported(self, near: float) -> bool:
         """Whether the data support it, with so much of its posterior near zero; a curve, if a line has another AIC."""
-        if self.term[0].is_smooth and self.ml.fit is not None:
+        if self.term.factor.is_smooth and self.ml.fit is not None:
             return near < UNDECIDED or not self.needless
         return near < DOUBTFUL or (near < LIKELY and not self.needless)
 
     def is_undecided(self, near: float, near_prior: float) -> bool:
         """Whether the data neither support nor contradict it, as is usual with two or three levels."""
         if self.ml.fit is None:
-            return near >= max(UNDECIDED if self.term[0].is_smooth else UNDECIDED_ALONE, near_prior)
+            return near >= max(UNDECIDED if self.term.factor.is_smooth else UNDECIDED_ALONE, near_prior)
         return near >= UNDECIDED and self.needless
-
-
-def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return draws, posterior mass and prior mass near +-1.
-
-    Under LKJ(eta) of n effects (r + 1) / 2 ~ Beta(a, a), a = eta + n / 2 - 1.
-    """
-    posterior = fit.posterior
-    draws = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(pairs)))
-    prior = np.zeros(len(pairs))
-    for k, pair in enumerate(pairs):
-        corr = effects_at_means(posterior, pair.factor)[1]
-        draws[..., k] = corr[..., pair.first, pair.second]
-        names = corr_name(pair.factor.name), across_name(pair.factor.name)
-        stated = next(fit.priors[name] for name in names if name in fit.priors)
-        if pair.factor.structure.has_one_correlation:
-            prior[k] = frozen(stated).cdf(-EXTREME) + frozen(stated).sf(EXTREME)
-            continue
-        a = stated.arguments["eta"] + pair.size / 2 - 1
-        prior[k] = 2 * scipy.stats.beta(a, a).cdf((1 - EXTREME) / 2)
-    return draws, (np.abs(draws) > EXTREME).mean(axis=(0, 1)), prior
-
-
-def _ranks(fit: Fit) -> np.ndarray:
-    """Return the effective rank of each factor's covariance at the means, columns scaled to sd 1.
-
-    Its shape is (chains, draws, factors).
-    """
-    ranks = []
-    for factor in fit.design.grouping:
-        sd, corr = effects_at_means(fit.posterior, factor)
-        sd = sd * factor.basis.scale
-        sigma = sd[..., :, None] * corr * sd[..., None, :]
-        values = np.maximum(np.linalg.eigvalsh(sigma), 0)
-        total = values.sum(axis=-1, keepdims=True)
-        share = np.divide(values, total, out=np.full(values.shape, 1 / values.shape[-1]), where=total > 0)
-        ranks.append(np.exp(-scipy.special.xlogy(share, share).sum(axis=-1)))
-    shape = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], len(ranks)
-    return np.stack(ranks, axis=-1) if ranks else np.zeros(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,18 +244,19 @@ class _Likelihood:
 
     @classmethod
     def of(cls, fit: Fit) -> "_Likelihood":
-        nothing = np.full(sum(len(f.structure.own_sds) for f in fit.design.factors), np.nan)
+        nothing = np.full(len(terms_of(fit)), np.nan)
         reason = why_no_likelihood(fit.spec)
-        if not reason and fit.spec.parameters:
-            reason = f"{' and '.join(fit.spec.parameters)} with predictors: see pp.maximum_likelihood(formula, data)"
         if reason:
             return cls(None, f"no likelihood: {reason}", f"no REML: {reason}", nothing)
         try:
             found = likelihood_fit(fit.design)
-        except EngineError as error:
+        except PartialPoolError as error:
             return cls(None, error.wrong, error.wrong, nothing)
-        own = zip(fit.design.factors, found.maximum.relative, strict=True)
-        relative = np.concatenate([at[list(f.structure.own_sds)] for f, at in own])
+        diagonals = []
+        for parameter, one in {"": fit.design, **fit.design.parameters}.items():
+            each = found.maximum.parameters[parameter].relative if parameter else found.maximum.relative
+            diagonals += [at[list(f.structure.own_sds)] for f, at in zip(one.factors, each, strict=True)]
+        relative = np.concatenate(diagonals)
         return cls(found, "yes" if found.singular else "no", _singular_by_reml(fit.design), relative)
 
 
@@ -309,21 +264,24 @@ def _singular_by_reml(design: Design) -> str:
     """Say whether the fit by REML is singular: `yes`, `no`, or why there is none."""
     if not design.spec.is_normal:
         return "no REML: it is for normal responses"
+    if design.parameters:
+        return f"no REML: {' and '.join(design.parameters)} with predictors"
     try:
         return "yes" if likelihood_fit(design, reml=True).singular else "no"
     except EngineError as error:
         return error.wrong
 
 
-def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec | None:
+def _advised(fit: Fit, ml: _Likelihood, weak: list[Term], tied: set[tuple[str, str, int, int]]) -> ModelSpec | None:
     """Return the simplest model to advise: without weak effects and tied correlations, or without weak effects only."""
-    smooths = [f for f in fit.design.factors if f.is_smooth]
-    straight = [f.name for f in smooths if all((f.name, e) in weak for e in f.structure.own_sds)]
-    for pairs in [tied, []] if tied and weak else [tied]:
-        simpler = without_effects(fit.design, weak, {(p.factor.name, p.first, p.second) for p in pairs})
-        for name in straight:
-            simpler = without_smooth(simpler, name)
-        if not straight and Counter(simpler.groups) == Counter(fit.spec.groups):
+    keys = {term.key for term in weak}
+    smooths = {(term.parameter, term.factor.name): term.factor for term in weak if term.factor.is_smooth}
+    straight = [at for at, f in smooths.items() if all((*at, e) in keys for e in f.structure.own_sds)]
+    for pairs in [tied, set()] if tied and weak else [tied]:
+        simpler = without_effects(fit.design, keys, pairs)
+        for parameter, name in straight:
+            simpler = without_smooth(simpler, name, parameter)
+        if not straight and not _is_changed(fit.spec, simpler):
             continue
         # Without a likelihood there is only the posterior, which does not show the cost of omitting a correlation.
         if ml.fit is None and not pairs:
@@ -331,6 +289,12 @@ def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_
         if ml.fit is not None and _is_no_worse(fit.design, simpler, ml.fit):
             return simpler
     return None
+
+
+def _is_changed(spec: ModelSpec, simpler: ModelSpec) -> bool:
+    """Whether another model has other groups, in any predictor."""
+    each = ((one, *one.parameters.values()) for one in (spec, simpler))
+    return any(Counter(a.groups) != Counter(b.groups) for a, b in zip(*each, strict=True))
 
 
 def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> bool:

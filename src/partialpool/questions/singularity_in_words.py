@@ -7,6 +7,7 @@ from partialpool.design.identifiability import Dependency
 from partialpool.fitting.fit import Fit
 from partialpool.names import INTERCEPT
 from partialpool.questions.straight_line_in_words import straight_line_in_words
+from partialpool.questions.varying_terms import read_label
 from partialpool.tabulate import capitalised
 
 __all__ = ["finding_in_words", "singularity_in_words"]
@@ -34,12 +35,16 @@ def _other_advice(confounded: tuple[Dependency, ...]) -> str:
 def finding_in_words(fit: Fit, found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
     """State which effects lack support, which correlations are extreme, and whether the classical fit is singular."""
     parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
-    smooths = [smooth.name for smooth in fit.spec.smooths]
-    parts += [text for name in smooths if (text := straight_line_in_words(fit, found, name))]
+    parameters = tuple(fit.spec.parameters)
+    smooths = [("", smooth.name) for smooth in fit.spec.smooths]
+    smooths += [(name, one.name) for name, other in fit.spec.parameters.items() for one in other.smooths]
+    parts += [text for name, one in smooths if (text := straight_line_in_words(fit, found, one, name))]
     for k in np.flatnonzero(~found["supported"].to_numpy()):
-        factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
-        if factor in smooths:
+        factor, parameter, effect = read_label(str(found["term"].to_numpy()[k]), parameters)
+        if (parameter, factor) in smooths:
             continue
+        if parameter:
+            effect = f"{effect} of {parameter}"
         near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
         if effect == INTERCEPT:
             parts.append(f"the variation of the {INTERCEPT} over {factor} is estimated to be small {near}")
@@ -51,16 +56,19 @@ def finding_in_words(fit: Fit, found: xr.Dataset, confounded: tuple[Dependency, 
         parts.append(
             f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
         )
-    undecided = [str(term).partition(": ") for term in found["term"].to_numpy()[found["undecided"].to_numpy()]]
-    for factor, _, effect in (one for one in undecided if one[0] not in smooths):
-        mass = float(found["near_zero"].sel(term=f"{factor}: {effect}"))
+    for term in found["term"].to_numpy()[found["undecided"].to_numpy()]:
+        factor, parameter, effect = read_label(str(term), parameters)
+        if (parameter, factor) in smooths:
+            continue
+        effect = f"{effect} of {parameter}" if parameter else effect
+        mass = float(found["near_zero"].sel(term=term))
         parts.append(
             f"the data do not determine whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
         )
     said = _classical(found.attrs["ml_singular"], found.attrs["reml_singular"])
     if not parts:
         beside = f", although {said}" if "yes" in (found.attrs["ml_singular"], found.attrs["reml_singular"]) else ""
-        what = ["every effect that varies"] if fit.spec.groups else []
+        what = ["every effect that varies"] if fit.spec.all_factors else []
         what += ["every curve"] if smooths else []
         return f"The data support {' and '.join(what)}{beside}"
     text = "; ".join([*parts, *([said] if said else [])])

@@ -5,6 +5,7 @@ from partialpool.design.joined_factors import joined_factors, joined_members
 from partialpool.families.link import Link
 from partialpool.names import INTERCEPT, across_name, predictor_name
 from partialpool.reporting.describe_effects import covariance_line, predictor_terms, words_of
+from partialpool.reporting.describe_smooths import smooth_lines, smooth_terms, smooth_words
 
 __all__ = ["parameter_covariances", "parameter_predictors", "parameter_words", "transformed"]
 
@@ -33,7 +34,7 @@ def parameter_words(design: Design) -> list[str]:
         lines.append(f"{name} (link {link}) {depends}.")
         if other.spec.offsets:
             lines.append(f"{' + '.join(other.spec.offsets)} is added to it with coefficient 1 (offset).")
-        lines += [f"Of {name}: {words_of(factor)}" for factor in other.grouping]
+        lines += [f"Of {name}: {words}" for words in (*map(words_of, other.grouping), *smooth_words(other))]
     if design.thresholds:
         coefs = ", ".join(_threshold_coefs(design))
         names = ", ".join(f"{n} at {at}" for n, at in zip(design.thresholds, design.threshold_labels, strict=True))
@@ -58,6 +59,7 @@ def parameter_predictors(design: Design) -> list[str]:
         terms += [
             t for factor in other.grouping for t in predictor_terms(factor.called(predictor_name(name, factor.name)))
         ]
+        terms += smooth_terms(other, name)
         left = transformed(design.spec.family_record.link_of(name), f"{name}[i]")
         lines.append(f"{left} = {' + '.join(terms) or '0'}")
     return lines
@@ -73,6 +75,7 @@ def parameter_covariances(design: Design) -> list[str]:
         for factor in other.grouping
         if factor.name not in names
     ]
+    lines += [line for name, other in design.parameters.items() for line in smooth_lines(other, name)]
     for one in joined:
         members = joined_members(one, design)
         effects, sds = (", ".join(getattr(member, what) for member in members) for what in ("b", "sd"))

@@ -1,7 +1,7 @@
 """Describe smooths in words, and as equations in text."""
 
 from partialpool.design.design import Design
-from partialpool.names import b_name, sd_name
+from partialpool.names import b_name, predictor_name, sd_name
 from partialpool.spec.smooth import Smooth
 
 __all__ = ["smooth_lines", "smooth_terms", "smooth_words"]
@@ -22,13 +22,20 @@ def smooth_words(design: Design) -> list[str]:
     return [_in_words(design, smooth) for smooth in design.spec.smooths]
 
 
-def smooth_terms(design: Design) -> list[str]:
-    """Return the term of each smooth in the linear predictor of row i."""
-    return [f"{smooth.name}[i]" for smooth in design.spec.smooths]
+def smooth_terms(design: Design, of: str = "") -> list[str]:
+    """Return the term of each smooth in the linear predictor of row i, of the mean or of a parameter."""
+    return [f"{_called(smooth, of)}[i]" for smooth in design.spec.smooths]
 
 
-def smooth_lines(design: Design) -> list[str]:
+def smooth_lines(design: Design, of: str = "") -> list[str]:
     r"""Return the equations of each smooth: its curve, and the distribution of its effects.
+
+    Parameters
+    ----------
+    design
+        The design of a predictor.
+    of
+        The parameter whose predictor it is; empty for the mean.
 
     Examples
     --------
@@ -42,12 +49,17 @@ def smooth_lines(design: Design) -> list[str]:
     """
     lines = []
     for smooth in design.spec.smooths:
-        b, sd = b_name(smooth.name), sd_name(smooth.name)
+        name = _called(smooth, of)
+        b, sd = b_name(name), sd_name(name)
         row, of_each, spread = "k", "k", sd
         if smooth.by:
             row, of_each, spread = f"{smooth.by}[i], k", "j, k", sd if smooth.hom else f"{sd}[j]"
-        lines += [f"{smooth.name}[i] = sum_k B[i, k] {b}[{row}]", f"{b}[{of_each}] ~ Normal(0, {spread})"]
+        lines += [f"{name}[i] = sum_k B[i, k] {b}[{row}]", f"{b}[{of_each}] ~ Normal(0, {spread})"]
     return lines
+
+
+def _called(smooth: Smooth, of: str) -> str:
+    return predictor_name(of, smooth.name) if of else smooth.name
 
 
 def _in_words(design: Design, smooth: Smooth) -> str:

@@ -76,6 +76,7 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
         lines += [line for factor in own for line in _effects(factor)]
     lines += [line for one in joined for line in _joined(one)]
     lines += smooth_equations(design)
+    lines += [line for name, other in design.parameters.items() for line in smooth_equations(other, name)]
     lines += _joint_prior(design, priors)
     return Equations(write_math(table(lines), alternative=text), text)
 
@@ -132,7 +133,7 @@ def _predictor(design: Design, left: Element, *, of: str = "") -> Iterator[_Line
     terms += [_of_row(word(offset)) for offset in design.spec.offsets]
     factors = [factor.called(f"{of}: {factor.name}") if of else factor for factor in design.grouping]
     terms += [_varying(factor, effect) for factor in factors for effect in factor.names]
-    terms += smooth_symbols(design)
+    terms += smooth_symbols(design, of)
     relation = operator("=")
     right: list[Element] = []
     for k, term in enumerate(terms or [word("0")]):

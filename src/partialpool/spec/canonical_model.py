@@ -92,8 +92,8 @@ def check_model(spec: "ModelSpec") -> None:
     """
     check_no_effect_twice(spec.groups)
     check_memberships(spec.groups, correlated_residuals=bool(spec.residual or spec.sigma))
-    others = [(name, factor) for name, predictor in spec.parameters.items() for factor in predictor.factors]
-    check_names_apart((*spec.parts_with_sds, *(f"{name}_{factor}" for name, factor in others)), spec.columns)
+    others = [(name, part) for name, predictor in spec.parameters.items() for part in predictor.parts_with_sds]
+    check_names_apart((*spec.parts_with_sds, *(f"{name}_{part}" for name, part in others)), spec.columns)
     family, one = spec.family_record, tuple(group.factor for group in spec.groups if group.covariance)
     _check_parameters(spec)
     check_threshold_terms(spec)
@@ -103,9 +103,9 @@ def check_model(spec: "ModelSpec") -> None:
         spec.priors, spec.parts_with_sds, family, link=spec.link, se=spec.se, structured=one, heavy=heavy
     )
     for name, predictor in spec.parameters.items():
-        own = {outer: inner for inner, outer in names_of_predictor(name, predictor.factors).items()}
+        own = {outer: inner for inner, outer in names_of_predictor(name, predictor.parts_with_sds).items()}
         stated = {inner: prior for outer, prior in spec.priors.items() if (inner := renamed(outer, own))}
-        check_stated_priors(stated, predictor.factors, family, link=spec.link, se=None)
+        check_stated_priors(stated, predictor.parts_with_sds, family, link=spec.link, se=None)
 
 
 def _check_parameters(spec: "ModelSpec") -> None:
@@ -118,7 +118,6 @@ def _check_parameters(spec: "ModelSpec") -> None:
         "residual": str(spec.residual) if spec.residual else "",
         "sigma": f"sigma ~ 0 + {':'.join(spec.sigma)}" if spec.sigma else "",
         "precision": f"precision({spec.precision})" if spec.precision else "",
-        "smooths": " + ".join(map(str, spec.smooths)),
         "se": f"se({spec.se})" if spec.se else "",
     }
     beside = [text for text in stated.values() if text]
@@ -128,7 +127,7 @@ def _check_parameters(spec: "ModelSpec") -> None:
         raise SpecError(
             "predictors of a family's parameters do not go with this part of the model",
             got=f"{written} and {beside[0]}",
-            allowed="fixed terms, and grouping terms (effects | factor) and (effects || factor)",
+            allowed="fixed terms, smooths, and grouping terms (effects | factor) and (effects || factor)",
             do="leave one of the two out",
         )
     if spec.states_shares:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from partialpool.spec.additions import trunc_columns
 from partialpool.spec.expression import columns_of
+from partialpool.spec.smooth import Smooth
 from partialpool.spec.terms import factor_columns, members_of
 
 if TYPE_CHECKING:
     from partialpool.spec.model import ModelSpec
 
-__all__ = ["evaluated_texts", "expression_columns", "predictor_columns"]
+__all__ = ["evaluated_texts", "expression_columns", "predictor_columns", "smooths_of"]
 
 
 def evaluated_texts(spec: "ModelSpec") -> tuple[str, ...]:
@@ -22,10 +23,15 @@ def evaluated_texts(spec: "ModelSpec") -> tuple[str, ...]:
     return (*spec.common, *spec.cs, *spec.offsets, *of_parameters, *in_groups)
 
 
+def smooths_of(spec: "ModelSpec") -> tuple[Smooth, ...]:
+    """Return the smooths of the mean and of all parameters."""
+    return (*spec.smooths, *(smooth for other in spec.parameters.values() for smooth in other.smooths))
+
+
 def expression_columns(spec: "ModelSpec") -> tuple[str, ...]:
     """Return the columns that terms, offsets, slopes and smooths read, each once; not those that are only factors."""
     in_terms = (name for text in evaluated_texts(spec) for name in columns_of(text))
-    in_smooths = (column for smooth in spec.smooths for column in smooth.columns)
+    in_smooths = (column for smooth in smooths_of(spec) for column in smooth.columns)
     return tuple(dict.fromkeys([*in_terms, *in_smooths]))
 
 

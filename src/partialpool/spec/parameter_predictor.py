@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from partialpool.errors import SpecError, nearest
 from partialpool.families.family import Family
 from partialpool.names import SIGMA
+from partialpool.spec.expression import read_common
 from partialpool.spec.formula import Predictors, read_predictors, read_strata
 from partialpool.spec.frozen_table import FrozenTable
 from partialpool.spec.groupchecks import canonical_groups, check_no_effect_twice
+from partialpool.spec.smooth import Smooth, checked_smooths, with_lines
 from partialpool.spec.terms import Group
 from partialpool.spec.tokenize import outer_split
 
@@ -29,24 +31,32 @@ class ParameterPredictor:
         Whether there is an intercept.
     offsets
         Known parts.
+    smooths
+        Curves; their straight lines are among the fixed terms.
     """
 
     common: tuple[str, ...]
     groups: tuple[Group, ...]
     intercept: bool
     offsets: tuple[str, ...] = ()
+    smooths: tuple[Smooth, ...] = ()
 
     def __str__(self) -> str:
         """Write the right-hand side of a formula: `arm + (1 | g)`."""
         right = ([] if self.intercept else ["0"]) + [*self.common, *(f"offset({o})" for o in self.offsets)]
         if not right or (self.offsets and not self.common and self.intercept):
             right.insert(0, "1")
-        return " + ".join([*right, *map(str, self.groups)])
+        return " + ".join([*right, *map(str, self.smooths), *map(str, self.groups)])
 
     @property
     def factors(self) -> tuple[str, ...]:
         """The grouping factors, each once, in order."""
         return tuple(dict.fromkeys(group.factor for group in self.groups))
+
+    @property
+    def parts_with_sds(self) -> tuple[str, ...]:
+        """The grouping factors and the smooths, whose effects have sds."""
+        return (*self.factors, *(smooth.name for smooth in self.smooths))
 
 
 class ParameterTable(FrozenTable[ParameterPredictor]):
@@ -128,22 +138,25 @@ def read_parameters(parameters: Mapping[str, object], family: Family, *, se: str
 def _read(name: str, value: object) -> ParameterPredictor:
     if isinstance(value, ParameterPredictor):
         common, groups, intercept, offsets = value.common, value.groups, value.intercept, value.offsets
+        smooths = value.smooths
     else:
         found: Predictors = read_predictors(_right(name, value))
         of_thresholds = [f"cs({text})" for text in found.cs]
-        if found.residuals or found.smooths or of_thresholds:
+        if found.residuals or of_thresholds:
             raise SpecError(
                 f"the predictor of {name} has a term that only the mean may have",
-                got=f"{name} ~ {' + '.join(map(str, [*found.residuals, *found.smooths, *of_thresholds]))}",
-                allowed="fixed terms, and grouping terms such as (1 | g)",
-                do="leave it out; a curve of a parameter may be written as poly(x, 3) or bs(x, df=5)",
+                got=f"{name} ~ {' + '.join(map(str, [*found.residuals, *of_thresholds]))}",
+                allowed="fixed terms, smooths such as s(x), and grouping terms such as (1 | g)",
+                do="leave it out",
             )
         common, groups = found.common.terms, tuple(found.groups)
-        intercept, offsets = found.common.intercept, found.common.offsets
+        intercept, offsets, smooths = found.common.intercept, found.common.offsets, found.smooths
+    smooths = checked_smooths(smooths)
+    common = read_common(with_lines(list(common), smooths, intercept=intercept), intercept=intercept).terms
     groups = tuple(canonical_groups(groups))
     check_no_effect_twice(groups)
     _check_plain(name, groups)
-    return ParameterPredictor(common, groups, intercept, offsets)
+    return ParameterPredictor(common, groups, intercept, offsets, smooths)
 
 
 def _right(name: str, value: object) -> str:

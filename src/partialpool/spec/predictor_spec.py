@@ -28,16 +28,16 @@ def predictor_spec(spec: ModelSpec, name: str) -> ModelSpec:
         return changed
     predictor = spec.parameters.get(name) or ParameterPredictor(spec.cs, (), intercept=True)
     whole = () if name in spec.parameters else (names_of_predictor(THRESHOLDS, ()),)
-    names = [*whole, names_of_predictor(name, predictor.factors)]
+    names = [*whole, names_of_predictor(name, predictor.parts_with_sds)]
     own = {
         inner: prior
         for one in ({outer: inner for inner, outer in inner_names.items()} for inner_names in names)
         for stated, prior in spec.priors.items()
         if (inner := renamed(stated, one))
     }
-    values = {key: getattr(predictor, key) for key in ("common", "groups", "intercept", "offsets")}
+    values = {key: getattr(predictor, key) for key in ("common", "groups", "intercept", "offsets", "smooths")}
     rows = dict.fromkeys([*COLUMNS_OF_ROWS, CENS, TRUNC])
-    empty = {"smooths": (), "residual": None, "sigma": (), "cs": (), **rows}
+    empty = {"residual": None, "sigma": (), "cs": (), **rows}
     for key, value in (values | empty | {"parameters": ParameterTable({}), "priors": PriorTable(own)}).items():
         object.__setattr__(changed, key, value)
     return changed

@@ -36,6 +36,9 @@ MODELS = {
     "joined slopes, crossed": ("y ~ x + (x |p| a) + (1 | c), sigma ~ (w |p| a) + (1 | c)", {}),
     "nested": ("y ~ x + (1 | outer/inner), sigma ~ (1 | outer)", {}),
     "a mean on the log scale": ("y ~ x + (1 | a), sigma ~ x", {"link": "log"}),
+    "curves of both": ("y ~ s(x, k=5) + (1 | a), sigma ~ s(x, k=4) + (1 | a)", {}),
+    "curves of categories": ("y ~ h + s(x, k=4, by=h, hom=True), sigma ~ h + s(x, k=4, by=h) + (1 | a)", {}),
+    "a cyclic curve of sigma": ("y ~ x + (1 | a), sigma ~ s(w, k=5, bs='cc')", {}),
     "stated priors": (
         "y ~ 1 + (1 | a), sigma ~ w",
         {
@@ -73,7 +76,7 @@ def predictors_of(design):
     """Each predictor's design, and its names in the posterior."""
     yield design, {}
     for name, other in design.parameters.items():
-        yield other, names_of_predictor(name, other.spec.factors)
+        yield other, names_of_predictor(name, other.spec.parts_with_sds)
 
 
 def effects(design, draws):
@@ -140,7 +143,8 @@ def explicit_density(design, priors, predictors, posterior, x):
 def test_density_and_gradient_are_those_of_the_model(case):
     formula, options = MODELS[case]
     rng = np.random.default_rng(3)
-    design, priors, predictors, posterior = problem(formula, table("unbalanced"), **options)
+    frame = table("unbalanced").assign(h=lambda t: np.where(t["c"] > 1, "p", "q"))
+    design, priors, predictors, posterior = problem(formula, frame, **options)
     x = np.concatenate([rng.normal(-0.7, 0.3, posterior.size), rng.normal(0, 1, posterior.noise_size)])
     value = posterior.evaluator()(x)[0]
     expected = explicit_density(design, priors, predictors, posterior, x)

@@ -3,8 +3,8 @@
 The rows of all predictors are put one below the other, the mean's first: P predictors of n rows are P n rows of one
 linear predictor, whose columns are 0 outside their own predictor's rows. A factor of several predictors has the effects
 of all of them: over the same levels they are eliminated together, whether or not they are correlated across predictors.
-So the normal algebra that stands in for the rows needs to know nothing of predictors; only the density of a row takes
-several rows of the design, those of its predictors.
+A smooth is a factor of one predictor alone. So the normal algebra that stands in for the rows needs to know nothing of
+predictors; only the density of a row takes several rows of the design, those of its predictors.
 
 Columns are in the coordinates in which each predictor's coefficients have independent priors, and scaled by its unit:
 
@@ -38,6 +38,7 @@ from partialpool.names import (
     b_name,
     corr_name,
     names_of_predictor,
+    predictor_name,
     renamed,
     sd_name,
     z_name,
@@ -61,7 +62,7 @@ class _Part:
     columns
         Places of its coefficients among those of all predictors.
     effects
-        By factor, the places of its effects among those of all predictors.
+        By factor, the places of its effects among those of the factor of the whole design, of all predictors.
     """
 
     name: str
@@ -77,6 +78,10 @@ class _Part:
     def factors(self) -> dict[str, tuple[FactorEffects, EffectUnits]]:
         """Its factors with their units, by name."""
         return {f.name: (f, u) for f, u in zip(self.design.factors, self.units.factors, strict=True)}
+
+    def whole(self, factor: FactorEffects) -> str:
+        """Name the factor of the whole design that has the effects over one of its own."""
+        return predictor_name(self.name, factor.name) if self.name and factor.is_smooth else factor.name
 
     @property
     def values(self) -> np.ndarray:
@@ -136,10 +141,10 @@ def _split_part(part: _Part, named: Mapping[str, np.ndarray]) -> dict[str, np.nd
         flat = part.units.original(standard.reshape(-1, standard.shape[-1]) @ part.turn.T)
         found[BETA] = flat.reshape(standard.shape)
     for name, (factor, _) in part.factors.items():
-        own = part.effects[name]
-        for variable in (sd_name(name), b_name(name), z_name(name)):
-            if variable in named:
-                found[variable] = named[variable][..., own]
+        own, whole = part.effects[name], part.whole(factor)
+        for variable in (sd_name, b_name, z_name):
+            if variable(whole) in named:
+                found[variable(name)] = named[variable(whole)][..., own]
         if factor.correlated:
             found[corr_name(name)] = named[corr_name(name)][..., own, own]
     return found
@@ -207,9 +212,10 @@ def _parts(design: Design, priors: PriorSet) -> list[_Part]:
         shifted = tuple(_shifted(p, float(o)) for p, o in zip(stated, off, strict=True))
         effects = {}
         for factor in one.factors:
-            first = places[factor.name]
-            places[factor.name] += len(factor.names)
-            effects[factor.name] = slice(first, places[factor.name])
+            first = 0 if factor.is_smooth else places[factor.name]
+            effects[factor.name] = slice(first, first + len(factor.names))
+            if not factor.is_smooth:
+                places[factor.name] += len(factor.names)
         here = slice(columns, columns + len(shifted))
         columns += len(shifted)
         parts.append(_Part(name, one, own, units, prior.turn, shifted, here, effects))
@@ -220,7 +226,9 @@ def _priors_of(design: Design, priors: PriorSet, name: str) -> PriorSet:
     """Return the priors of a predictor under the names of the mean's; the contrasts of categories have the same."""
     if design.spec.family_record.has_predictors_of_categories:
         return priors if name else PriorSet(())
-    return priors.of_predictor(names_of_predictor(name, design.parameters[name].spec.factors)) if name else priors
+    if not name:
+        return priors
+    return priors.of_predictor(names_of_predictor(name, design.parameters[name].spec.parts_with_sds))
 
 
 def _predictor_units(one: Design, unit: float) -> Units:
@@ -243,7 +251,7 @@ def _start(part: _Part) -> np.ndarray:
 
 
 def _factor_names(parts: list[_Part]) -> list[str]:
-    return list(dict.fromkeys(name for part in parts for name in part.effects))
+    return list(dict.fromkeys(part.whole(factor) for part in parts for factor, _ in part.factors.values()))
 
 
 def _coefficient_names(part: _Part) -> list[str]:
@@ -265,7 +273,12 @@ def _stacked_factor(
     name: str, parts: list[_Part], joined: tuple[JoinedFactor, ...]
 ) -> tuple[FactorEffects, EffectUnits]:
     """Put the effects of all predictors over a factor side by side, each 0 in the rows of other predictors."""
-    own = {part.name: (*part.factors[name], part.units.unit) for part in parts if name in part.effects}
+    own = {
+        part.name: (factor, unit, part.units.unit)
+        for part in parts
+        for factor, unit in part.factors.values()
+        if part.whole(factor) == name
+    }
     first = next(factor for factor, _, _ in own.values())
     size = sum(len(factor.names) for factor, _, _ in own.values())
     rows_of_each = len(first.values)
@@ -290,12 +303,12 @@ def _stacked_factor(
         to_data=block_diag(*(unit.to_data * scale for _, unit, scale in own.values())),
     )
     factor = replace(
-        first.repeated(len(parts)),
+        first.called(name).repeated(len(parts)),
         names=names,
         values=values,
         basis=EffectBasis(plain, np.ones(size), np.ones(size)),
         blocks=tuple(blocks),
-        structure=EffectStructure("unstructured", tuple(range(size))),
+        structure=first.structure if first.is_smooth else EffectStructure("unstructured", tuple(range(size))),
     )
     return factor, units
 
@@ -307,10 +320,11 @@ def _stacked_priors(priors: PriorSet, parts: list[_Part], joined: tuple[JoinedFa
         names = zip(_coefficient_names(part), part.coefficients, strict=True)
         entries += [ResolvedPrior(f"{BETA}[{name}]", prior, "", is_default=False) for name, prior in names]
         for name, (factor, _) in part.factors.items():
-            for effect in factor.sd_parameters:
+            for effect in dict.fromkeys(factor.sd_parameters):
                 stated = part.priors[f"{sd_name(name)}[{effect}]"]
-                shown = f"{part.name}_{effect}" if part.name else effect
-                entries.append(ResolvedPrior(f"{sd_name(name)}[{shown}]", stated, "", is_default=False))
+                shown = f"{part.name}_{effect}" if part.name and not factor.is_smooth else effect
+                whole = sd_name(part.whole(factor))
+                entries.append(ResolvedPrior(f"{whole}[{shown}]", stated, "", is_default=False))
             if factor.correlated and corr_name(name) in part.priors:
                 entries.append(ResolvedPrior(corr_name(name), part.priors[corr_name(name)], "", is_default=False))
     across = {corr_name(one.factor): priors[across_name(one.factor)] for one in joined}

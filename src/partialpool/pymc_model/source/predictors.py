@@ -79,6 +79,10 @@ class _Part:
         """Return a factor of the predictor under the name that its variables have in the posterior."""
         return factor.called(predictor_name(self.names.name, factor.name)) if self.names.name else factor
 
+    def of_rows(self, factor: FactorEffects) -> str:
+        """Name the factor whose levels the rows are numbered by: predictors share factors, and no smooths."""
+        return self.shown(factor).name if factor.is_smooth else factor.name
+
 
 def mean_alone(design: Design, priors: PriorSet) -> WrittenPredictors:
     """Write the predictor of the mean, of a model that has no other."""
@@ -101,9 +105,9 @@ def every_predictor(design: Design, priors: PriorSet) -> WrittenPredictors:
     parts = [_Part(design, priors, None, OF_THE_MEAN)]
     for name, of_parameter in _names_of_others(design, priors).items():
         one = design.parameters[name]
-        own = priors.of_predictor(names_of_predictor(name, one.spec.factors))
+        own = priors.of_predictor(names_of_predictor(name, one.spec.parts_with_sds))
         parts.append(_Part(one, own, predictor_scales(design, name).unit, of_parameter))
-    names = shared_names((part.shown(f).name, f.name) for part in parts for f in part.design.factors)
+    names = shared_names((part.shown(f).name, part.of_rows(f)) for part in parts for f in part.design.factors)
     joined = joined_factors(design)
     across = [one.factor for one in joined]
     numbered: set[str] = set()
@@ -114,10 +118,10 @@ def every_predictor(design: Design, priors: PriorSet) -> WrittenPredictors:
     for part in parts:
         fixed = fixed_effects(part.design, part.priors, part.names, unit=part.unit)
         groups = [
-            _group(part, f, priors, names, has_levels=f.name not in numbered, alone=f.name not in across)
+            _group(part, f, priors, names, has_levels=part.of_rows(f) not in numbered, alone=f.name not in across)
             for f in part.design.factors
         ]
-        numbered |= {f.name for f in part.design.factors}
+        numbered |= {part.of_rows(f) for f in part.design.factors}
         pieces += [
             _without_repeated(fixed.piece, pieces),
             *(group.piece for group in groups),

@@ -15,7 +15,9 @@ __all__ = ["singularity_section"]
 def singularity_section(reported: Reported) -> Section | None:
     """State which effects the data do not support, with the simpler model, and draw them."""
     fit = reported.fit
-    if not fit.design.factors:
+    others = fit.design.parameters.values()
+    categories = fit.spec.family_record.has_predictors_of_categories
+    if categories or not any(one.factors for one in (fit.design, *others)):
         return None
     answer = reported.names.relabelled(singularity(fit))
     said = [

@@ -4,6 +4,7 @@ from partialpool.reporting.describe import describe_data, describe_words
 from partialpool.reporting.equations import write_equations
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
+from partialpool.spec.columns_read import smooths_of
 
 __all__ = ["the_model"]
 
@@ -17,7 +18,7 @@ def the_model(reported: Reported) -> Section:
         legend += ", g a level; b is the deviation of a level from the population"
     if any(factor.correlated for factor in fit.design.factors):
         legend += ", R the correlations of its effects"
-    if fit.spec.smooths:
+    if smooths_of(fit.spec):
         legend += ", B the columns of a curve's basis, k one of them"
     if fit.priors.together:
         centred = " minus their means (c)" if fit.design.spec.intercept else ""

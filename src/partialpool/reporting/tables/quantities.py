@@ -265,6 +265,12 @@ def _random_of_parameters(fit: Fit, labels: Labels) -> Iterator[Quantity]:
         parts, shown = parts_by_name(other), labels.plain(parameter)
         for factor in other.factors:
             of, called = labels.factor(factor.name), predictor_name(parameter, factor.name)
+            for curve in dict.fromkeys(factor.curves):
+                term, inside = f"{sd_name(called)}[{curve}]", "" if len(set(factor.curves)) == 1 else f", {curve}"
+                label = f"{of}, sd of departures of {shown}{inside}"
+                yield Quantity("random", term, label, draws[term], called=(factor.name, of))
+            if factor.is_smooth:
+                continue
             named = [labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names]
             for effect, name in zip(factor.names, named, strict=True):
                 term = f"{sd_name(called)}[{effect}]"
