@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.distributions.density_kernel import log_density, place
-from partialpool.kernels import kernel, part
+from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.precision import is_rounding
 
 __all__ = ["RANDOM_NUMBERS", "BlockLevels", "Cells", "ThetaPrior", "draw_block", "sum_over_first", "sum_over_second"]
@@ -108,16 +108,26 @@ def sum_over_first(cells: Cells, effects: np.ndarray, out: np.ndarray) -> None:
 
 @part
 def _merge(levels: BlockLevels, rest: np.ndarray, products: np.ndarray) -> None:
-    """Write the last rows of G, those of r; the others do not change. `rest` is z_j'r, (levels,)."""
-    last = products.shape[1] - 1
-    for m in range(products.shape[0]):
-        for a in range(last + 1):
-            products[m, last, a] = 0.0
+    """Write the products of r; the others do not change. `rest` is z_j'r, (levels,)."""
+    last = levels.dense.shape[1] - 1
+    first = last * (last + 1) // 2
+    for a in range(last + 1):
+        for m in range(products.shape[1]):
+            products[first + a, m] = 0.0
     for j in range(len(rest)):
         m, r = levels.group[j], rest[j]
         for a in range(last):
-            products[m, last, a] += levels.dense[j, a] * r
-        products[m, last, last] += r * r
+            products[first + a, m] += levels.dense[j, a] * r
+        products[first + last, m] += r * r
+
+
+@part(fastmath=REORDERED)
+def _weighted(products: np.ndarray, pair: int, shares: np.ndarray) -> float:
+    """Add up the products of one pair over the groups, with weights."""
+    total = 0.0
+    for m in range(len(shares)):
+        total += shares[m] * products[pair, m]
+    return total
 
 
 @part
@@ -177,6 +187,7 @@ def _evaluate(
     gram: np.ndarray,
     rows: int,
     theta: np.ndarray,
+    shares: np.ndarray,
     values: np.ndarray,
     half: np.ndarray,
 ) -> float:
@@ -187,17 +198,14 @@ def _evaluate(
         return -np.inf
     w, s2 = 1.0 / (sigma * sigma), values[at] * values[at]
     size = half.shape[0]
-    for a in range(size):
-        for c in range(a + 1):
-            half[a, c] = w * gram[a, c]
     log_det = 0.0
-    for m in range(len(levels.weight)):
+    for m in range(len(shares)):
         grown = 1.0 + levels.weight[m] * s2 * w
         log_det += levels.number[m] * np.log(grown)
-        share = s2 * w * w / grown
-        for a in range(size):
-            for c in range(a + 1):
-                half[a, c] -= share * products[m, a, c]
+        shares[m] = s2 * w * w / grown
+    for a in range(size):
+        for c in range(a + 1):
+            half[a, c] = w * gram[a, c] - _weighted(products, a * (a + 1) // 2 + c, shares)
     log_det += _factorise(prior, values, half)
     return log_prior - 0.5 * log_det - rows * np.log(sigma)
 
@@ -259,7 +267,7 @@ def draw_block(
     prior, levels
         The model.
     products
-        G, (groups, tail + 1, tail + 1); its last rows are scratch.
+        The lower triangles of G, row by row, (pairs, groups); those of the last row are scratch.
     gram, rest
         [T r]'[T r], lower triangle, (tail + 1, tail + 1); Z'r, (levels,).
     rows
@@ -277,8 +285,8 @@ def draw_block(
         Number of evaluations of the density.
     """
     _merge(levels, rest, products)
-    half, values = np.zeros_like(gram), np.zeros(len(theta) + 1)
-    value = _evaluate(at, prior, levels, products, gram, rows, theta, values, half)
+    half, values, shares = np.zeros_like(gram), np.zeros(len(theta) + 1), np.zeros(len(levels.weight))
+    value = _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half)
     count, used = 1, 0
     for e in moved:
         old, old_value = theta[e], value
@@ -290,7 +298,7 @@ def draw_block(
             for _ in range(_STEPS_OUT):
                 theta[e] = low if side == 0 else high
                 count += 1
-                if not _evaluate(at, prior, levels, products, gram, rows, theta, values, half) > least:
+                if not _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half) > least:
                     break
                 if side == 0:
                     low -= width[e]
@@ -300,7 +308,7 @@ def draw_block(
         for k in range(_SHRINKS):
             theta[e] = low + (high - low) * uniform[used + k]
             count += 1
-            value = _evaluate(at, prior, levels, products, gram, rows, theta, values, half)
+            value = _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half)
             if value > least:
                 found = True
                 break
@@ -311,6 +319,6 @@ def draw_block(
         used += _SHRINKS
         if not found:
             theta[e], value = old, old_value
-    _evaluate(at, prior, levels, products, gram, rows, theta, values, half)
+    _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half)
     _draw_effects(at, prior, levels, rest, values, half, noise, tail, effects)
     return count

@@ -36,7 +36,7 @@ class Blocks:
     blocks, small
         Positions of the factors that are blocks, and of those in the tail, in its order.
     levels, products
-        Of each block: its levels; G of `block_kernel.py`, whose last rows are scratch.
+        Of each block: its levels; G of `block_kernel.py`, row by row, of which the last is scratch.
     cells
         Z_f'Z_g of two blocks f < g by position.
     gram
@@ -185,12 +185,13 @@ def _levels(scaled: _Scaled, f: int, small: tuple[int, ...]) -> BlockLevels:
 
 
 def _products(levels: BlockLevels) -> np.ndarray:
-    """Add up d_j d_j' of the levels of each group, y left out, (groups, tail + 1, tail + 1)."""
+    """Add up d_j d_j' of the levels of each group, zero for those of y, (pairs, groups)."""
     groups, size = len(levels.weight), levels.dense.shape[1]
-    out = np.zeros((groups, size, size))
+    out = np.zeros((size * (size + 1) // 2, groups))
     for a in range(size - 1):
         for c in range(a + 1):
-            out[:, a, c] = np.bincount(levels.group, levels.dense[:, a] * levels.dense[:, c], groups)
+            products = levels.dense[:, a] * levels.dense[:, c]
+            out[a * (a + 1) // 2 + c] = np.bincount(levels.group, products, groups)
     return out
 
 
