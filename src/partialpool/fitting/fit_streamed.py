@@ -46,7 +46,7 @@ def fit_streamed(spec: ModelSpec, source: Source, settings: Settings, *, engine:
         raise EngineError(
             "this engine reads the rows at every step, and the table is read in batches",
             got=f"engine={engine!r}",
-            allowed=f"engine='auto' or {', '.join(map(repr, able))}, which read the rows twice",
+            allowed=f"engine='auto' or {' or '.join(map(repr, able))}, which read the rows twice",
             do="leave engine= out, or read the rows into memory",
         )
     with single_lapack():

@@ -54,13 +54,13 @@ number of X and Z, per group effect."""
 
 
 _PER_BLOCK: Final = 1.5e-4
-_PER_CELL_SUMMED: Final = 4e-9
+_PER_PAIR: Final = 2.5e-9
 _PER_LEVEL: Final = 3e-8
-_PER_PRODUCT: Final = 1e-9
+_PER_PRODUCT: Final = 3e-10
 _EVALUATIONS: Final = 7
 _SLOW: Final = 3.0
-"""Of Gibbs sampling in blocks: seconds per block and sweep, per pair of levels, per level, per number of X and per
-number of merged products and evaluation; evaluations for each element; allowance for draws that are not independent."""
+"""Of Gibbs sampling in blocks: seconds per block and sweep, per pair of levels that is added up, per level, per
+product; evaluations for each element of theta; allowance for draws that are not independent."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,15 @@ def forecast_gibbs(design: Design, settings: Settings) -> Forecast | None:
     factors = design.factors
     small = sum(f.n_levels for at, f in enumerate(factors) if at not in blocks)
     width, elements = len(design.common.coefs) + small + 1, len(factors) - len(blocks) + 2
-    cells = sum(
+    pairs = sum(
         _pairs(design.n_rows, factors[f].n_levels, factors[g].n_levels) for f in blocks for g in blocks if f < g
     )
-    sweep = 2 * _PER_CELL_SUMMED * cells + _PER_BLOCK * len(blocks)
+    sweep = 2 * _PER_PAIR * pairs + _PER_BLOCK * len(blocks)
     for f in blocks:
         sweep += factors[f].n_levels * (_PER_LEVEL + _PER_PRODUCT * width)
         sweep += _EVALUATIONS * elements * _PER_PRODUCT * distinct_weights(design, f) * width**2 / 2
     sweeps = settings.chains * (settings.draws + settings.warmed_up_briefly().tune)
-    because = f"{len(blocks)} crossed factors are updated in turn, from {cells:.0f} pairs of levels"
+    because = f"{len(blocks)} crossed factors are updated in turn, from {pairs:.3g} pairs of levels"
     return Forecast(_SLOW * sweeps * sweep, because)
 
 

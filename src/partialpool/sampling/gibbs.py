@@ -64,6 +64,7 @@ class GibbsEngine:
             line.say("collecting moments")
             known = Accumulated.of(design) if known is None else known
             blocks = build_blocks(design, priors, known)
+            collected = time.perf_counter()
             seeds = np.random.SeedSequence(shifted(settings.seed)).spawn(settings.chains)
             if awaits_compilation(draw_block):
                 line.say("compiling, once per machine")
@@ -76,9 +77,11 @@ class GibbsEngine:
         sigma = blocks.value(blocks.prior.sigma, drawn.theta[..., blocks.prior.sigma]) if blocks.prior.sigma >= 0 else 1
         check_digits(design, known.units.unit, float(np.median(sigma)))
         posterior = blocks.named(drawn.theta, drawn.tail, drawn.effects, keep_z=settings.keep_z)
+        ended, n = time.perf_counter(), len(blocks.blocks)
         facts = {
-            "sampler": f"collapsed Gibbs sampling in {len(blocks.blocks)} blocks",
-            "seconds": time.perf_counter() - started,
+            "sampler": f"collapsed Gibbs sampling in {n} block{'s' if n > 1 else ''}",
+            "seconds": ended - started,
+            "stages": {"moments": collected - started, "draws": ended - collected},
             "interrupted": interrupted,
         }
         return RawDraws(posterior, {"n_steps": drawn.evaluations}, facts, known)
