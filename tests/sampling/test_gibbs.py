@@ -70,7 +70,6 @@ MODELS = {
     "precisions": ("y | precision(w) ~ x + (1 | g) + (1 | h)", {}),
     "lognormal": ("y ~ x + (1 | g) + (1 | h)", {"family": "lognormal"}),
     "known errors": ("y | se(w) ~ x + (1 | g) + (1 | h)", {}),
-    "no intercept": ("y ~ 0 + x + (1 | g) + (1 | h)", {}),
 }
 
 

@@ -195,6 +195,7 @@ def test_nested_blocks_are_found():
     [
         ("y ~ x + (1 | g)", {"family": "poisson"}, "a 'poisson' response is not normal given the effects"),
         ("y ~ x", {}, "there are no groups"),
+        ("y ~ 0 + x + (1 | g) + (1 | h)", {}, "no fixed intercept has the mean of all rows"),
         ("y ~ x + (x | g) + (1 | h)", {}, "other effects than an intercept vary over g"),
         ("y ~ x + s(x) + (1 | g)", {}, "smooths"),
         ("y ~ x + (1 | mm(g, h))", {}, "of which rows have several"),

@@ -39,6 +39,9 @@ def why_not_in_blocks(spec: ModelSpec) -> str:
     reasons = (
         (reason := why_not(spec), reason),
         (not groups, "there are no groups"),
+        # The mean of all rows would be that of the effects of one factor or of another: two modes, between which the
+        # factors, updated one by one, cannot move.
+        (not spec.intercept, "no fixed intercept has the mean of all rows"),
         (several, f"other effects than an intercept vary over {several}"),
         (structured, "levels that are related, or of which rows have several, or with sds of their own"),
         (spec.smooths, "smooths"),
