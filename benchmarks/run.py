@@ -20,6 +20,7 @@ from benchmarks.sections import (
     bambi,
     call,
     choices,
+    crossed,
     distributional,
     engine_choice,
     glmer,
@@ -54,6 +55,7 @@ SECTIONS: list[Section] = [
         levels,
         streamed,
         many_responses,
+        crossed,
     )
 ]
 NAMES = [section.name for section in SECTIONS]

@@ -29,7 +29,7 @@ def compile_kernels(*, progressbar: bool = True) -> None:
     progressbar
         Whether to show progress in a terminal.
     """
-    jobs: tuple[Callable[[], None], ...] = (_of_nuts, _of_collapsed, _of_likelihoods, _of_families)
+    jobs: tuple[Callable[[], None], ...] = (_of_nuts, _of_collapsed, _of_gibbs, _of_likelihoods, _of_families)
     with (
         progress_line("compiling the numerical kernels, once per machine", shown=progressbar) as line,
         ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool,
@@ -53,6 +53,15 @@ def _of_collapsed() -> None:
 
     for formula in (_FORMULA, _WITHOUT_GROUPS):
         fit(formula, load_dataset("dyestuff"), engine="collapsed", draws=10, seed=1, progressbar=False)
+
+
+def _of_gibbs() -> None:
+    from partialpool.fitting.fit import fit  # noqa: PLC0415 - in the worker only
+    from partialpool.marginal.gaussian.block_kernel import Cells, sum_over_first, sum_over_second  # noqa: PLC0415
+
+    fit(_FORMULA, load_dataset("dyestuff"), engine="gibbs", draws=10, tune=1, seed=1, progressbar=False)
+    for add_up in (sum_over_first, sum_over_second):
+        add_up(Cells(np.zeros(2, np.int64), np.zeros(0, np.int32), np.zeros(0)), np.ones(1), np.empty(1))
 
 
 def _of_likelihoods() -> None:

@@ -306,10 +306,11 @@ def fit(
         axes and in reports (`Fit.with_units` states them afterwards).
     engine
         `auto`: `collapsed` where the random effects can be integrated out exactly (a normal or lognormal response),
-        else `nuts`, else `pymc`, which samples the model of `build_model`; or the name of an engine.
+        else `nuts`, else `pymc`, which samples the model of `build_model`; `gibbs` where large crossed factors make it
+        faster. Or the name of an engine.
     draws, tune, chains, seed
-        Kept and warm-up draws per chain (the nuts engine uses at most 150 for its warm-up); number of chains; a seed
-        makes the draws exactly reproducible.
+        Kept and warm-up draws per chain (the nuts engine uses at most 150 for its warm-up, the gibbs engine 300);
+        number of chains; a seed makes the draws exactly reproducible.
     sampler, target_accept, parametrization
         `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9; nuts engine 0.75, and
         0.98 in a second run if it needs one; on the collapsed density 0.8); `noncentered` (the

@@ -1,5 +1,6 @@
 """Fit a model to a table that is read in batches: its posterior needs of the rows their moments only."""
 
+from partialpool.design.design import Design
 from partialpool.design.streamed.source import Source
 from partialpool.design.table import Missing
 from partialpool.errors import EngineError, SamplingWarning, warn
@@ -7,8 +8,9 @@ from partialpool.fitting.convergence import alarm
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.streamed import read_streamed
 from partialpool.model.default_priors import resolve_priors
-from partialpool.sampling.choose import ENGINES
+from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
 from partialpool.sampling.collapsed import CollapsedEngine
+from partialpool.sampling.gibbs import GibbsEngine
 from partialpool.sampling.pack import pack
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
@@ -44,17 +46,27 @@ def fit_streamed(spec: ModelSpec, source: Source, settings: Settings, *, engine:
         raise EngineError(
             "this engine reads the rows at every step, and the table is read in batches",
             got=f"engine={engine!r}",
-            allowed=f"engine='auto' or {', '.join(map(repr, able))}, which read the rows twice",
+            allowed=f"engine='auto' or {' or '.join(map(repr, able))}, which read the rows twice",
             do="leave engine= out, or read the rows into memory",
         )
     with single_lapack():
         design, known = read_streamed(spec, source, missing=missing, progressbar=settings.progressbar)
         resolved = resolve_priors(design)
-        chosen = CollapsedEngine()
-        reason = "as requested" if engine != "auto" else f"{chosen.merit(spec)}; rows are read in batches"
+        chosen, reason = _choose(design, settings, engine)
         raw = chosen.run_on(design, resolved, settings, known)
         tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
         trouble = alarm(tree, one_sided="")
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(design.spec, design, resolved, tree, raw.accumulated)
+
+
+def _choose(design: Design, settings: Settings, wanted: str) -> tuple[CollapsedEngine | GibbsEngine, str]:
+    """Choose between the engines that need moments only."""
+    if wanted != "auto":
+        named, reason = choose_engine(design.spec, wanted)
+        return (named if isinstance(named, GibbsEngine) else CollapsedEngine()), reason
+    engine, reason = weigh_engines(CollapsedEngine(), CollapsedEngine().merit(design.spec), design, settings)
+    if not isinstance(engine, GibbsEngine):
+        return CollapsedEngine(), f"{CollapsedEngine().merit(design.spec)}; rows are read in batches"
+    return engine, f"{reason}; rows are read in batches"

@@ -12,6 +12,7 @@ from partialpool.fitting.convergence import alarm
 from partialpool.fitting.fit import Fit
 from partialpool.sampling.choose import load_engine
 from partialpool.sampling.collapsed import CollapsedEngine
+from partialpool.sampling.gibbs import GibbsEngine
 from partialpool.sampling.pack import pack
 from partialpool.sampling.settings import Settings
 from partialpool.workers import single_lapack
@@ -29,7 +30,7 @@ def updated(fit: Fit, new_rows: Any, *, seed: int | None, missing: Missing, prog
     with single_lapack():
         appended = append_rows(fit.design, new_rows, missing=missing)
         design = appended.whole
-        if isinstance(engine, CollapsedEngine):
+        if isinstance(engine, CollapsedEngine | GibbsEngine):
             so_far = fit.accumulated
             raw = engine.run_on(design, fit.priors, settings, None if so_far is None else so_far.plus(appended.added))
         else:

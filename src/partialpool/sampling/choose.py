@@ -9,7 +9,13 @@ from typing import Final
 from partialpool.design.design import Design
 from partialpool.errors import EngineError, nearest
 from partialpool.sampling.engine import Engine
-from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_nuts, forecast_pymc
+from partialpool.sampling.forecast import (
+    Forecast,
+    forecast_collapsed,
+    forecast_gibbs,
+    forecast_nuts,
+    forecast_pymc,
+)
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
@@ -37,7 +43,7 @@ class EngineCard:
     method_without_effects
         The same for a model without group effects and smooths.
     forecast
-        Function that predicts the processor seconds of a run.
+        Function that predicts the processor seconds of a run; None of a design for which it is never chosen unasked.
     patience
         How many times longer than a later engine it may be predicted to take and still be preferred: its draws are
         closer to independent.
@@ -56,7 +62,7 @@ class EngineCard:
     path: str
     method: str
     method_without_effects: str
-    forecast: Callable[[Design, Settings], Forecast] | None
+    forecast: Callable[[Design, Settings], Forecast | None] | None
     patience: float = 1.0
     refits_cheaply: bool = False
     warms_up: bool = True
@@ -96,9 +102,20 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             forecast_pymc,
             packages=("pymc", "nutpie"),
         ),
+        "gibbs": EngineCard(
+            "partialpool.sampling.gibbs:GibbsEngine",
+            "The effects of one factor at a time were integrated out, the variances and coefficients drawn, and then "
+            "these effects (collapsed Gibbs sampling: Papaspiliopoulos, Roberts & Zanella 2020, Biometrika 107:25-40; "
+            "slice sampling of the variances: Neal 2003, Annals of Statistics 31:705-767)",
+            "The coefficients and sigma were sampled",
+            forecast_gibbs,
+            warms_up=False,
+            takes_every_setting=False,
+            takes_moments=True,
+        ),
     }
 )
-"""Every engine by name, the preferred first."""
+"""Every engine by name, the preferred first; the last is chosen by predicted time alone."""
 
 
 def load_engine(name: str) -> Engine:
@@ -171,10 +188,11 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     if settings.is_for_pymc and preferred.name == "nuts":
         return load_engine("pymc"), "sampler and parametrization are those of the PyMC model"
     ours = _forecast(preferred.name, design, settings)
-    if ours.seconds < _SOON:
+    if ours is None or ours.seconds < _SOON:
         return preferred, reason
     later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
-    others = {name: _forecast(name, design, settings) for name in later}
+    forecasts = {name: _forecast(name, design, settings) for name in later}
+    others = {name: forecast for name, forecast in forecasts.items() if forecast is not None}
     best = min(others, key=lambda name: others[name].seconds, default=preferred.name)
     if best == preferred.name or ours.seconds <= ENGINES[preferred.name].patience * others[best].seconds:
         told = [f"{name} would take about {_about(other.seconds)}" for name, other in others.items()]
@@ -188,7 +206,7 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     )
 
 
-def _forecast(name: str, design: Design, settings: Settings) -> Forecast:
+def _forecast(name: str, design: Design, settings: Settings) -> Forecast | None:
     forecast = ENGINES[name].forecast
     return Forecast(float("inf"), "no forecast is available") if forecast is None else forecast(design, settings)
 

@@ -9,14 +9,22 @@ evaluation within a factor of 1.5.
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from partialpool.design.design import Design
+from partialpool.marginal.gaussian.block_factors import (
+    block_factors,
+    distinct_weights,
+    has_nested_blocks,
+    why_not_in_blocks,
+)
 from partialpool.marginal.gaussian.ordering import TAIL_COPIES
 from partialpool.marginal.gaussian.workload import Workload, expect_workload
 from partialpool.memory import fits
 from partialpool.sampling.proposal import round_size
 from partialpool.sampling.settings import Settings
 
-__all__ = ["Forecast", "forecast_collapsed", "forecast_nuts", "forecast_pymc"]
+__all__ = ["Forecast", "forecast_collapsed", "forecast_gibbs", "forecast_nuts", "forecast_pymc"]
 
 _ROUNDS: Final = 3
 _CLIMB: Final = 100
@@ -45,6 +53,16 @@ _PER_EFFECT: Final = 6e-8
 number of X and Z, per group effect."""
 
 
+_PER_BLOCK: Final = 1.5e-4
+_PER_PAIR: Final = 2.5e-9
+_PER_LEVEL: Final = 3e-8
+_PER_PRODUCT: Final = 3e-10
+_EVALUATIONS: Final = 7
+_SLOW: Final = 3.0
+"""Of Gibbs sampling in blocks: seconds per block and sweep, per pair of levels that is added up, per level, per
+product; evaluations for each element of theta; allowance for draws that are not independent."""
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Predicted processor seconds, and what makes them many."""
@@ -66,6 +84,30 @@ def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
         return Forecast(evaluations * load.seconds, because)
     steps = _STEPS * (kept + settings.chains * settings.without_funnel().tune)
     return Forecast((climbs + steps * _GRADIENT) * load.seconds + steps * _CALL, because)
+
+
+def forecast_gibbs(design: Design, settings: Settings) -> Forecast | None:
+    """Predict a run of the gibbs engine; None where it does not apply, or levels of its blocks are nested."""
+    if why_not_in_blocks(design.spec) or len(blocks := block_factors(design)) < 2 or has_nested_blocks(design):
+        return None
+    factors = design.factors
+    small = sum(f.n_levels for at, f in enumerate(factors) if at not in blocks)
+    width, elements = len(design.common.coefs) + small + 1, len(factors) - len(blocks) + 2
+    pairs = sum(
+        _pairs(design.n_rows, factors[f].n_levels, factors[g].n_levels) for f in blocks for g in blocks if f < g
+    )
+    sweep = 2 * _PER_PAIR * pairs + _PER_BLOCK * len(blocks)
+    for f in blocks:
+        sweep += factors[f].n_levels * (_PER_LEVEL + _PER_PRODUCT * width)
+        sweep += _EVALUATIONS * elements * _PER_PRODUCT * distinct_weights(design, f) * width**2 / 2
+    sweeps = settings.chains * (settings.draws + settings.warmed_up_briefly().tune)
+    because = f"{len(blocks)} crossed factors are updated in turn, from {pairs:.3g} pairs of levels"
+    return Forecast(_SLOW * sweeps * sweep, because)
+
+
+def _pairs(rows: int, first: int, second: int) -> float:
+    """Expect the number of pairs of levels that occur, where rows are spread at random."""
+    return float(-first * second * np.expm1(-rows / (first * second)))
 
 
 def forecast_nuts(design: Design, settings: Settings) -> Forecast:

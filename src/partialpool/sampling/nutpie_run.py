@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow
 import xarray as xr
 
-from partialpool.errors import SamplingWarning, warn
 from partialpool.imported_later import imported_later
 from partialpool.kernel_address import CFunction
 from partialpool.kernels import callback
 from partialpool.progress import ProgressLine
+from partialpool.sampling.interrupted import warn_interrupted
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 
@@ -162,7 +162,7 @@ def keep_whole(
     """
     chains, draws = whole_chains(stats)
     if interrupted:
-        _warn_interrupted(len(chains), draws, settings)
+        warn_interrupted(len(chains), draws, settings)
     whole = {"chain": chains, "draw": slice(None, draws)}
     return drawn.isel(whole), dict(_kept_statistics(stats.isel(whole)))
 
@@ -242,17 +242,6 @@ def whole_chains(stats: xr.Dataset) -> tuple[np.ndarray, int]:
     longest = np.sort(counts)[::-1]
     draws = int(longest[np.argmax(longest * np.arange(1, len(longest) + 1))])
     return np.flatnonzero((counts >= draws) & (counts > 0)), draws
-
-
-def _warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
-    """Warn which draws an interrupted run kept; if none, raise KeyboardInterrupt."""
-    if draws == 0:
-        raise KeyboardInterrupt("interrupted before the first draw was kept")
-    warn(
-        f"sampling was interrupted: got {draws} of {settings.draws} draws from each of {chains} of "
-        f"{settings.chains} chains; they are kept, and the diagnostics show whether they suffice",
-        SamplingWarning,
-    )
 
 
 def _kept_statistics(stats: xr.Dataset) -> Mapping[str, np.ndarray]:

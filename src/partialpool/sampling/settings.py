@@ -29,7 +29,7 @@ class Settings:
     ----------
     draws, tune, chains
         Kept draws per chain, warm-up draws per chain, chains. The nuts engine warms up for 150 at most, NUTS on the
-        collapsed density for 300; importance-weighted chains need none.
+        collapsed density and the gibbs engine for 300; importance-weighted chains need none.
     seed
         Reproduces the draws exactly on the same machine and versions; None for a new seed.
     sampler

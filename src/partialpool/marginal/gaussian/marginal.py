@@ -10,13 +10,13 @@ import numpy as np
 from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import LOG
-from partialpool.distributions.prior import Prior
 from partialpool.kernels import awaits_compilation
 from partialpool.lent_record import LentRecord, lend
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.bound_kernel import BoundKernel, Factors, bind_by_level, bind_nested
 from partialpool.marginal.gaussian.crossproducts import Moments
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
+from partialpool.marginal.gaussian.integrated_columns import Columns, columns_of, integrated_columns, normals_of
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
 from partialpool.marginal.gaussian.nest import Nest
 from partialpool.marginal.gaussian.nested_order import arrange_by_level, nest_is_faster
@@ -27,7 +27,7 @@ from partialpool.marginal.gaussian.standardise import Units, choose_units
 from partialpool.marginal.gaussian.tail_kernel import TAIL_ARGUMENTS, tail_kernel
 from partialpool.marginal.gaussian.theta_layout import lay_out_theta
 from partialpool.marginal.gaussian.unpacked import unpack_many
-from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
+from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import SIGMA
 from partialpool.workers import map_pieces, piece_size
@@ -267,8 +267,8 @@ def build_marginal(
     """
     rows = Accumulated.of(design) if known is None else known
     units, moments = rows.units, rows.moments
-    columns = _columns(coefficient_prior(design, priors), units)
-    integrated, means = _integrated(columns, moments)
+    columns = columns_of(coefficient_prior(design, priors), units)
+    integrated, means = integrated_columns(columns, moments)
     residual = design.se is None
     return _assemble(design, priors, units, moments, columns, integrated, means, branch_from, residual=residual)
 
@@ -280,22 +280,11 @@ def build_weighted(
 
     theta has no residual sd, and the priors of a family's own parameters play no part.
     """
-    columns = _columns(coefficient_prior(design, priors), units)
-    integrated, known = _integrated(columns, moments)
+    columns = columns_of(coefficient_prior(design, priors), units)
+    integrated, known = integrated_columns(columns, moments)
     return _assemble(
         design, priors, units, moments, columns, integrated, known, branch_from, residual=False, jointly=False
     )
-
-
-def _integrated(columns: "_Columns", moments: Moments) -> tuple[np.ndarray, np.ndarray]:
-    """Which columns have a normal prior, boolean (coefs,), and what is taken off the response for each, (coefs,)."""
-    integrated = np.array([prior.distribution == "Normal" for prior in columns.priors], bool)
-    known = np.zeros(len(columns.priors))
-    for i in np.flatnonzero(integrated):
-        stated = columns.priors[i].arguments
-        if stated["sigma"] * np.sqrt(moments.rows) < 1:
-            known[i] = stated["mu"] - columns.taken_off[i]
-    return integrated, known
 
 
 def build_flat(
@@ -314,7 +303,7 @@ def build_flat(
     units = choose_units(design) if weighted is None else weighted
     integrated = np.full(len(design.common.coefs), integrate)
     none = np.zeros(len(integrated))
-    columns = _columns(coefficient_prior(design, priors), units)
+    columns = columns_of(coefficient_prior(design, priors), units)
     residual = design.se is None and weighted is None
     jointly = weighted is None
     marginal = _assemble(
@@ -324,28 +313,12 @@ def build_flat(
     return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
 
 
-@dataclass(frozen=True, eq=False)
-class _Columns:
-    """The common columns of the algebra: C, the prior of each in `Units`, the location's part of each coefficient."""
-
-    turn: np.ndarray
-    priors: tuple[Prior, ...]
-    taken_off: np.ndarray
-
-
-def _columns(prior: CoefficientPrior, units: Units) -> _Columns:
-    off = units.taken_off
-    if not prior.is_orthonormal:
-        off = np.linalg.solve(prior.turn, off)
-    return _Columns(prior.turn, tuple(p.in_units_of(units.unit) for p in prior.priors), off)
-
-
 def _assemble(
     design: Design,
     priors: PriorSet,
     units: Units,
     moments: Moments,
-    columns: _Columns,
+    columns: Columns,
     integrated: np.ndarray,
     known: np.ndarray,
     branch_from: int,
@@ -373,17 +346,10 @@ def _assemble(
         arrangement,
         columns.turn,
         layout,
-        _normals(columns, integrated, known),
+        normals_of(columns, integrated, known),
         known[integrated],
         integrated,
         elements,
         moments.log_jacobian - moments.rows * np.log(units.unit),
         rotations,
     )
-
-
-def _normals(columns: _Columns, integrated: np.ndarray, known: np.ndarray) -> Normals:
-    taken_off = columns.taken_off + known
-    inside = [(columns.priors[i].arguments, taken_off[i]) for i in np.flatnonzero(integrated)]
-    mu, sd = np.array([(a["mu"] - t, a["sigma"]) for a, t in inside], float).reshape(-1, 2).T
-    return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
