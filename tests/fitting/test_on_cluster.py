@@ -1,15 +1,19 @@
 """A Dask DataFrame is read on the workers of a cluster: the same design and moments, whatever happens to a worker."""
 
 import os
+import signal
 
 import dask.dataframe as dd
+import joblib
 import numpy as np
 import pytest
+import xarray as xr
 from dask.distributed import Client, LocalCluster
 
 import partialpool as pp
 from checks.refusals import check_refused
 from checks.streamed import assert_close, assert_same_moments, read, table
+from partialpool.fitting import fit_many as many
 from partialpool.model.default_priors import resolve_priors
 
 FORMULAS = (
@@ -61,7 +65,9 @@ def assert_same(found, expected):
     assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize(
+    "formula", [FORMULAS[0], *(pytest.param(formula, marks=pytest.mark.thorough) for formula in FORMULAS[1:])]
+)
 def test_the_moments_are_those_of_one_partition_after_the_other(formula, cluster):
     data = partitions(table())
     assert_same(read(formula, data), here(formula, data))
@@ -134,7 +140,7 @@ def test_a_worker_that_is_killed_changes_nothing(processes, tmp_path):
 
 
 @pytest.mark.thorough
-def test_a_fit_on_a_cluster_is_the_fit_in_memory(processes):
+def test_a_fit_on_a_cluster_is_the_fit_in_memory(cluster):
     frame = table()
     options = {"seed": 1, "progressbar": False, "draws": 300}
     away = pp.fit("y ~ x + (1 | g)", partitions(frame), **options)
@@ -142,3 +148,24 @@ def test_a_fit_on_a_cluster_is_the_fit_in_memory(processes):
     assert away.posterior["g"].values.tolist() == home.posterior["g"].values.tolist()
     for name, values in home.posterior.items():
         np.testing.assert_allclose(away.posterior[name], values, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.thorough
+def test_many_responses_on_a_cluster_whose_worker_is_killed(processes, monkeypatch):
+    """It is killed when the first answers are there, and its work is done by the other one."""
+    alive, take = list(processes.run(os.getpid).values()), many._Study.take
+
+    def take_and_kill(self, at, found):
+        if len(alive) == 2:
+            os.kill(alive.pop(), signal.SIGKILL)
+        return take(self, at, found)
+
+    frame = table(rows=200)
+    responses = {f"y{k}": np.random.default_rng(k).normal(size=200) for k in range(20)}
+    options = {"seed": 1, "draws": 100, "progressbar": False}
+    with joblib.parallel_config(backend="dask"), monkeypatch.context() as patch:
+        patch.setattr(many._Study, "take", take_and_kill)
+        away = pp.fit_many("y ~ x + (1 | g)", responses, frame, **options)
+    assert len(alive) == 1
+    assert away["fitted"].all()
+    xr.testing.assert_identical(away, pp.fit_many("y ~ x + (1 | g)", responses, frame, jobs=1, **options))

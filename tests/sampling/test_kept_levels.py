@@ -40,7 +40,7 @@ def check_same(some, whole, factor, levels):
     sd = draws.std(axis=0, ddof=1)
     np.testing.assert_allclose(found.sel(statistic="sd"), sd, rtol=1e-9)
     np.testing.assert_allclose(found.sel(statistic="mean") / sd, draws.mean(axis=0) / sd, atol=1e-9)
-    # Within a bin, about a fifth of an sd wide, the rank of a draw is off by a Brownian bridge: sd sqrt(m) / 2 of m draws.
+    # Within a bin, a fifth of an sd wide, ranks are off by a Brownian bridge: its sd is up to sqrt(m) / 2 for m draws.
     for name in ("2.5%", "25%", "50%", "75%", "97.5%"):
         p = float(name.rstrip("%")) / 100
         below = (draws <= found.sel(statistic=name).to_numpy()).mean(axis=0)
