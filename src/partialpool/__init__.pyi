@@ -16,12 +16,12 @@ from .errors import SpecError as SpecError
 from .explorer.page import explore as explore
 from .fitting.fit import Fit as Fit
 from .fitting.fit import fit as fit
-from .fitting.fit import priors as priors
 from .fitting.fit_many import fit_many as fit_many
 from .fitting.imputed import ImputedFit as ImputedFit
 from .fitting.imputed import fit_imputed as fit_imputed
 from .fitting.load_fit import load_fit as load_fit
 from .fitting.model_files import fit_file as fit_file
+from .fitting.priors import priors as priors
 from .likelihood.maximum_likelihood import LikelihoodFit as LikelihoodFit
 from .likelihood.maximum_likelihood import maximum_likelihood as maximum_likelihood
 from .model.default_priors import PriorSet as PriorSet

@@ -9,6 +9,7 @@ from scipy import integrate, stats
 
 import partialpool as pp
 from marginal.gaussian.oracle import problem
+from partialpool.sampling.mode import find_peaks
 
 QUIET = {"progressbar": False, "seed": 1}
 
@@ -122,3 +123,34 @@ def test_a_response_that_hardly_varies_has_a_summary():
 def test_a_model_without_parameters_is_refused():
     with pytest.raises(pp.DataError, match="no parameter"):
         pp.fit("y ~ 0 + offset(x)", {"y": [1.0, 2.0], "x": [1.0, 3.0], "s": [1.0, 1.0]}, se="s", **QUIET)
+
+
+class _Steep:
+    """A normal log density with the curvatures of a table of a million levels, which counts its evaluations."""
+
+    size, is_cheap, has_cheap_gradient, work = 4, False, True, 1e8
+    log_sds, partial_correlations = np.arange(2), (np.zeros(0, int),) * 3
+
+    def __init__(self):
+        rng = np.random.default_rng(1)
+        turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+        self.precision = turn @ np.diag([5.0, 1e5, 3e5, 2e6]) @ turn.T
+        self.mode, self.evaluations = rng.normal(size=4), 0
+
+    def gradient(self, theta):
+        self.evaluations += 1
+        slope = -self.precision @ (theta - self.mode)
+        return 0.5 * float(slope @ (theta - self.mode)) - 3e6, slope
+
+    def log_densities(self, thetas, *, workers=1):
+        return np.array([self.gradient(theta)[0] for theta in thetas])
+
+
+def test_the_mode_of_a_steep_density_takes_few_evaluations():
+    """Also along an element that few rows inform, whose curvature is small."""
+    target = _Steep()
+    peak = find_peaks(target, np.zeros((1, 4)))[0]
+    away = peak.theta - target.mode
+    assert away @ target.precision @ away < 0.01**2
+    np.testing.assert_allclose(peak.covariance @ target.precision, np.eye(4), atol=1e-3)
+    assert target.evaluations < 60

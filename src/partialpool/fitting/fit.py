@@ -22,11 +22,13 @@ from partialpool.elsewhere import OF_FITS, sentence
 from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.files import whole_file
 from partialpool.fitting.convergence import alarm
+from partialpool.fitting.some_levels import StackedOfSome, posterior_of, summaries_of, tree_of_levels
 from partialpool.fitting.summary import Digest
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.prior_set import PriorSet
 from partialpool.sampling.choose import choose_engine, weigh_engines
+from partialpool.sampling.kept_levels import check_can_keep_some
 from partialpool.sampling.pack import pack, unit_attrs
 from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
@@ -36,7 +38,7 @@ from partialpool.spec.options import as_spec
 from partialpool.spec.unit_table import UnitTable
 from partialpool.workers import single_lapack
 
-__all__ = ["Fit", "fit", "priors"]
+__all__ = ["Fit", "fit"]
 
 _LABELS = "labels"
 """Attribute of the tree with the labels."""
@@ -77,7 +79,37 @@ class Fit:
             The fit has no draws.
         """
         _check_draws(self.tree)
-        return self.tree["posterior"].to_dataset()
+        return posterior_of(self.tree)
+
+    @property
+    def level_summaries(self) -> xr.Dataset:
+        """Mean, sd and quantiles of all levels' effects, `b_<f>` (level, effect, statistic), under `keep_levels=`."""
+        return summaries_of(self.tree)
+
+    def draw_levels(self, levels: Any) -> "Fit":
+        """Return the same fit with the draws of other levels, made again from its seed: all other draws are the same.
+
+        Parameters
+        ----------
+        levels
+            As `keep_levels=` of `fit`.
+
+        Raises
+        ------
+        DataError
+            The fit has the draws of all levels; no such level.
+        EngineError
+            Another machine or version gives other draws.
+
+        Examples
+        --------
+        >>> import partialpool as pp
+        >>> table = {"y": [1.0, 2, 4, 3, 5, 6], "g": list("aabbcc")}
+        >>> fit = pp.fit("y ~ 1 + (1 | g)", table, seed=1, keep_levels=["a"], progressbar=False)
+        >>> pp.group_effects(fit.draw_levels(["b", "c"]))["level"].values.tolist()
+        ['b', 'c']
+        """
+        return replace(self, tree=tree_of_levels(self.tree, self.design, self.priors, self.accumulated, levels))
 
     @cached_property
     def digest(self) -> Digest:
@@ -93,7 +125,8 @@ class Fit:
     def stacked(self) -> Mapping[str, np.ndarray]:
         """Return the draws as plain arrays, chains stacked: (chains * draws, ...)."""
         arrays = {str(n): v.transpose("chain", "draw", ...).to_numpy() for n, v in self.posterior.data_vars.items()}
-        return {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
+        stacked = {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
+        return StackedOfSome(stacked, self.posterior)
 
     def with_units(self, units: Mapping[str, str]) -> "Fit":
         """Return the same fit with other units of its columns, for axes, tables and reports.
@@ -287,6 +320,7 @@ def fit(
     cores: int | None = None,
     progressbar: bool = True,
     keep_z: bool = False,
+    keep_levels: Any = None,
     missing: Missing = "drop",
 ) -> Fit:
     """Fit a model to a table.
@@ -321,6 +355,9 @@ def fit(
         Whether to show progress in a terminal or a notebook.
     keep_z
         Whether to keep the standard-normal offsets of the group effects too, `z_<f>`.
+    keep_levels
+        The levels whose draws are kept where all are too many: a list of labels, or lists by factor, `{"g": ["a"]}`.
+        `fit.level_summaries` has the others' means, sds and quantiles. For a normal or lognormal response.
     missing
         `drop` rows with missing values (with a warning), or `error`.
 
@@ -343,6 +380,7 @@ def fit(
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov, units=units)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
+    settings = replace(settings, keep_levels=keep_levels)
     if (source := as_source(data)) is not None:
         from partialpool.fitting.fit_streamed import fit_streamed  # noqa: PLC0415 - which itself makes fits
 
@@ -350,7 +388,8 @@ def fit(
     chosen, reason = choose_engine(spec, engine)
     with single_lapack():
         design = build_design(spec, data, missing=missing)
-        if engine == "auto":
+        check_can_keep_some(settings, design, chosen.name)
+        if engine == "auto" and keep_levels is None:
             chosen, reason = weigh_engines(chosen, reason, design, settings)
         resolved = resolve_priors(design)
         raw = chosen.run(design, resolved, settings)
@@ -359,42 +398,3 @@ def fit(
     if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(design.spec, design, resolved, tree, raw.accumulated)
-
-
-@explains_keywords
-def priors(
-    model: ModelSpec | str | Sequence[str],
-    data: Any,
-    *,
-    family: str | None = None,
-    link: str | None = None,
-    priors: Mapping[str, object] = MappingProxyType({}),
-    se: str | None = None,
-    cov: Mapping[str, object] = MappingProxyType({}),
-    missing: Missing = "drop",
-) -> PriorSet:
-    """List every prior of a model on a table, with its scale and reason.
-
-    Parameters
-    ----------
-    model, data, family, link, priors, se, cov, missing
-        As for `fit`.
-
-    Examples
-    --------
-    >>> from partialpool.datasets.load import load_dataset
-    >>> table = load_dataset("dyestuff")
-    >>> print(priors("Yield ~ 1 + (1 | Batch)", table, priors={"sigma": {"distribution": "HalfNormal", "sigma": 60}}))
-    Priors
-     parameter            prior                            from     reason
-     beta[Intercept]      Normal(mu=1528, sigma=154.9)     default  mean(y) = 1528; 2.5 s_y, s_y = sd(y) = 61.96
-     sd_Batch[Intercept]  HalfStudentT(nu=3, sigma=61.96)  default  s_y, s_y = sd(y) = 61.96
-     sigma                HalfNormal(sigma=60)             yours    given as sigma
-    Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
-    """
-    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
-    if (source := as_source(data)) is not None:
-        from partialpool.fitting.streamed import read_streamed  # noqa: PLC0415 - as in `fit`
-
-        return resolve_priors(read_streamed(spec, source, missing=missing, progressbar=True)[0])
-    return resolve_priors(build_design(spec, data, missing=missing))

@@ -9,6 +9,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.joined_factors import JoinedFactor, joined_factors, joined_members
 from partialpool.design.newdata import GroupRows, Rows
 from partialpool.model.covariance import correlation_root
+from partialpool.model.draws_of_levels import draws_of_levels
 from partialpool.model.heavy_effects import heavy_noise
 from partialpool.names import BETA, across_name, b_name, corr_name, names_of_predictor, sd_name
 
@@ -52,7 +53,7 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws) -> np.ndarray:
         eta += beta[:, 1 if design.common.intercept else 0 :] @ rows.common.T
     for factor, group in zip(design.factors, rows.groups, strict=True):
         if group.play_a_part:
-            eta += group.apply(draws[b_name(factor.name)])
+            eta += group.apply(draws_of_levels(draws, factor.name))
     return eta
 
 
@@ -137,7 +138,7 @@ def _all_levels(
     factor: FactorEffects, group: GroupRows, draws: Draws, sample: bool, rng: np.random.Generator
 ) -> np.ndarray:
     """Return the effects of the known levels, then those of the new ones, shape (draws, levels, effects)."""
-    known = draws[b_name(factor.name)]
+    known = draws_of_levels(draws, factor.name)
     if factor.root is not None:
         return np.concatenate([known, _relatives(factor, group, draws, sample, rng)], axis=1)
     n_draws, _, n_effects = known.shape
@@ -155,7 +156,7 @@ def _relatives(
     """
     assert factor.kinship is not None
     mean, root = factor.kinship.given_levels(group.new_labels)
-    expected = np.einsum("nj,dje->dne", mean, draws[b_name(factor.name)])
+    expected = np.einsum("nj,dje->dne", mean, draws_of_levels(draws, factor.name))
     if not sample:
         return expected
     return expected + np.einsum("nm,dme->dne", root, sample_effects(factor, draws, len(root), rng))

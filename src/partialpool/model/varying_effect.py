@@ -1,6 +1,6 @@
 """One coefficient that varies over a factor, in every level."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,12 @@ class VaryingEffect:
     kept: np.ndarray
     which: np.ndarray
 
+    def among(self, levels: Sequence[Any]) -> "VaryingEffect":
+        """Return the coefficient of some levels only, by label."""
+        labels, wanted = self.coefficients.factor.levels.labels, set(levels)
+        places = np.array([labels[at] in wanted for at in self.kept], bool)
+        return VaryingEffect(self.coefficients, self.kept[places], self.which[places])
+
     @property
     def levels(self) -> list[str | int | float | bool]:
         """Labels of the levels that have it."""
@@ -53,6 +59,11 @@ class VaryingEffect:
     def draws(self, posterior: xr.Dataset) -> np.ndarray:
         """Return the coefficient of each level, (chains, draws, levels)."""
         own = self.coefficients.own_draws(posterior)[:, :, self.kept, self.which]
+        return np.asarray(own + self.population_draws(posterior))
+
+    def draws_among(self, effects: np.ndarray, posterior: xr.Dataset) -> np.ndarray:
+        """Return the same, given the draws of the effects of these levels alone, (chains, draws, levels, effects)."""
+        own = (effects @ self.coefficients.turn.T)[:, :, np.arange(len(self.kept)), self.which]
         return np.asarray(own + self.population_draws(posterior))
 
 

@@ -8,6 +8,7 @@ from partialpool.design.own_effects import own_effects
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.predictor_of_fit import predictor_of_fit
+from partialpool.fitting.some_levels import draws_of_kept
 from partialpool.names import answer_name, b_name, effect_dim, predictor_name
 from partialpool.spec.keywords import explains_keywords
 
@@ -35,20 +36,22 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
         `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor. Under `gr(g, by=arm)` a
         level has the effects of its own category only, under their names without it (`Intercept`, `x`), and `arm` is a
         coordinate of the levels. The posterior has the other categories' effects too: no row informs them, and they
-        are draws from their distribution.
+        are draws from their distribution. Of a fit with `keep_levels=`, the levels are those that were kept.
 
     Raises
     ------
     DataError
-        No such factor or parameter, or none named although there are several.
+        No such factor or parameter, or none named although there are several; the draws of no level were kept.
     """
     predictor = predictor_of_fit(fit, parameter)
     found = predictor.design.factor_named(factor)
     chosen, own = found.name, own_effects(predictor.design, found)
     called = chosen if parameter is None else predictor_name(parameter, chosen)
-    effects = predictor.posterior[b_name(chosen)].rename({called: "level", effect_dim(called): "effect"})
+    kept = draws_of_kept(fit.tree, chosen) if parameter is None else None
+    draws = predictor.posterior[b_name(chosen)] if kept is None else kept
+    effects = draws.rename({called: "level", effect_dim(called): "effect"})
     effects = effects.transpose("chain", "draw", "level", "effect")
-    if own is not None:
+    if own is not None and kept is None:
         coords: dict[str, Any] = {name: effects[name] for name in ("chain", "draw", "level")}
         coords |= {"effect": list(own.names), answer_name(own.by, _NAMES): ("level", own.category)}
         effects = xr.DataArray(own.take(effects.to_numpy()), dims=effects.dims, coords=coords)

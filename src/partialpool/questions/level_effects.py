@@ -14,6 +14,7 @@ from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import over_tables
 from partialpool.fitting.predictor_of_fit import predictor_of_fit
+from partialpool.fitting.some_levels import draws_of_kept
 from partialpool.model.varying_effect import is_of_each_threshold, varying_effect
 from partialpool.spec.keywords import explains_keywords
 
@@ -64,14 +65,15 @@ def level_effects(
     xarray.Dataset
         On the scale of the linear predictor: `effect` (chain, draw, level); `population`, without the group effects,
         (chain, draw), or (chain, draw, level) if levels have their own predictor values; by level, `above`, the
-        posterior probability that the effect exceeds the threshold.
+        posterior probability that the effect exceeds the threshold. Of a fit with `keep_levels=`, the levels are those
+        that were kept.
 
     Raises
     ------
     DataError
         The coefficient does not vary; it varies over several factors and none is named; a threshold that is not a
         number; `at` names a column that the model does not use, or whose effect varies; the parameter has no
-        predictor.
+        predictor; the draws of no level were kept.
 
     Examples
     --------
@@ -92,7 +94,13 @@ def level_effects(
             do="write for instance threshold=10",
         )
     posterior, coefficients = predictor.posterior, found.coefficients
-    total, common = found.draws(posterior), found.population_draws(posterior)
+    kept = draws_of_kept(fit.tree, coefficients.factor.name) if parameter is None else None
+    if kept is None:
+        total = found.draws(posterior)
+    else:
+        found = found.among(kept[coefficients.factor.name].to_numpy().tolist())
+        total = found.draws_among(kept.to_numpy(), posterior)
+    common = found.population_draws(posterior)
     every = ("chain", "draw", "level")
     population = (every, common) if found.differs else (every[:2], common[:, :, 0])
     variables = {

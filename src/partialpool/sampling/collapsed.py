@@ -11,15 +11,18 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.eligibility import why_not
+from partialpool.marginal.gaussian.level_summaries import LevelDraws, summarise_levels
 from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
 from partialpool.marginal.gaussian.precision import check_digits
 from partialpool.marginal.gaussian.recover import Recovered, posterior_variables, recover
 from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
 from partialpool.model.prior_set import PriorSet
+from partialpool.names import b_name
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.chains import Candidates, Chains, propose, run_chains
 from partialpool.sampling.dense_levels import warn_if_dense
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
+from partialpool.sampling.kept_levels import check_can_keep_some, kept_levels
 from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.proposal import Proposal, adapt, readapt
 from partialpool.sampling.settings import Settings
@@ -67,7 +70,10 @@ class CollapsedEngine:
 
         Without `draws_levels` the posterior has no group effects; all its other variables have the same draws.
         """
+        check_can_keep_some(settings, design, self.name)
         check_room_for_effects(design, settings)
+        some = None if settings.keep_levels is None else kept_levels(design, settings.keep_levels)
+        draws_levels = draws_levels and some is None
         clock = _Clock()
         streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
@@ -88,14 +94,27 @@ class CollapsedEngine:
                 if marginal.size
                 else _nothing_but_effects(marginal, settings)
             )
-            effects = found.recovered
-            if effects is None:
+            effects, origin = found.recovered, found.origin
+            if effects is None or origin is None:
                 flat = found.theta.reshape(math.prod(found.theta.shape[:2]), marginal.size)
+                origin = _Origin(flat, np.arange(len(flat)), streams[4])
                 effects = _recover(marginal, flat, settings, streams[4], line)
+            levels = None if some is None else _summarised(marginal, origin, some, settings, line)
             clock.lap("draws")
         facts = {**found.facts, "seconds": clock.total, "stages": clock.laps}
         posterior = posterior_variables(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
-        return RawDraws(posterior, found.stats, facts, known)
+        if levels is not None:
+            posterior |= _of_whole_factors(design, levels, found.theta.shape[:2])
+        return RawDraws(posterior, found.stats, facts, known, levels)
+
+
+@dataclass(frozen=True, eq=False)
+class _Origin:
+    """The thetas whose effects are drawn, which of them each draw has, and the seed of the effects."""
+
+    thetas: np.ndarray
+    index: np.ndarray
+    stream: np.random.SeedSequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +125,7 @@ class _Theta:
     stats: Mapping[str, np.ndarray]
     facts: Mapping[str, Any]
     recovered: Recovered | None = None
+    origin: _Origin | None = None
 
 
 def _draw_theta(
@@ -139,6 +159,7 @@ def _draw_theta(
         {"lp": drawn.values[index], "acceptance_rate": drawn.chains.acceptance},
         _facts(drawn.chains, proposal.rounds),
         drawn.recovered.take(index.ravel()) if drawn.recovered is not None else None,
+        _Origin(drawn.candidates.sample.theta, index.ravel(), drawn.effect_stream),
     )
 
 
@@ -162,6 +183,7 @@ class _Drawn:
     candidates: Candidates
     values: np.ndarray
     recovered: Recovered | None
+    effect_stream: np.random.SeedSequence
     chains: Chains
 
 
@@ -188,7 +210,8 @@ def _draw(
         values = recovered.log_density
     best = candidates.sample.theta[np.nanargmax(values)]
     check_digits(marginal.design, marginal.units.unit, marginal.sigma(best))
-    return _Drawn(candidates, values, recovered, run_chains(candidates, values, np.random.default_rng(accept_stream)))
+    chains = run_chains(candidates, values, np.random.default_rng(accept_stream))
+    return _Drawn(candidates, values, recovered, effect_stream, chains)
 
 
 def _thin(proposal: Proposal) -> int:
@@ -208,6 +231,34 @@ def _recover(
         keep_z=settings.keep_z,
         done=lambda count: line.count(count, len(theta)),
     )
+
+
+def _summarised(
+    marginal: Marginal,
+    origin: _Origin,
+    some: tuple[np.ndarray | None, ...],
+    settings: Settings,
+    line: ProgressLine,
+) -> LevelDraws:
+    line.say("drawing group effects")
+    return summarise_levels(
+        replace(marginal, draws_levels=True),
+        origin.thetas,
+        origin.index,
+        origin.stream,
+        some,
+        workers=settings.threads,
+        done=lambda count: line.count(count, len(origin.thetas)),
+    )
+
+
+def _of_whole_factors(design: Design, levels: LevelDraws, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Return the effects of factors that keep all levels, as a posterior has them."""
+    return {
+        b_name(factor.name): draws.reshape(*shape, *draws.shape[1:])
+        for factor, draws, summary in zip(design.factors, levels.kept, levels.summaries, strict=True)
+        if summary is None
+    }
 
 
 def _too_many(marginal: Marginal, proposal: Proposal) -> str:

@@ -8,8 +8,10 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.marginal.gaussian.accumulated import Accumulated
+from partialpool.marginal.gaussian.level_summaries import BYTES_PER_EFFECT, LevelDraws
 from partialpool.memory import check_fits
 from partialpool.model.prior_set import PriorSet
+from partialpool.sampling.kept_levels import kept_levels
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
@@ -31,12 +33,16 @@ class RawDraws:
         Facts of the run to store with the draws: sampler, seconds, whether it was interrupted.
     accumulated
         Moments of the rows, to which those of new rows can be added; None where the engine has none.
+    levels
+        Draws of chosen levels and summaries of all, where `keep_levels` is stated: `b_<f>` of factors of which some
+        levels are kept are not in the posterior.
     """
 
     posterior: Mapping[str, np.ndarray]
     sample_stats: Mapping[str, np.ndarray]
     facts: Mapping[str, Any] = field(default_factory=dict)
     accumulated: Accumulated | None = None
+    levels: LevelDraws | None = None
 
 
 class Engine(Protocol):
@@ -58,11 +64,29 @@ class Engine(Protocol):
 
 def check_room_for_effects(design: Design, settings: Settings, *, tables: int = 1) -> None:
     """Refuse a run whose draws of the group effects, of all completed tables, do not fit into memory."""
+    if settings.keep_levels is not None:
+        _check_room_for_some(design, settings)
+        return
     effects = sum(f.n_levels * len(f.names) for f in design.factors) * (2 if settings.keep_z else 1)
     check_fits(
         8.0 * effects * settings.chains * settings.draws * tables,
         wrong="the draws of the group effects do not fit into memory",
         got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws"
         + (f" x {tables} tables" if tables > 1 else ""),
-        do="keep fewer draws: they take effects x chains x draws x 8 bytes",
+        do="keep fewer draws: they take effects x chains x draws x 8 bytes; or, for a normal or lognormal response, "
+        "keep the draws of some levels and summaries of all, keep_levels=['a', 'b'] or []",
+    )
+
+
+def _check_room_for_some(design: Design, settings: Settings) -> None:
+    """Refuse summaries, and draws of the levels to keep, that do not fit into memory."""
+    kept = summarised = 0
+    for factor, own in zip(design.factors, kept_levels(design, settings.keep_levels), strict=True):
+        kept += (factor.n_levels if own is None else len(own)) * len(factor.names)
+        summarised += 0 if own is None else factor.n_levels * len(factor.names)
+    check_fits(
+        16.0 * kept * settings.chains * settings.draws + float(BYTES_PER_EFFECT) * summarised,
+        wrong="the draws of the levels to keep and the summaries of all do not fit into memory",
+        got=f"{kept} effects x {settings.chains} chains x {settings.draws} draws, {summarised} effects summarised",
+        do="keep fewer levels or fewer draws",
     )

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from partialpool.sampling.target import Target
+from partialpool.workers import map_pieces
 
 __all__ = ["Peak", "find_peaks", "widths"]
 
@@ -13,6 +14,12 @@ _STEP = 1e-4
 """Step of first differences: log and atanh coordinates are all of order 1."""
 _SECOND_STEP = 3e-3
 """Step of second differences."""
+_SLOPE = 1e-3
+"""Slope at which a mode is found, where the curvature is of order 1."""
+_LARGEST_SLOPE = 1.0
+"""The same whatever the curvature: less is lost among the rounding errors of a log density of millions."""
+_STEEP = 1e4
+"""Slope at the start above which a log density is divided by it."""
 _SAME_VALUE, _SAME_PLACE = 0.05, 0.25
 """Difference in log density, and squared distance in sds, up to which a point belongs to a peak."""
 _NEGLIGIBLE = 9.0
@@ -59,36 +66,59 @@ def find_peaks(target: Target, points: np.ndarray, *, workers: int = 1) -> tuple
     expensive: a start other than the first is used only if its density is already near that of the peak.
 
     For a proposal the accuracy of differences is enough, and for few elements they cost no more than the exact
-    gradient; for many elements they cost more, and so do second differences. If BFGS does not move (a truncated prior),
-    the covariance there is wide, and the proposal adapts.
+    gradient; for many elements or many levels they cost more, and so do second differences. If BFGS does not move (a
+    truncated prior), the covariance there is wide, and the proposal adapts.
     """
     values = target.log_densities(points, workers=workers)
     peaks: list[Peak] = []
     for point, at_start in zip(points, values, strict=True):
         if peaks and not (at_start > peaks[0].value - (np.inf if target.is_cheap else _NEAR)):
             continue
-        theta, value = _climb(target, point, workers, peaks)
+        theta, value, slopes = _climb(target, point, workers, peaks)
         if not np.isfinite(value) or any(peak.holds(theta, value) for peak in peaks):
             continue
-        peaks.append(Peak(theta, value, _covariance(target, theta, workers)))
+        peaks.append(_highest(target, theta, value, slopes, _covariance(target, theta, workers)))
     peaks.sort(key=lambda peak: -peak.log_mass)
     return tuple(peak for peak in peaks if peak.log_mass > peaks[0].log_mass - _NEGLIGIBLE)
 
 
-def _climb(target: Target, start: np.ndarray, workers: int, known: list[Peak]) -> tuple[np.ndarray, float]:
-    """Climb to the mode, or until it is clear that the path leads to a known peak."""
+def _climb(target: Target, start: np.ndarray, workers: int, known: list[Peak]) -> tuple[np.ndarray, float, np.ndarray]:
+    """Climb to the mode, or until it is clear that the path leads to a known peak; return what slope is left too.
+
+    BFGS takes every curvature to be 1 until it has learned it, and the curvature of a log density grows with the rows:
+    with a million of them most evaluations were of steps that were too long. A dear and steep density is therefore
+    divided by the size c of its gradient at the start, which is of the order of its curvature. Its sds are of the order
+    1 / sqrt(c), so that a slope of 1e-3 sqrt(c) is a thousandth of an sd from the mode. A density may be steep at the
+    start only, or along some elements: the slope is limited too, and `_highest` takes what is left.
+    """
+    first = _slopes(target, start, workers)
+    steepness = float(np.linalg.norm(first[1]))
+    size = steepness if _STEEP < steepness < np.inf and not target.is_cheap else 1.0
 
     def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slopes = _slopes(target, theta, workers)
-        return (-value, -slopes) if np.isfinite(value) and np.isfinite(slopes).all() else (1e300, np.zeros_like(theta))
+        value, slopes = first if np.array_equal(theta, start) else _slopes(target, theta, workers)
+        if not (np.isfinite(value) and np.isfinite(slopes).all()):
+            return 1e300, np.zeros_like(theta)
+        return -value / size, -slopes / size
 
     def stop(intermediate_result: OptimizeResult) -> None:
-        if any(peak.holds(intermediate_result.x, -intermediate_result.fun) for peak in known):
+        if any(peak.holds(intermediate_result.x, -intermediate_result.fun * size) for peak in known):
             raise StopIteration
 
-    options = {"gtol": 1e-3, "maxiter": 200}
+    options = {"gtol": min(_SLOPE * np.sqrt(size), _LARGEST_SLOPE) / size, "maxiter": 200}
     found = minimize(descend, start, jac=True, method="BFGS", options=options, callback=stop)
-    return np.asarray(found.x), -float(found.fun)
+    left = -np.asarray(found.jac) * size if size > 1 else np.zeros_like(start)
+    return np.asarray(found.x), -float(found.fun) * size, left
+
+
+def _highest(target: Target, theta: np.ndarray, value: float, slopes: np.ndarray, covariance: np.ndarray) -> Peak:
+    """Take a Newton step up the slopes that are left, if there are any and it leads upwards."""
+    if slopes.any():
+        moved = theta + covariance @ slopes
+        there = float(target.log_densities(moved[None])[0])
+        if there > value:
+            theta, value = moved, there
+    return Peak(theta, value, covariance)
 
 
 def _slopes(target: Target, theta: np.ndarray, workers: int) -> tuple[float, np.ndarray]:
@@ -106,8 +136,15 @@ def _covariance(target: Target, theta: np.ndarray, workers: int) -> np.ndarray:
     d, h = len(theta), _SECOND_STEP
     steps = h * np.eye(d)
     if target.has_cheap_gradient:
-        slopes = np.array([target.gradient(theta + s)[1] - target.gradient(theta - s)[1] for s in steps])
-        return widths(-(slopes + slopes.T) / (4 * h), _FLATTEST)
+        ahead_and_behind = np.concatenate([theta + steps, theta - steps])
+        slopes = np.empty((2 * d, d))
+
+        def differentiate(at: int) -> None:
+            slopes[at] = target.gradient(ahead_and_behind[at])[1]
+
+        map_pieces(differentiate, range(2 * d), workers)
+        across = slopes[:d] - slopes[d:]
+        return widths(-(across + across.T) / (4 * h), _FLATTEST)
     first, second = np.tril_indices(d)
     corners = [theta + s * steps[first] + t * steps[second] for s in (1, -1) for t in (1, -1)]
     values = target.log_densities(np.concatenate(corners), workers=workers).reshape(4, -1)

@@ -12,16 +12,30 @@ from partialpool.design.archive import covariances_to_dataset, frame_to_dataset
 from partialpool.design.design import Design
 from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
 from partialpool.design.streamed.streamed_design import StreamedDesign
+from partialpool.marginal.gaussian.level_summaries import STATISTICS, LevelDraws
 from partialpool.model.prior_set import PriorSet
-from partialpool.names import OBS
+from partialpool.names import OBS, b_name
 from partialpool.sampling.engine import RawDraws
+from partialpool.sampling.kept_levels import kept_levels
 from partialpool.sampling.settings import Settings
 
-__all__ = ["label_draws", "label_observed", "label_responses", "label_rows", "pack", "prior_texts", "unit_attrs"]
+__all__ = [
+    "KEPT_LEVELS",
+    "LEVEL_SUMMARIES",
+    "label_draws",
+    "label_observed",
+    "label_responses",
+    "label_rows",
+    "pack",
+    "prior_texts",
+    "unit_attrs",
+]
 
 FORMAT = "partialpool-fit-1"
 COVARIANCES = "model_covariances"
 """Group of a fit's tree with the known covariances among levels."""
+KEPT_LEVELS, LEVEL_SUMMARIES = "kept_levels", "level_summaries"
+"""Groups with the draws of the levels that were kept, and with summaries of all levels of these factors."""
 
 
 def label_draws(design: Design, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -68,6 +82,8 @@ def pack(
         "posterior": label_draws(design, raw.posterior),
         "sample_stats": stats.assign_coords(chain=np.arange(stats.sizes["chain"]), draw=np.arange(stats.sizes["draw"])),
     }
+    if raw.levels is not None:
+        groups |= _some_levels(raw, raw.levels, design, settings)
     if not isinstance(design, StreamedDesign):
         groups |= {
             "observed_data": label_observed(design),
@@ -95,6 +111,39 @@ def pack(
         "inference_library": "partialpool",
     }
     return tree
+
+
+def _some_levels(raw: RawDraws, levels: LevelDraws, design: Design, settings: Settings) -> dict[str, xr.Dataset]:
+    """Label the draws of the levels that were kept, and the summaries of all levels of their factors."""
+    dims, attrs, coords = variable_dims(design), variable_attrs(design), coordinates(design)
+    kept, summaries = xr.Dataset(), xr.Dataset()
+    chains, draws_each = next(iter(raw.sample_stats.values())).shape[:2]
+    places = kept_levels(design, settings.keep_levels)
+    for factor, own, draws, summary in zip(design.factors, places, levels.kept, levels.summaries, strict=True):
+        if own is None or summary is None:
+            continue
+        name = b_name(factor.name)
+        level, effect = dims[name]
+        shaped = draws.reshape(chains, draws_each, *draws.shape[1:])
+        labels = [coords[level][at] for at in own]
+        kept[name] = xr.DataArray(
+            shaped,
+            dims=("chain", "draw", level, effect),
+            coords={
+                "chain": np.arange(chains),
+                "draw": np.arange(draws_each),
+                level: np.array(labels, dtype=np.asarray(coords[level][:1]).dtype if not labels else None),
+                effect: coords[effect],
+            },
+            attrs=attrs[name],
+        )
+        summaries[name] = xr.DataArray(
+            summary,
+            dims=(level, effect, "statistic"),
+            coords={level: coords[level], effect: coords[effect], "statistic": list(STATISTICS)},
+            attrs=attrs[name],
+        )
+    return {KEPT_LEVELS: kept, LEVEL_SUMMARIES: summaries}
 
 
 def unit_attrs(design: Design) -> dict[str, str]:

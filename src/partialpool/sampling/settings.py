@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
+
 from partialpool.errors import SpecError
 from partialpool.workers import cores_allowed, threads_wished
 
@@ -45,6 +47,9 @@ class Settings:
         Whether to show progress.
     keep_z
         Whether to keep the standard-normal offsets of the group effects, `z_<f>`.
+    keep_levels
+        The levels whose draws are kept, a list of labels or lists by factor; None for all. With it there is always a
+        seed, from which the draws of other levels can be made later.
     """
 
     draws: int = 1000
@@ -57,6 +62,7 @@ class Settings:
     cores: int | None = None
     progressbar: bool = True
     keep_z: bool = False
+    keep_levels: Any = None
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains"):
@@ -107,6 +113,8 @@ class Settings:
                 do="write a dictionary",
             )
         object.__setattr__(self, "parametrization", MappingProxyType(dict(self.parametrization)))
+        if self.keep_levels is not None and self.seed is None:
+            object.__setattr__(self, "seed", int(np.random.SeedSequence().generate_state(1)[0]))
 
     @property
     def is_for_pymc(self) -> bool:
@@ -166,4 +174,15 @@ class Settings:
         """Return the settings to store with the draws."""
         skip = ("progressbar", "cores")
         record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
+        if self.keep_levels is None:  # what runs without it recorded stays as it was
+            del record["keep_levels"]
+        else:
+            record["keep_levels"] = _plain(self.keep_levels)
         return record | {"parametrization": dict(self.parametrization)}
+
+
+def _plain(wanted: Any) -> Any:
+    """Return levels to keep as lists of plain labels."""
+    if isinstance(wanted, Mapping):
+        return {str(factor): _plain(labels) for factor, labels in wanted.items()}
+    return [label.item() if isinstance(label, np.generic) else label for label in wanted]

@@ -56,6 +56,15 @@ class LeftOutRows:
             found = plain.group_by(columns).aggregate([])
             self._levels[factor].update(zip(*(found.column(name).to_pylist() for name in columns), strict=True))
 
+    def absorb(self, other: "LeftOutRows") -> None:
+        """Add the counts of other rows."""
+        self.rows += other.rows
+        self._columns += other._columns
+        self._without_response += other._without_response
+        self._without_predictor += other._without_predictor
+        for factor, levels in other._levels.items():
+            self._levels[factor] |= levels
+
     @property
     def columns(self) -> dict[str, int]:
         """By column, the number of rows without a value, where there are such."""

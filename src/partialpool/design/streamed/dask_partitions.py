@@ -9,7 +9,7 @@ import pyarrow as pa
 from partialpool.design.streamed.source import BATCH_ROWS
 from partialpool.errors import DataError
 
-__all__ = ["DaskPartitions"]
+__all__ = ["DaskPartitions", "batches_of"]
 
 
 class DaskPartitions:
@@ -40,15 +40,30 @@ class DaskPartitions:
             part: pd.DataFrame = chosen.get_partition(k).compute()
             if not len(part):
                 continue
-            try:
-                table = pa.Table.from_pandas(part, schema=schema, preserve_index=False)
-            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-                raise DataError(
-                    "a column has another type in one of the partitions",
-                    got=f"partition {k} of {self.name}: {str(error).splitlines()[0]}",
-                    allowed="columns of one type",
-                    do="convert the column: frame.astype({...})",
-                ) from error
+            table = _arrow(part, schema, f"partition {k} of {self.name}")
             if schema is None and not any(pa.types.is_null(kind) for kind in table.schema.types):
                 schema = table.schema
             yield from table.to_batches(max_chunksize=BATCH_ROWS)
+
+    def parts(self, columns: Sequence[str]) -> list[Any]:
+        """Return some columns of every partition, to be computed where it is: Dask's delayed objects."""
+        found: list[Any] = self._frame[list(columns)].to_delayed()
+        return found
+
+
+def batches_of(part: pd.DataFrame, where: str) -> Iterator[pa.RecordBatch]:
+    """Read a partition in batches; `where` is what it is, for messages."""
+    if len(part):
+        yield from _arrow(part, None, where).to_batches(max_chunksize=BATCH_ROWS)
+
+
+def _arrow(part: pd.DataFrame, schema: Any, where: str) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(part, schema=schema, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(
+            "a column has another type in one of the partitions",
+            got=f"{where}: {str(error).splitlines()[0]}",
+            allowed="columns of one type",
+            do="convert the column: frame.astype({...})",
+        ) from error

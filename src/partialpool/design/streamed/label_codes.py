@@ -46,15 +46,42 @@ class GrowingLabels:
             if pa.types.is_dictionary(column.type):
                 self._kind = column.type.value_type
                 self._note_order(column.dictionary.to_pylist())
+        found = self._codes_of(labels)[codes]
+        self._count(found)
+        return found
+
+    def absorb(self, other: "GrowingLabels") -> np.ndarray:
+        """Add the labels of other rows, as if these followed; return the code here of each code there."""
+        if other._index is None:
+            return np.zeros(0, np.int64)
+        if other._kind is not None:
+            self._kind = other._kind
+        if other._declared is not None:
+            self._note_order(other._declared)
+            self._order_is_one = self._order_is_one and other._order_is_one
+        return self._absorb(other._index, other.counts)
+
+    def absorb_counted(self, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Add integers of other rows, each once, with the number of rows of each; return their codes."""
+        return self._absorb(pd.Index(values, dtype=np.int64), counts)
+
+    def _absorb(self, labels: pd.Index, counts: np.ndarray) -> np.ndarray:
+        found = self._codes_of(labels)
+        total = np.zeros(len(self), np.int64)
+        total[: len(self.counts)] = self.counts
+        total[found] += counts
+        self.counts = total
+        return found
+
+    def _codes_of(self, labels: pd.Index) -> np.ndarray:
+        """Return the codes of distinct labels; new ones are added."""
         index = labels[:0] if self._index is None else self._index
         known = index.get_indexer(labels)
         new = known < 0
         if new.any() or self._index is None:
             known[new] = len(index) + np.arange(np.count_nonzero(new))
             self._index = index.append(labels[new])
-        found = known[codes]
-        self._count(found)
-        return found
+        return known
 
     def code_known(self, column: Any) -> np.ndarray | None:
         """Code an array as `code` did, (rows,); None where it has a label that is new."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,28 +13,19 @@ from partialpool.design.column_types import computed_columns, value_columns
 from partialpool.design.factors import Levels, joined_label
 from partialpool.design.left_out import LeftOut
 from partialpool.design.row_names import BATCH_ROW
-from partialpool.design.streamed.complete_rows import LeftOutRows, complete_rows
-from partialpool.design.streamed.label_codes import GrowingLabels, Labels
+from partialpool.design.streamed.batch_reader import JOIN, BatchReader, changed
+from partialpool.design.streamed.complete_rows import complete_rows
+from partialpool.design.streamed.label_codes import Labels
 from partialpool.design.streamed.number_summary import NumberSummary
 from partialpool.design.streamed.read_batch import ReadBatch, joined
 from partialpool.design.streamed.source import Source
+from partialpool.design.streamed.survey_part import SurveyPart
 from partialpool.design.table import Missing, check_missing, check_names, report_missing
 from partialpool.errors import DataError
-from partialpool.spec.columns_read import evaluated_texts
-from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import factor_columns
-from partialpool.spec.uses import column_uses
 
-__all__ = ["StreamedLevels", "Survey", "read_again", "survey_source"]
-
-_EXAMPLES: Final = 512
-"""Rows of the first batch on which the terms are evaluated once, to learn their columns."""
-_FROM_EVERY_BATCH: Final = 16
-"""Rows of every batch among the examples."""
-_LARGEST: Final = 2**63 - 1
-_JOIN: Final = 2**31
-"""Above every code: codes of two columns are one integer."""
+__all__ = ["RowsRead", "StreamedLevels", "Survey", "check_columns", "read_again", "survey_of", "survey_source"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +75,7 @@ class Survey:
     labels: Mapping[str, Labels]
     factors: Mapping[str, StreamedLevels]
     examples: ReadBatch
-    reader: "Reader"
+    reader: BatchReader
 
     def frame(self, read: ReadBatch) -> pd.DataFrame:
         """Return the columns that expressions read, as pandas, of some rows."""
@@ -96,53 +87,79 @@ class Survey:
         return pd.DataFrame(columns, index=pd.RangeIndex(read.rows, name=BATCH_ROW))
 
 
-class Reader:
-    """How the columns of a batch become numbers and codes; it knows the labels that it has seen."""
+@dataclass
+class RowsRead:
+    """What the second pass has read, to be compared with the first; that of several parts adds up.
 
-    def __init__(self, spec: ModelSpec, columns: tuple[str, ...]) -> None:
-        self.columns = columns
-        uses = column_uses(evaluated_texts(spec))
-        response = columns_of(spec.response_term.expression)
-        self.evaluated = tuple(dict.fromkeys([*response, *spec.expression_columns]))
-        self._coded = {name for name in uses if uses[name] & {"category", "label"}}
-        self._factors = tuple(spec.factors)
-        self._of_factors = {column for factor in spec.factors for column in factor_columns(factor)}
-        self.labels: dict[str, GrowingLabels] = {}
-        self.joint: dict[str, list[GrowingLabels]] = {
-            factor: [GrowingLabels() for _ in factor_columns(factor)[1:]] for factor in self._factors
-        }
+    Attributes
+    ----------
+    given, rows
+        Number of rows, and of complete rows.
+    bits
+        Columns of numbers.
+    counts
+        Rows of each level, by factor, in order of appearance.
+    """
 
-    def read(self, batch: pa.RecordBatch, *, first: bool) -> ReadBatch:
-        """Read the complete rows of a batch; only in the first pass, `first`, new labels are learned.
+    given: int
+    rows: int
+    bits: dict[str, NumberSummary]
+    counts: dict[str, np.ndarray]
+
+    @classmethod
+    def nothing(cls, survey: Survey) -> "RowsRead":
+        """Return the beginning."""
+        return cls(0, 0, {}, {factor: np.zeros(len(f.place), np.int64) for factor, f in survey.factors.items()})
+
+    def read(self, survey: Survey, batch: pa.RecordBatch) -> ReadBatch | None:
+        """Read the complete rows of a batch, and note them; None where there are none.
 
         Raises
         ------
         DataError
-            In a later pass, a label that is new.
+            A label that is new.
         """
-        numbers, codes = {}, {}
-        for name in self.columns:
-            column = batch.column(name)
-            number = _is_number(column.type)
-            if number and name in self.evaluated:
-                numbers[name] = _as_numbers(name, column)
-            if not number or name in self._coded or name in self._of_factors:
-                codes[name] = self._code(self.labels.setdefault(name, GrowingLabels()), column, name, first=first)
-        factors = {}
-        for factor in self._factors:
-            head, *others = factor_columns(factor)
-            found = codes[head]
-            for column, joint in zip(others, self.joint[factor], strict=True):
-                found = self._code(joint, found * _JOIN + codes[column], factor, first=first)
-            factors[factor] = found
-        return ReadBatch(numbers, codes, factors, batch.num_rows)
+        complete, _ = complete_rows(batch)
+        self.given += batch.num_rows
+        self.rows += complete.num_rows
+        if not complete.num_rows:
+            return None
+        read = survey.reader.read(complete, first=False)
+        for name, values in read.numbers.items():
+            self.bits[name] = self.bits.get(name, NumberSummary()) + NumberSummary.of(values)
+        for factor, codes in read.factors.items():
+            self.counts[factor] += np.bincount(codes, minlength=len(self.counts[factor]))
+        return read
 
-    @staticmethod
-    def _code(labels: GrowingLabels, column: Any, name: str, *, first: bool) -> np.ndarray:
-        found = labels.code(column) if first else labels.code_known(column)
-        if found is None:
-            raise _changed(f"a new value of {name!r} in the second pass")
-        return found
+    def __add__(self, other: "RowsRead") -> "RowsRead":
+        names = dict.fromkeys([*self.bits, *other.bits])
+        none = NumberSummary()
+        return RowsRead(
+            self.given + other.given,
+            self.rows + other.rows,
+            {name: self.bits.get(name, none) + other.bits.get(name, none) for name in names},
+            {factor: counts + other.counts[factor] for factor, counts in self.counts.items()},
+        )
+
+    def check(self, survey: Survey) -> None:
+        """Refuse rows that are not those of the first pass.
+
+        Raises
+        ------
+        DataError
+            The table changed.
+        """
+        if (self.given, self.rows) != (survey.n_given, survey.n_rows):
+            raise changed(
+                f"{self.given} rows, {self.rows} of them complete, and at first {survey.n_given}, "
+                f"{survey.n_rows} complete"
+            )
+        for name, found in self.bits.items():
+            if found.bits != survey.numbers[name].bits:
+                raise changed(f"other values of {name!r} in the second pass")
+        for factor, known in survey.factors.items():
+            if not np.array_equal(np.bincount(known.place, self.counts[factor], len(known.counts)), known.counts):
+                raise changed(f"other numbers of rows of the levels of {factor!r} in the second pass")
 
 
 def survey_source(
@@ -166,55 +183,47 @@ def survey_source(
     DataError
         As `read_table`.
     """
-    columns = tuple(spec.columns)
+    check_columns(spec, source, missing)
+    part = SurveyPart(spec, source.name)
+    for batch in source.batches(tuple(spec.columns)):
+        part.add(batch)
+        told(part.given)
+    return survey_of(spec, part, missing)
+
+
+def check_columns(spec: ModelSpec, source: Source, missing: Missing) -> None:
+    """Refuse a table without the columns of the model, before it is read."""
     check_missing(missing)
-    check_names(source.column_names, columns)
-    reader = Reader(spec, columns)
-    left = LeftOutRows(columns_of(spec.response_term.expression), spec.factors)
-    numbers: dict[str, NumberSummary] = {}
-    counts: dict[str, np.ndarray] = {factor: np.zeros(0, np.int64) for factor in spec.factors}
-    kinds: dict[str, Any] = {}
-    examples: list[ReadBatch] = []
-    given = done = 0
-    keeps_order: dict[str, bool] = {}
-    for batch in source.batches(columns):
-        _check_types(kinds, batch, source.name)
-        keeps_order |= {f.name: _keeps_order(f.type, batch.schema) for f in batch.schema}
-        complete, incomplete = complete_rows(batch)
-        if incomplete is not None:
-            left.add(incomplete)
-        given += batch.num_rows
-        told(given)
-        if not complete.num_rows:
-            continue
-        seen = {name: len(labels) for name, labels in reader.labels.items()}
-        read = reader.read(complete, first=True)
-        for name, values in read.numbers.items():
-            _check_finite(name, values, given - batch.num_rows)
-            numbers[name] = numbers.get(name, NumberSummary()) + NumberSummary.of(values)
-        for factor, codes in read.factors.items():
-            more = np.bincount(codes, minlength=len(counts[factor]))
-            more[: len(counts[factor])] += counts[factor]
-            counts[factor] = more
-        examples.append(_examples(read, seen, reader, max(_EXAMPLES - done, 0)))
-        done += complete.num_rows
-    if not given:
+    check_names(source.column_names, tuple(spec.columns))
+
+
+def survey_of(spec: ModelSpec, part: SurveyPart, missing: Missing) -> Survey:
+    """Return what the first pass learned of a whole table.
+
+    Raises
+    ------
+    DataError
+        No row; missing values, which are an error; labels that cannot be read.
+    """
+    if not part.given:
         raise DataError(
             "the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered"
         )
-    if left.rows:
-        report_missing(left.columns, left.rows, given, missing)
-    labels = _labels(spec, reader, keeps_order)
+    if part.left.rows:
+        report_missing(part.left.columns, part.left.rows, part.given, missing)
+    labels = _labels(spec, part.reader, part.keeps_order)
     return Survey(
-        given,
-        done,
-        left.counted(),
-        MappingProxyType(numbers),
-        frozenset(name for name, kind in kinds.items() if pa.types.is_integer(kind)),
+        part.given,
+        part.rows,
+        part.left.counted(),
+        MappingProxyType(part.numbers),
+        frozenset(name for name, kind in part.kinds.items() if pa.types.is_integer(kind)),
         labels,
-        MappingProxyType({factor: _levels(factor, reader, labels, counts[factor]) for factor in spec.factors}),
-        joined(examples),
-        reader,
+        MappingProxyType(
+            {factor: _levels(factor, part.reader, labels, part.counts[factor]) for factor in spec.factors}
+        ),
+        joined(part.examples),
+        part.reader,
     )
 
 
@@ -228,119 +237,16 @@ def read_again(
     DataError
         These are not the rows of the first pass.
     """
-    given = rows = 0
-    bits: dict[str, NumberSummary] = {}
-    counts = {factor: np.zeros(len(found.place), np.int64) for factor, found in survey.factors.items()}
+    seen = RowsRead.nothing(survey)
     for batch in source.batches(survey.reader.columns):
-        complete, _ = complete_rows(batch)
-        given += batch.num_rows
-        rows += complete.num_rows
-        told(given)
-        if not complete.num_rows:
-            continue
-        read = survey.reader.read(complete, first=False)
-        for name, values in read.numbers.items():
-            bits[name] = bits.get(name, NumberSummary()) + NumberSummary.of(values)
-        for factor, codes in read.factors.items():
-            counts[factor] += np.bincount(codes, minlength=len(counts[factor]))
-        yield read
-    if (given, rows) != (survey.n_given, survey.n_rows):
-        raise _changed(
-            f"{given} rows, {rows} of them complete, and at first {survey.n_given}, {survey.n_rows} complete"
-        )
-    for name, found in bits.items():
-        if found.bits != survey.numbers[name].bits:
-            raise _changed(f"other values of {name!r} in the second pass")
-    for factor, known in survey.factors.items():
-        if not np.array_equal(np.bincount(known.place, counts[factor], len(known.counts)), known.counts):
-            raise _changed(f"other numbers of rows of the levels of {factor!r} in the second pass")
+        read = seen.read(survey, batch)
+        told(seen.given)
+        if read is not None:
+            yield read
+    seen.check(survey)
 
 
-def _changed(got: str) -> DataError:
-    return DataError(
-        "the table changed between two passes",
-        got=got,
-        allowed="the same rows each time that the table is read, in any order",
-        do="fit again when nothing writes to the table; write what a query with random numbers gives to a file first",
-    )
-
-
-def _check_types(kinds: dict[str, Any], batch: pa.RecordBatch, source: str) -> None:
-    for field in batch.schema:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if pa.types.is_null(kind):  # every value of the batch is missing
-            continue
-        known = kinds.setdefault(field.name, kind)
-        if known != kind and not (_is_number(known) and _is_number(kind)):
-            raise DataError(
-                f"column {field.name!r} has another type in some of the rows",
-                got=f"{kind}, and {known} before, in {source}",
-                allowed="one type; whole and other numbers may be mixed",
-                do="convert the column",
-            )
-
-
-def _keeps_order(kind: Any, schema: Any) -> bool:
-    """Whether the order of a dictionary's categories is declared: pandas wrote it, or it says so."""
-    return pa.types.is_dictionary(kind) and bool(kind.ordered or b"pandas" in (schema.metadata or {}))
-
-
-def _is_number(kind: Any) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _as_numbers(name: str, column: Any) -> np.ndarray:
-    """Return whole numbers as int64 and others as float64, (rows,)."""
-    if not pa.types.is_integer(column.type):
-        plain = column.cast(pa.float64()) if column.type != pa.float64() else column
-        return np.asarray(plain.to_numpy(zero_copy_only=False))
-    values = column.to_numpy(zero_copy_only=False)
-    if values.dtype == np.uint64 and len(values) and int(values.max()) > _LARGEST:
-        raise DataError(
-            f"column {name!r} has integers that are too large",
-            got=f"{values.max()}",
-            allowed="up to 2**63 - 1",
-            do="make the column text if it is a label, or floats if it is a quantity",
-        )
-    return values.astype(np.int64, copy=False)
-
-
-def _check_finite(name: str, values: np.ndarray, before: int) -> None:
-    if values.dtype.kind == "i" or np.isfinite(values).all():
-        return
-    bad = np.flatnonzero(~np.isfinite(values))
-    raise DataError(
-        f"column {name!r} has infinite values",
-        got=f"{values[bad[0]]} in the {len(values)} rows that follow the first {before}",
-        allowed="finite numbers",
-        do="correct these rows, or mark the values as missing to drop the rows",
-    )
-
-
-def _examples(read: ReadBatch, seen: Mapping[str, int], reader: Reader, some: int) -> ReadBatch:
-    """Return the first rows of a batch, some of its others, and a row of each category that is new.
-
-    A table may be sorted by a predictor: its first rows alone could have one value of it.
-    """
-    spread = np.linspace(0, read.rows - 1, min(_FROM_EVERY_BATCH, read.rows)).astype(int)
-    wanted = [np.arange(min(some, read.rows)), spread]
-    for name in reader.evaluated:
-        if name in read.numbers:
-            wanted.append(np.array([read.numbers[name].argmin(), read.numbers[name].argmax()]))
-        codes = read.codes.get(name)
-        if codes is not None and len(reader.labels[name]) > seen.get(name, 0):
-            new = np.flatnonzero(codes >= seen.get(name, 0))
-            wanted.append(new[np.unique(codes[new], return_index=True)[1]])
-    rows = np.unique(np.concatenate(wanted))
-    return ReadBatch(
-        {name: values[rows] for name, values in read.numbers.items()},
-        {name: values[rows] for name, values in read.codes.items()},
-        {},
-        len(rows),
-    )
-
-
-def _labels(spec: ModelSpec, reader: Reader, keeps_order: Mapping[str, bool]) -> Mapping[str, Labels]:
+def _labels(spec: ModelSpec, reader: BatchReader, keeps_order: Mapping[str, bool]) -> Mapping[str, Labels]:
     values, computed = value_columns(spec), computed_columns(spec)
     return MappingProxyType(
         {
@@ -355,7 +261,7 @@ def _labels(spec: ModelSpec, reader: Reader, keeps_order: Mapping[str, bool]) ->
     )
 
 
-def _levels(factor: str, reader: Reader, labels: Mapping[str, Labels], counts: np.ndarray) -> StreamedLevels:
+def _levels(factor: str, reader: BatchReader, labels: Mapping[str, Labels], counts: np.ndarray) -> StreamedLevels:
     """Put the levels of a factor in order: those of a column, or the combinations that occur."""
     head, *others = factor_columns(factor)
     own = labels[head]
@@ -364,7 +270,7 @@ def _levels(factor: str, reader: Reader, labels: Mapping[str, Labels], counts: n
     # Codes of the columns of each level, from the last column that was joined to the first.
     codes, parts = np.arange(len(counts)), []
     for column, joint in reversed(list(zip(others, reader.joint[factor], strict=True))):
-        codes, last = np.divmod(np.array(joint.values, np.int64)[codes], _JOIN)
+        codes, last = np.divmod(np.array(joint.values, np.int64)[codes], JOIN)
         parts.append(labels[column].place[last])
     parts = [own.place[codes], *reversed(parts)]
     every = [labels[column].labels for column in (head, *others)]

@@ -36,6 +36,11 @@ __all__ = ["SLOPES_FROM", "Marginal", "build_flat", "build_marginal", "build_wei
 
 SLOPES_FROM: Final = 6
 """Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
+_LEVELS_FROM: Final = 4
+"""The same where nearly all work is the elimination of levels one by one, whose gradient costs four densities, not ten
+as that of a dense tail."""
+_TAIL_SHARE: Final = 0.1
+"""Share of the work in the dense tail up to which that is so."""
 _ROWS: Final = nb.typeof(np.empty((0, 0)))
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
@@ -125,7 +130,9 @@ class Marginal:
     @property
     def has_cheap_gradient(self) -> bool:
         """Whether a gradient costs less than differences of the log density: for many elements, on a large system."""
-        return self.size >= SLOPES_FROM and not self.is_cheap
+        tail = self.arrangement.density.tail
+        by_level = (tail.columns + tail.common) ** 3 / 3 < _TAIL_SHARE * self.work
+        return self.size >= (_LEVELS_FROM if by_level else SLOPES_FROM) and not self.is_cheap
 
     def sigma(self, theta: np.ndarray) -> float:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""

@@ -1,6 +1,6 @@
 """Exact draws of group effects and fixed effects given theta, in the units of the data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,15 +13,21 @@ from partialpool.workers import map_pieces, piece_size
 __all__ = [
     "Recovered",
     "conditional_modes",
+    "effect_count",
     "in_units_of_data",
+    "levels_of",
     "original_beta",
     "original_covariance",
+    "piece_of",
     "posterior_variables",
     "recover",
+    "rows_at_once",
 ]
 
 _WORK_PER_EFFECT = 40.0
 """Approximate number of multiplications to draw one effect, mostly for its random number."""
+_NUMBERS_AT_ONCE = 2**23
+"""Most random numbers of a batch of draws that are not kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +97,7 @@ def recover(
     done
         Function called with the number of draws done.
     """
-    size = piece_size(_work(marginal))
+    size = piece_of(marginal)
     starts = range(0, len(thetas), size)
     seeds = dict(zip(starts, seed.spawn(len(starts)), strict=True))
 
@@ -100,10 +106,12 @@ def recover(
 
     def draw(piece: slice) -> tuple[np.ndarray, np.ndarray]:
         count = piece.stop - piece.start
-        offsets = np.random.default_rng(seeds[piece.start]).standard_normal((count, _effects(marginal)))
+        rng = np.random.default_rng(seeds[piece.start])
         if not marginal.draws_levels:
+            offsets = _noise_of_coefficients(marginal, rng, count)
             marginal.draw_coefficients(thetas[piece], offsets, log_density[piece])
             return offsets, offsets
+        offsets = rng.standard_normal((count, effect_count(marginal)))
         effects = np.empty_like(offsets)
         marginal.draw_effects(thetas[piece], offsets, effects, log_density[piece])
         return offsets, effects
@@ -136,28 +144,52 @@ def in_units_of_data(
     b = [np.empty((draws, *shape)) for shape in shapes] if marginal.draws_levels else []
     z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
     integrated = np.empty((draws, marginal.arrangement.density.tail.common))
-    size = piece_size(_work(marginal))
+    size = piece_of(marginal)
     pieces = [slice(at, min(at + size, draws)) for at in range(0, draws, size)]
 
     def work(piece: slice) -> None:
         drawn, effects = draw(piece)
         integrated[piece] = drawn[:, drawn.shape[1] - integrated.shape[1] :]
+        for f, levels in levels_of(marginal, effects) if marginal.draws_levels else ():
+            b[f][piece] = levels
         at = 0
-        for f in order if marginal.draws_levels else ():
+        for f in order if keep_z and marginal.draws_levels else ():
             width = shapes[f][0] * shapes[f][1]
-            rotation = marginal.rotations[f]
-            own = effects[:, at : at + width]
-            levels = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shapes[f])
-            b[f][piece] = levels @ (marginal.units.factors[f].to_data.T * marginal.units.unit)
-            if keep_z:
-                offsets = drawn[:, at : at + width]
-                z[f][piece] = (offsets if rotation is None else offsets @ rotation.basis.T).reshape(-1, *shapes[f])
+            rotation, offsets = marginal.rotations[f], drawn[:, at : at + width]
+            z[f][piece] = (offsets if rotation is None else offsets @ rotation.basis.T).reshape(-1, *shapes[f])
             at += width
 
     map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
     sd, corr, kept = _parameters(marginal, thetas)
     residual = marginal.residual_draws(thetas)
     return Recovered(_beta(marginal, integrated, kept), sd, corr, residual, tuple(z), tuple(b), np.full(draws, np.nan))
+
+
+def levels_of(marginal: Marginal, effects: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Convert effects in elimination order (draws, effects) to the units of the data.
+
+    Yields each factor of the design, by position, with its effects, (draws, levels, effects).
+    """
+    at = 0
+    for f in marginal.arrangement.order:
+        factor = marginal.design.factors[f]
+        shape = (factor.n_levels, len(factor.names))
+        width, rotation = shape[0] * shape[1], marginal.rotations[f]
+        own = effects[:, at : at + width]
+        levels = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shape)
+        yield f, levels @ (marginal.units.factors[f].to_data.T * marginal.units.unit)
+        at += width
+
+
+def _noise_of_coefficients(marginal: Marginal, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Return the random numbers of the tail, (draws, tail), as they are among those of all effects."""
+    tail, total, rows = marginal.for_draws[0].tail, effect_count(marginal), rows_at_once(marginal)
+    width = tail.columns + tail.common
+    found = np.empty((draws, width))
+    for at in range(0, draws, rows):
+        part = found[at : at + rows]
+        part[:] = rng.standard_normal((len(part), total))[:, total - width :]
+    return found
 
 
 def posterior_variables(
@@ -178,14 +210,20 @@ def posterior_variables(
     return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
 
 
-def _effects(marginal: Marginal) -> int:
-    """Everything that is integrated out: group effects and columns."""
+def effect_count(marginal: Marginal) -> int:
+    """Count everything that is integrated out: group effects and columns."""
     of_factors = sum(f.n_levels * len(f.names) for f in marginal.design.factors)
     return int(of_factors + marginal.arrangement.density.tail.common)
 
 
-def _work(marginal: Marginal) -> float:
-    return marginal.arrangement.work + _WORK_PER_EFFECT * _effects(marginal)
+def piece_of(marginal: Marginal) -> int:
+    """Return how many thetas share a child of the seed."""
+    return piece_size(marginal.arrangement.work + _WORK_PER_EFFECT * effect_count(marginal))
+
+
+def rows_at_once(marginal: Marginal) -> int:
+    """Return how many draws of all effects are held at once where they are not kept."""
+    return max(1, _NUMBERS_AT_ONCE // max(effect_count(marginal), 1))
 
 
 def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -91,8 +91,17 @@ class StreamedMoments:
     has_offset: bool
     ones: tuple[int | None, ...]
 
+    def __add__(self, other: "StreamedMoments") -> "StreamedMoments":
+        """Add up the moments of other rows, which have the same provisional units."""
+        pairs = ((self.xy, other.xy), *zip(self.z, other.z, strict=True))
+        xy, *z = (mine.widened(np.stack([theirs.lowest, theirs.highest])) for mine, theirs in pairs)
+        has_offset = self.has_offset or other.has_offset
+        return StreamedMoments(self.moments + other.moments, xy, tuple(z), has_offset, self.ones)
 
-def collect_streamed(columns: BatchColumns, batches: Iterable[ReadBatch]) -> StreamedMoments:
+
+def collect_streamed(
+    columns: BatchColumns, batches: Iterable[ReadBatch], *, units_of: ReadBatch | None = None
+) -> StreamedMoments:
     """Add up the moments of all batches.
 
     Parameters
@@ -101,8 +110,11 @@ def collect_streamed(columns: BatchColumns, batches: Iterable[ReadBatch]) -> Str
         How batches become columns.
     batches
         The complete rows, from `read_again`; at least one row.
+    units_of
+        Rows that determine the provisional units, so that moments of several parts of a table have the same and add up;
+        None for those of the first batch.
     """
-    total: _Total | None = None
+    total = None if units_of is None else _Total(columns, columns.of(units_of))
     for read in batches:
         found = columns.of(read)
         total = _Total(columns, found) if total is None else total
