@@ -17,9 +17,9 @@ import partialpool as pp
 from docs.reading import DOCS, ROOT, code_in, table_rows, text_of
 from partialpool.cli import main
 from partialpool.families.registry import FAMILIES
+from partialpool.fitting.varying_terms import EXTREME
 from partialpool.likelihood.bootstrap import _EXACT
 from partialpool.questions.near_zero import NEGLIGIBLE
-from partialpool.questions.singularity import EXTREME
 from partialpool.sampling.settings import Settings
 
 SOURCE = ROOT / "src" / "partialpool"

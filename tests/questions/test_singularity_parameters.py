@@ -9,8 +9,8 @@ import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.design.build import build_design
 from partialpool.design.simplify import without_effects, without_smooth
+from partialpool.fitting.varying_terms import pairs_of, terms_of
 from partialpool.questions.near_zero import mass_near_zero
-from partialpool.questions.varying_terms import pairs_of, terms_of
 
 DRAWS, LEVELS = 40, 8
 RNG = np.random.default_rng(5)

@@ -12,6 +12,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.families.given import Given
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import density_of
+from partialpool.fitting.varying_terms import Term
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
 from partialpool.model.partition import partition_over_rows
@@ -20,7 +21,6 @@ from partialpool.model.prior import cutpoint_shift
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import BETA, b_name
-from partialpool.questions.varying_terms import Term
 
 __all__ = ["NearZero", "mass_near_zero"]
 

@@ -17,10 +17,10 @@ from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolE
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
+from partialpool.fitting.varying_terms import EXTREME, Term, effective_ranks, pairs_of, terms_of
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.questions.near_zero import mass_near_zero
 from partialpool.questions.singularity_in_words import finding_in_words, singularity_in_words
-from partialpool.questions.varying_terms import EXTREME, Term, effective_ranks, pairs_of, terms_of
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 

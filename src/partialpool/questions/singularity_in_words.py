@@ -5,9 +5,9 @@ import xarray as xr
 
 from partialpool.design.identifiability import Dependency
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.varying_terms import read_label
 from partialpool.names import INTERCEPT
 from partialpool.questions.straight_line_in_words import straight_line_in_words
-from partialpool.questions.varying_terms import read_label
 from partialpool.tabulate import capitalised
 
 __all__ = ["finding_in_words", "singularity_in_words"]

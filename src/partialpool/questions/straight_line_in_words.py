@@ -7,7 +7,7 @@ import xarray as xr
 
 from partialpool.design.simplify import without_smooth
 from partialpool.fitting.fit import Fit
-from partialpool.questions.varying_terms import read_label
+from partialpool.fitting.varying_terms import read_label
 
 __all__ = ["straight_line_in_words"]
 
