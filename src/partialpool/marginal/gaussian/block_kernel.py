@@ -23,11 +23,11 @@ from partialpool.marginal.gaussian.precision import is_rounding
 
 __all__ = ["RANDOM_NUMBERS", "BlockLevels", "Cells", "ThetaPrior", "draw_block", "sum_over_first", "sum_over_second"]
 
-_STEPS_OUT = 6
-"""Most steps by which an interval of slice sampling grows at each end."""
+_STEPS_OUT = 12
+"""Intervals that the first one may grow to, shared out between its ends at random, as the step must be reversible."""
 _SHRINKS = 40
 """Most points tried within an interval; then the element stays, which keeps the distribution."""
-RANDOM_NUMBERS = _SHRINKS + 2
+RANDOM_NUMBERS = _SHRINKS + 3
 """Uniform random numbers that the update of one element may use."""
 
 
@@ -293,9 +293,10 @@ def draw_block(
         least = value + np.log(uniform[used])
         low = old - width[e] * uniform[used + 1]
         high = low + width[e]
-        used += 2
+        to_the_left = int(uniform[used + 2] * _STEPS_OUT)
+        used += 3
         for side in range(2):
-            for _ in range(_STEPS_OUT):
+            for _ in range(to_the_left if side == 0 else _STEPS_OUT - 1 - to_the_left):
                 theta[e] = low if side == 0 else high
                 count += 1
                 if not _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half) > least:
