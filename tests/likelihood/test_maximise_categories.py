@@ -20,6 +20,7 @@ from partialpool.marginal.group_log_density import joint_log_density
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.names import BETA, b_name, names_of_predictor
+from partialpool.questions.cross_validation import _at_all_levels
 
 MODES = ["car", "bus", "walk", "bike"]
 GRADES = ["low", "mid", "high"]
@@ -223,7 +224,8 @@ def test_responses_are_drawn_with_the_probabilities_of_the_estimates():
             assert abs((chosen == code).mean() - share) < 5 * error
 
 
-def fit_of_categories(draws):
+def fit_of_categories(draws, data=None):
+    data = table() if data is None else data
     rng = np.random.default_rng(4)
     corr = np.array([[1, 0.5], [0.5, 1]])
     values = {
@@ -231,9 +233,9 @@ def fit_of_categories(draws):
         "sd_bus_g": np.array([0.9]) + 0.1 * rng.random((draws, 1)), "sd_walk_g": 0.6 + rng.random((draws, 1)),
         "corr_across_g": np.broadcast_to(corr, (draws, 2, 2)),
     }  # fmt: skip
-    levels = len(set(table()["g"]))
+    levels = len(set(data["g"]))
     values |= {name: rng.normal(0, 1, (draws, levels, 1)) for name in ("b_bus_g", "b_walk_g")}
-    return fit_at("mode ~ x + (1 | g)", table(), family="categorical", draws=draws, **values)
+    return fit_at("mode ~ x + (1 | g)", data, family="categorical", draws=draws, **values)
 
 
 @pytest.mark.thorough
@@ -257,6 +259,26 @@ def test_scores_of_whole_levels_integrate_the_effects_on_all_categories():
             every = special.log_softmax(np.concatenate([np.zeros((*own.shape[:3], 1)), own], axis=3), axis=3)
             joint = every[:, :, np.arange(len(rows)), y[rows]].sum(axis=2)
             assert found[d, level] == pytest.approx(special.logsumexp(joint, b=w), abs=1e-4)
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_models_of_categories_are_compared_by_new_levels():
+    one, other = fit_of_categories(150), fit_of_categories(151)
+    found = pp.compare({"one": one, "other": other}, progressbar=False)
+    assert (found.factor, found.criteria) == ("g", ("rows", "levels"))
+    assert "elpd, g: predicts all rows of a new level together, its effects integrated out" in found.notes
+
+
+def test_effects_that_a_refit_lacks_are_0():
+    """Those of every category; they are integrated out."""
+    whole = fit_of_categories(2)
+    part = fit_of_categories(2, table()[table()["g"] != "g3"].reset_index(drop=True))
+    draws, theirs = _at_all_levels(whole, part), part.stacked()
+    for name in ("b_bus_g", "b_walk_g"):
+        assert draws[name].shape == whole.stacked()[name].shape
+        assert (draws[name][:, 3] == 0).all()
+        np.testing.assert_array_equal(np.delete(draws[name], 3, axis=1), theirs[name])
 
 
 def test_more_than_three_effects_of_a_level_are_refused():

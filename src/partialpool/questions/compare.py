@@ -205,7 +205,8 @@ def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarra
     """Return the factor whose levels are left out, empty for none, and each row's level."""
     known: dict[str, np.ndarray] = {}
     for name, fit in named.items():
-        for f in fit.design.grouping:
+        predictors = (fit.design, *fit.design.parameters.values())
+        for f in (own for one in predictors for own in one.grouping):
             if f.has_members:
                 continue
             codes = f.codes

@@ -17,7 +17,7 @@ from partialpool.fitting.refit import repeat_fit
 from partialpool.marginal.group_log_density import joint_log_density
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
-from partialpool.names import b_name
+from partialpool.names import b_name, predictor_name
 from partialpool.progress import progress_line
 from partialpool.sampling.mixing import mcse_mean
 from partialpool.sampling.pack import label_rows
@@ -217,8 +217,12 @@ def _exactly(fit: Fit, rows: np.ndarray, seed: int) -> tuple[float, float]:
 def _at_all_levels(fit: Fit, again: Fit) -> dict[str, np.ndarray]:
     """Return the draws of a refit, with effects of zero for the levels it lost; those are integrated out."""
     draws = dict(again.stacked())
-    for factor, kept in zip(fit.design.factors, again.design.factors, strict=True):
-        name = b_name(factor.name)
+    pairs = [("", factor, kept) for factor, kept in zip(fit.design.factors, again.design.factors, strict=True)]
+    for parameter, one in fit.design.parameters.items():
+        kept_of = again.design.parameters[parameter].factors
+        pairs += [(parameter, factor, kept) for factor, kept in zip(one.factors, kept_of, strict=True)]
+    for parameter, factor, kept in pairs:
+        name = b_name(predictor_name(parameter, factor.name) if parameter else factor.name)
         known = {label: at for at, label in enumerate(factor.levels.labels)}
         effects = np.zeros((len(draws[name]), factor.n_levels, len(factor.names)))
         effects[:, [known[label] for label in kept.levels.labels]] = draws[name]
