@@ -312,6 +312,7 @@ def test_auto_takes_the_engine_that_fit_would_take(sleepstudy, monkeypatch):
         "collapsed": lambda *_: Forecast(1000.0, "it is dense"),
         "nuts": lambda *_: Forecast(1000.0, "it is dense"),
         "pymc": lambda *_: Forecast(1.0, "quick"),
+        "gibbs": lambda *_: None,
     }
     cards = {name: replace(card, forecast=forecasts[name]) for name, card in choose.ENGINES.items()}
     monkeypatch.setattr(choose, "ENGINES", cards)

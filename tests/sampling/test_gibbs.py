@@ -125,6 +125,15 @@ def test_new_rows_add_their_moments():
     assert float(both.posterior["sigma"].mean()) == pytest.approx(float(whole.posterior["sigma"].mean()), rel=0.02)
 
 
+def test_a_table_that_is_read_in_batches_has_the_same_posterior(tmp_path):
+    rows, path = table(), tmp_path / "rows.parquet"
+    rows.to_parquet(path)
+    whole, batches = (pp.fit(FORMULA, data, engine="gibbs", **QUIET) for data in (rows, str(path)))
+    assert batches.run.engine == "gibbs"
+    for name in ("sd_g", "sigma"):
+        assert float(batches.posterior[name].mean()) == pytest.approx(float(whole.posterior[name].mean()), rel=0.02)
+
+
 @pytest.mark.filterwarnings("ignore:do not rely on these draws")
 def test_ctrl_c_keeps_the_draws_of_every_chain(monkeypatch):
     pressed = []
