@@ -23,7 +23,7 @@ FORMULAS = (
     "y ~ x + (1 | g:cask:site)",
     "y ~ 0 + arm + (0 + x | g)",
 )
-OPTIONS = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+OPTIONS = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_many_responses_on_a_cluster_whose_worker_is_killed(processes, monkeypat
         return take(self, at, found)
 
     frame = table(rows=200)
-    responses = {f"y{k}": np.random.default_rng(k).normal(size=200) for k in range(20)}
+    responses = {f"y{k}": np.random.default_rng(100 + k).normal(size=200) for k in range(20)}
     options = {"seed": 1, "draws": 100, "progressbar": False}
     with joblib.parallel_config(backend="dask"), monkeypatch.context() as patch:
         patch.setattr(many._Study, "take", take_and_kill)

@@ -31,6 +31,7 @@ from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
+from partialpool.workers import ATTEMPTS, lost_workers
 
 __all__ = ["fit_many"]
 
@@ -38,8 +39,6 @@ _BATCH: Final = 50
 """Responses in a batch: some seconds of work, after which the answers are written."""
 _FEWEST_BATCHES: Final = 20
 """Batches into which few responses are split, so that all processes have work."""
-_ATTEMPTS: Final = 3
-"""How often batches are given out if a worker process ends before it is done."""
 
 
 @explains_keywords
@@ -90,7 +89,8 @@ def fit_many(
         Each response has a seed that is computed from this one and its name, so that order and number of processes do
         not matter.
     jobs
-        Number of processes (joblib's `n_jobs`; -1: one per core; 1: this process).
+        Number of processes (joblib's `n_jobs`; -1: one per core; 1: this process). Inside
+        `joblib.parallel_config(backend="dask")` the cluster of the current `dask.distributed.Client` is used.
     progressbar
         Whether to show how many responses are done, and how many per second.
 
@@ -216,14 +216,14 @@ def _run(study: _Study, jobs: int, *, shown: bool) -> bool:
     done = before
     try:
         with progress_line("fitting the responses", shown=shown) as line:
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 try:
                     for at, found in _batches(study, jobs):
                         done += study.take(at, found)
                         line.say(f"{(done - before) / (time.perf_counter() - start):.1f} responses per second")
                         line.count(done, total)
-                except joblib.externals.loky.process_executor.TerminatedWorkerError:
-                    if attempt == _ATTEMPTS - 1:
+                except Exception as error:
+                    if attempt == ATTEMPTS - 1 or not lost_workers(error):
                         raise
                 if not study.waiting:
                     break

@@ -39,6 +39,7 @@ from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
+from partialpool.workers import ATTEMPTS, lost_workers
 
 __all__ = ["prior_grid"]
 
@@ -201,19 +202,22 @@ def _answered(
 ) -> dict[int, _Answers]:
     """Run the tasks in parallel, and return their results by position, in whichever order they finish."""
     found: dict[int, _Answers] = {}
-    work = (joblib.delayed(_answer)(at, task, *shared) for at, task in enumerate(tasks))
     here = {"backend": "sequential"} if jobs == 1 else {}
     # Workers that are threads of this process change its warning filters and may leave them changed, as ArviZ does.
     with warnings.catch_warnings():
-        try:
-            with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
-                for kind in (PartialPoolWarning, RuntimeWarning):
-                    warnings.simplefilter("ignore", kind)  # warnings about the table were given when the study began
-                for at, answers in pool(work):
-                    found[at] = answers
-                    told(len(found))
-        except Exception as error:  # a worker was killed, a cluster was lost: results returned before that are kept
-            return {at: found.get(at, _failed(error)) for at in range(len(tasks))}
+        for attempt in range(ATTEMPTS):
+            work = (joblib.delayed(_answer)(at, task, *shared) for at, task in enumerate(tasks) if at not in found)
+            try:
+                with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
+                    for kind in (PartialPoolWarning, RuntimeWarning):
+                        warnings.simplefilter("ignore", kind)  # those about the table were given when the study began
+                    for at, answers in pool(work):
+                        found[at] = answers
+                        told(len(found))
+                break
+            except Exception as error:  # a cluster was lost, or workers again and again: earlier results are kept
+                if attempt == ATTEMPTS - 1 or not lost_workers(error):
+                    return {at: found.get(at, _failed(error)) for at in range(len(tasks))}
     return found
 
 
