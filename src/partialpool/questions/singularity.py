@@ -2,7 +2,6 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +17,7 @@ from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolE
 from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.over_tables import of_first_table
-from partialpool.fitting.varying_terms import EXTREME, Pair, Term, effective_ranks, pairs_of, terms_of
+from partialpool.fitting.varying_terms import EXTREME, Term, effective_ranks, pairs_of, terms_of
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.questions.near_zero import mass_near_zero
 from partialpool.questions.singularity_in_words import finding_in_words, singularity_in_words
@@ -137,8 +136,12 @@ def singularity(fit: Fit) -> xr.Dataset:
     top = max(1.05 * np.quantile(mass.contribution, 0.995, axis=(0, 1)).max(), 2 * small.max())
     grid = np.linspace(0, top, _GRID)
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
-    of_pairs = _of_pairs(pairs, shape)
-    piled = of_pairs["piled"][1]
+    correlation = np.stack([pair.correlation for pair in pairs], axis=-1) if pairs else np.zeros((*shape, 0))
+    extreme, extreme_prior = (
+        (np.abs(correlation) > EXTREME).mean(axis=(0, 1)),
+        np.array([p.extreme_prior for p in pairs]),
+    )
+    piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ranks = effective_ranks(fit)
     ml = _Likelihood.of(fit)
     worth = [_Worth(fit, ml, term) for term in terms]
@@ -156,7 +159,10 @@ def singularity(fit: Fit) -> xr.Dataset:
         "supported": (per_term, supported),
         "undecided": (per_term, undecided),
         "ml_relative": (per_term, ml.relative),
-        **of_pairs,
+        "correlation": (("chain", "draw", "pair"), correlation),
+        "extreme": (("pair",), extreme),
+        "extreme_prior": (("pair",), extreme_prior),
+        "piled": (("pair",), piled),
         "good": ((), bool(supported[is_slope].all()) and not bool(piled.any()) and not confounded),
         "effective_rank": (
             ("chain", "draw", "factor"),
@@ -192,21 +198,6 @@ def singularity(fit: Fit) -> xr.Dataset:
     doubtful_intercept = bool((~supported | undecided)[~is_slope].any())
     found.attrs["sentence"] = singularity_in_words(fit, found, confounded, doubtful_intercept=doubtful_intercept)
     return found
-
-
-def _of_pairs(pairs: Sequence[Pair], shape: tuple[int, int]) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    """Return the variables of the pairs of effects, by chain and draw, whose numbers are `shape`."""
-    correlation = np.stack([pair.correlation for pair in pairs], axis=-1) if pairs else np.zeros((*shape, 0))
-    extreme, extreme_prior = (
-        (np.abs(correlation) > EXTREME).mean(axis=(0, 1)),
-        np.array([p.extreme_prior for p in pairs]),
-    )
-    piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
-    of_each = {"extreme": extreme, "extreme_prior": extreme_prior, "piled": piled}
-    return {
-        "correlation": (("chain", "draw", "pair"), correlation),
-        **{name: (("pair",), values) for name, values in of_each.items()},
-    }
 
 
 class _Worth:
