@@ -388,7 +388,7 @@ def fit(
     chosen, reason = choose_engine(spec, engine)
     with single_lapack():
         design = build_design(spec, data, missing=missing)
-        check_can_keep_some(settings, design, chosen.name, able=chosen.keeps_some_levels)
+        check_can_keep_some(settings, design, chosen.name)
         if engine == "auto" and keep_levels is None:
             chosen, reason = weigh_engines(chosen, reason, design, settings)
         resolved = resolve_priors(design)

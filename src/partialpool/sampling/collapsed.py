@@ -44,7 +44,6 @@ class CollapsedEngine:
     """Exact integration over group effects, for normal responses."""
 
     name = "collapsed"
-    keeps_some_levels = True
 
     def merit(self, spec: ModelSpec) -> str:
         """Name what is integrated out: effects, or only coefficients."""
@@ -71,7 +70,7 @@ class CollapsedEngine:
 
         Without `draws_levels` the posterior has no group effects; all its other variables have the same draws.
         """
-        check_can_keep_some(settings, design, self.name, able=self.keeps_some_levels)
+        check_can_keep_some(settings, design, self.name)
         check_room_for_effects(design, settings)
         some = None if settings.keep_levels is None else kept_levels(design, settings.keep_levels)
         draws_levels = draws_levels and some is None

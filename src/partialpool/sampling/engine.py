@@ -52,10 +52,6 @@ class Engine(Protocol):
     def name(self) -> str:
         """Name of the engine, as in `fit(engine=...)`."""
 
-    @property
-    def keeps_some_levels(self) -> bool:
-        """Whether it can keep the draws of some levels alone: given theta, effects are drawn level by level."""
-
     def merit(self, spec: ModelSpec) -> str:
         """Return a short reason for choosing it for a model to which it applies."""
 

@@ -39,7 +39,6 @@ class GibbsEngine:
     """Gibbs sampling in blocks, for normal responses with crossed factors."""
 
     name = "gibbs"
-    keeps_some_levels = False
 
     def merit(self, spec: ModelSpec) -> str:
         """Say how it samples."""

@@ -12,17 +12,17 @@ from partialpool.sampling.settings import Settings
 __all__ = ["check_can_keep_some", "kept_levels"]
 
 
-def check_can_keep_some(settings: Settings, design: Design, engine: str, *, able: bool) -> None:
-    """Refuse `keep_levels` where the engine is not able to, or offsets are wanted too.
+def check_can_keep_some(settings: Settings, design: Design, engine: str) -> None:
+    """Refuse `keep_levels` where draws of effects do not follow from theta, or are wanted as offsets too.
 
     Raises
     ------
     EngineError, SpecError
-        An engine that needs the draws of all effects, or correlated residuals; `keep_z`.
+        Another engine than the collapsed one, or correlated residuals; `keep_z`.
     """
     if settings.keep_levels is None:
         return
-    if not able or design.residual is not None:
+    if engine != "collapsed" or design.residual is not None:
         raise EngineError(
             "draws of some levels alone are made only where group effects integrate out exactly",
             got=f"engine {engine!r}" + ("" if design.residual is None else ", several residual sds or correlations"),

@@ -46,7 +46,6 @@ class NutsEngine:
     """No-U-Turn sampling of theta, the family's own parameters and whitened effects."""
 
     name = "nuts"
-    keeps_some_levels = False
 
     def merit(self, spec: ModelSpec) -> str:
         """Say how it samples."""

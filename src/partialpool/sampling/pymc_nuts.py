@@ -29,7 +29,6 @@ class PyMCEngine:
     """No-U-Turn sampling of the PyMC model, group effects included."""
 
     name = "pymc"
-    keeps_some_levels = False
 
     def merit(self, spec: ModelSpec) -> str:
         """Say to what it applies."""
