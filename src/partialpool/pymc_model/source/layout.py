@@ -16,7 +16,7 @@ _CALL: Final = re.compile(r"[\w\])]\($")
 
 @dataclass(frozen=True)
 class Bracket:
-    """A call or a list: what is before its items, the items, and what is after them; or an expression in parentheses."""
+    """A call, a list, or an expression in parentheses: what is before its items, the items, and what is after them."""
 
     before: str
     items: tuple["Node", ...]
