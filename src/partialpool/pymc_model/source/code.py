@@ -115,7 +115,7 @@ class Code:
         return _power(written(other), self)
 
     def __neg__(self) -> "Code":
-        return Code(f"-{_text(self, ATOM)}", SIGN, self.lets)
+        return Code(prefixed("-", _held(self, ATOM)), SIGN, self.lets)
 
     def __invert__(self) -> "Code":
         return Code(f"~{_text(self, SIGN)}", SIGN, self.lets)
@@ -195,7 +195,7 @@ def _is_simple(code: Code) -> bool:
 
 def _held(code: Code, binds: int) -> Node:
     """Return the expression, in parentheses where an operator around it would bind more tightly."""
-    return code.node if code.binds >= binds else f"({code.text})"
+    return code.node if code.binds >= binds else Bracket("(", (code.node,), ")")
 
 
 def _text(code: Code, binds: int) -> str:

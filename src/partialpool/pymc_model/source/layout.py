@@ -16,7 +16,7 @@ _CALL: Final = re.compile(r"[\w\])]\($")
 
 @dataclass(frozen=True)
 class Bracket:
-    """A call or a list: what is before its items, the items, and what is after them."""
+    """A call, a list, or an expression in parentheses: what is before its items, the items, and what is after them."""
 
     before: str
     items: tuple["Node", ...]
@@ -91,8 +91,11 @@ def laid_out(node: Node, indent: int = 0, *, after: str = "") -> list[str]:
         return [whole]
     match node:
         case Bracket(before, items, end) if items:
+            is_call = _CALL.search(before)
             inside = [_STEP * (indent + 1) + ", ".join(map(flat, items))]
-            if len(inside[0]) > WIDTH or not _CALL.search(before):
+            if len(items) == 1 and not is_call and before.endswith("(") and end == ")":
+                inside = laid_out(items[0], indent + 1)
+            elif len(inside[0]) > WIDTH or not is_call:
                 inside = [line for item in items for line in laid_out(item, indent + 1, after=",")]
             return [_STEP * indent + before, *inside, _STEP * indent + end.removeprefix(",") + after]
         case Chain(operands, operators):
