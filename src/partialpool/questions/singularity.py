@@ -116,31 +116,16 @@ def singularity(fit: Fit) -> xr.Dataset:
     >>> bool(pp.singularity(fit)["supported"].sel(term="Batch: Intercept"))
     False
     """
-    design, posterior = fit.design, fit.posterior
-    if design.spec.family_record.has_predictors_of_categories:
-        design.check_no_parameters(
-            "singularity",
-            because="the effects on categories are differences to a reference, and how large they are depends on it",
-            do="compare the model with one of fewer effects by pp.compare",
-        )
+    posterior = fit.posterior
+    _check_some_effect(fit)
     terms, pairs = terms_of(fit), pairs_of(fit)
-    if not terms:
-        raise DataError(
-            "only effects that vary can be singular",
-            got=f"{fit.spec}",
-            allowed="a model with a grouping term, or with a smooth",
-            do="add one",
-        )
     mass = mass_near_zero(fit, terms)
     near, near_prior, small = mass.near, mass.near_prior, mass.small
     top = max(1.05 * np.quantile(mass.contribution, 0.995, axis=(0, 1)).max(), 2 * small.max())
     grid = np.linspace(0, top, _GRID)
-    shape = posterior.sizes["chain"], posterior.sizes["draw"]
-    correlation = np.stack([pair.correlation for pair in pairs], axis=-1) if pairs else np.zeros((*shape, 0))
-    extreme, extreme_prior = (
-        (np.abs(correlation) > EXTREME).mean(axis=(0, 1)),
-        np.array([p.extreme_prior for p in pairs]),
-    )
+    correlation = _side_by_side(fit, [pair.correlation for pair in pairs])
+    extreme = (np.abs(correlation) > EXTREME).mean(axis=(0, 1))
+    extreme_prior = np.array([pair.extreme_prior for pair in pairs])
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ranks = effective_ranks(fit)
     ml = _Likelihood.of(fit)
@@ -149,7 +134,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     undecided = supported & [
         one.is_undecided(after, before) for one, after, before in zip(worth, near, near_prior, strict=True)
     ]
-    confounded = not_identified(design)
+    confounded = not_identified(fit.design)
     is_slope = np.array([not term.keeps for term in terms])
     per_term = ("term",)
     variables = {
@@ -164,10 +149,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "extreme_prior": (("pair",), extreme_prior),
         "piled": (("pair",), piled),
         "good": ((), bool(supported[is_slope].all()) and not bool(piled.any()) and not confounded),
-        "effective_rank": (
-            ("chain", "draw", "factor"),
-            np.stack([rank for _, rank in ranks.values()], axis=-1) if ranks else np.zeros((*shape, 0)),
-        ),
+        "effective_rank": (("chain", "draw", "factor"), _side_by_side(fit, [rank for _, rank in ranks.values()])),
         "effects": (("factor",), [effects for effects, _ in ranks.values()]),
         "small": (per_term, small),
         "prior_density": (("term", "grid"), mass.prior_density(grid)),
@@ -198,6 +180,29 @@ def singularity(fit: Fit) -> xr.Dataset:
     doubtful_intercept = bool((~supported | undecided)[~is_slope].any())
     found.attrs["sentence"] = singularity_in_words(fit, found, confounded, doubtful_intercept=doubtful_intercept)
     return found
+
+
+def _check_some_effect(fit: Fit) -> None:
+    """Refuse models in which no effect could be left out, or how large it is depends on a reference."""
+    if fit.spec.family_record.has_predictors_of_categories:
+        fit.design.check_no_parameters(
+            "singularity",
+            because="the effects on categories are differences to a reference, and how large they are depends on it",
+            do="compare the model with one of fewer effects by pp.compare",
+        )
+    if not any(one.factors for one in (fit.design, *fit.design.parameters.values())):
+        raise DataError(
+            "only effects that vary can be singular",
+            got=f"{fit.spec}",
+            allowed="a model with a grouping term, or with a smooth",
+            do="add one",
+        )
+
+
+def _side_by_side(fit: Fit, each: list[np.ndarray]) -> np.ndarray:
+    """Stack draws of several quantities, (chains, draws) each, as (chains, draws, quantities); there may be none."""
+    shape = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], 0
+    return np.stack(each, axis=-1) if each else np.zeros(shape)
 
 
 class _Worth:
