@@ -162,7 +162,7 @@ def test_many_responses_on_a_cluster_whose_worker_is_killed(processes, monkeypat
 
     frame = table(rows=200)
     responses = {f"y{k}": np.random.default_rng(100 + k).normal(size=200) for k in range(20)}
-    options = {"seed": 1, "draws": 100, "progressbar": False}
+    options = {"seed": 1, "draws": 300, "progressbar": False}
     with joblib.parallel_config(backend="dask"), monkeypatch.context() as patch:
         patch.setattr(many._Study, "take", take_and_kill)
         away = pp.fit_many("y ~ x + (1 | g)", responses, frame, **options)

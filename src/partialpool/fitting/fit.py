@@ -27,7 +27,7 @@ from partialpool.fitting.summary import Digest
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.prior_set import PriorSet
-from partialpool.sampling.choose import choose_engine, weigh_engines
+from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
 from partialpool.sampling.kept_levels import check_can_keep_some
 from partialpool.sampling.pack import pack, unit_attrs
 from partialpool.sampling.run_record import RunRecord
@@ -388,7 +388,7 @@ def fit(
     chosen, reason = choose_engine(spec, engine)
     with single_lapack():
         design = build_design(spec, data, missing=missing)
-        check_can_keep_some(settings, design, chosen.name)
+        check_can_keep_some(settings, design, chosen.name, integrates=ENGINES[chosen.name].takes_moments)
         if engine == "auto" and keep_levels is None:
             chosen, reason = weigh_engines(chosen, reason, design, settings)
         resolved = resolve_priors(design)

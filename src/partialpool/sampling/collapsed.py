@@ -70,7 +70,7 @@ class CollapsedEngine:
 
         Without `draws_levels` the posterior has no group effects; all its other variables have the same draws.
         """
-        check_can_keep_some(settings, design, self.name)
+        check_can_keep_some(settings, design, self.name, integrates=True)
         check_room_for_effects(design, settings)
         some = None if settings.keep_levels is None else kept_levels(design, settings.keep_levels)
         draws_levels = draws_levels and some is None

@@ -12,8 +12,15 @@ from partialpool.sampling.settings import Settings
 __all__ = ["check_can_keep_some", "kept_levels"]
 
 
-def check_can_keep_some(settings: Settings, design: Design, engine: str) -> None:
+def check_can_keep_some(settings: Settings, design: Design, engine: str, *, integrates: bool) -> None:
     """Refuse `keep_levels` where draws of effects do not follow from theta, or are wanted as offsets too.
+
+    Parameters
+    ----------
+    settings, design
+        The settings and the model.
+    engine, integrates
+        The engine, and whether it integrates the effects out, so that it needs moments of the rows only.
 
     Raises
     ------
@@ -22,7 +29,7 @@ def check_can_keep_some(settings: Settings, design: Design, engine: str) -> None
     """
     if settings.keep_levels is None:
         return
-    if engine != "collapsed" or design.residual is not None:
+    if not integrates or design.residual is not None:
         raise EngineError(
             "draws of some levels alone are made only where group effects integrate out exactly",
             got=f"engine {engine!r}" + ("" if design.residual is None else ", several residual sds or correlations"),
