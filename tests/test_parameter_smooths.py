@@ -146,9 +146,9 @@ def test_the_curve_of_sigma_is_found(fit):
 def test_tables_and_files_have_the_curve(fit, tmp_path):
     assert "sigma: departures" in str(fit)
     assert pp.load_fit(fit.save(tmp_path / "fit.nc")).spec == fit.spec
-    assert "s(x), sd of departures of sigma" in str(pp.model_table([fit]))
+    assert "sd of departures of sigma" in " ".join(pp.table(fit).frame["label"])
     assert "sd_sigma_s(x)[departures]" in pp.power_scale(fit).frame.index
-    added = fit.update(table(5, seed=7), seed=1, draws=100, progressbar=False)
+    added = fit.update(table(5, seed=7), seed=1, progressbar=False)
     assert added.design.parameters["sigma"].n_rows == 405
 
 
