@@ -47,6 +47,9 @@ class EngineCard:
     patience
         How many times longer than a later engine it may be predicted to take and still be preferred: its draws are
         closer to independent.
+    handicap
+        Factor on its predicted time where it is weighed against a preferred engine, for what its runs lack: the log
+        evidence, and refits that are cheap.
     refits_cheaply
         Whether a fit takes so little time that other functions may repeat it dozens of times without a request.
     warms_up
@@ -64,6 +67,7 @@ class EngineCard:
     method_without_effects: str
     forecast: Callable[[Design, Settings], Forecast | None] | None
     patience: float = 1.0
+    handicap: float = 1.0
     refits_cheaply: bool = False
     warms_up: bool = True
     takes_every_setting: bool = True
@@ -109,6 +113,7 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             "slice sampling of the variances: Neal 2003, Annals of Statistics 31:705-767)",
             "The coefficients and sigma were sampled",
             forecast_gibbs,
+            handicap=10.0,
             warms_up=False,
             takes_every_setting=False,
             takes_moments=True,
@@ -193,8 +198,9 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
     forecasts = {name: _forecast(name, design, settings) for name in later}
     others = {name: forecast for name, forecast in forecasts.items() if forecast is not None}
-    best = min(others, key=lambda name: others[name].seconds, default=preferred.name)
-    if best == preferred.name or ours.seconds <= ENGINES[preferred.name].patience * others[best].seconds:
+    weighed = {name: ENGINES[name].handicap * forecast.seconds for name, forecast in others.items()}
+    best = min(weighed, key=lambda name: weighed[name], default=preferred.name)
+    if best == preferred.name or ours.seconds <= ENGINES[preferred.name].patience * weighed[best]:
         told = [f"{name} would take about {_about(other.seconds)}" for name, other in others.items()]
         return preferred, "; ".join([reason, *told, f"this about {_about(ours.seconds)}"] if told else [reason])
     engine = load_engine(best)
