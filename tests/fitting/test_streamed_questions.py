@@ -188,7 +188,7 @@ def test_levels_of_a_table_that_is_sorted_by_the_slope(tmp_path):
 
 
 def test_values_that_do_not_determine_a_line_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("partialpool.design.streamed.survey._examples", one_row_of_ones)
+    monkeypatch.setattr("partialpool.design.streamed.survey_part._examples", one_row_of_ones)
     fit = pp.fit("y ~ x + (1 + x | g)", write(table(rows=300), tmp_path), seed=1, draws=50, progressbar=False)
     with pytest.raises(pp.DataError, match="not determined by the rows that were kept"):
         pp.level_effects(fit, "x", factor="g")
