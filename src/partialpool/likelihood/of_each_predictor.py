@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from partialpool.design.effect_basis import covariance_parts
+from partialpool.likelihood.covariance_factor import relative_diagonal
 from partialpool.likelihood.maximum import OfPredictor
 from partialpool.marginal.gaussian.standardise import Units
 from partialpool.marginal.glmm.predictors import Predictors
@@ -82,8 +83,7 @@ def _as_differences(found: OfPredictor, predictors: Predictors) -> dict[str, OfP
 def _pivots(covariance: np.ndarray) -> np.ndarray:
     """Return the diagonal of the Cholesky factor of a covariance (effects, effects), which may be singular."""
     values, vectors = np.linalg.eigh(covariance)
-    half = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.abs(np.diagonal(np.linalg.qr(half.T, mode="r")))
+    return relative_diagonal(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def _covariances_of_differences(found: OfPredictor, predictors: Predictors) -> list[tuple[np.ndarray, np.ndarray]]:

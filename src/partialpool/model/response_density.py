@@ -1,6 +1,6 @@
 """The log density of a design's rows as a function of their linear predictor, the family's parameters given."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from partialpool.model.predictor import linear_predictor, of_predictor
 from partialpool.model.response import log_density
 from partialpool.names import BETA, b_name, names_of_predictor
 
-__all__ = ["Curvature", "ResponseDensity", "mean_parameters", "mean_predictors"]
+__all__ = ["Curvature", "ResponseDensity", "mean_draw", "mean_parameters", "mean_predictors"]
 
 
 class Curvature(Protocol):
@@ -86,11 +86,14 @@ def mean_parameters(posterior: xr.Dataset, design: Design) -> dict[str, float]:
 
 def mean_predictors(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:
     """Return the posterior means of the coefficients and effects of the predictors of parameters, (1, ...) each."""
-    found = {}
+    wanted: list[str] = []
     for name, other in design.parameters.items():
         names = names_of_predictor(name, other.spec.parts_with_sds)
-        for variable in (BETA, *(b_name(factor.name) for factor in other.factors)):
-            if names[variable] in posterior:
-                own = posterior[names[variable]].transpose("chain", "draw", ...)
-                found[names[variable]] = own.to_numpy().mean(axis=(0, 1))[None]
-    return found
+        wanted += [names[variable] for variable in (BETA, *(b_name(factor.name) for factor in other.factors))]
+    return mean_draw(posterior, wanted)
+
+
+def mean_draw(posterior: xr.Dataset, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return the posterior means of the variables that are there, as one draw: (1, ...) each."""
+    drawn = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in names if name in posterior}
+    return {name: values.mean(axis=(0, 1))[None] for name, values in drawn.items()}

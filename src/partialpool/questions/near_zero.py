@@ -18,6 +18,7 @@ from partialpool.model.level_information import information_alike, row_informati
 from partialpool.model.partition import partition_over_rows
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.prior import cutpoint_shift
+from partialpool.model.response_density import mean_draw
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import BETA, b_name
@@ -58,11 +59,14 @@ class NearZero:
 
 def mass_near_zero(fit: Fit, terms: list[Term]) -> NearZero:
     """Compute the contributions of effects and their mass near zero."""
+    factors = {(term.parameter, term.factor.name): term for term in terms}
+    sizes = {key: _column_sizes(fit.design, one.factor) for key, one in factors.items()}
+    at_means = {key: effects_at_means(one.of.posterior, one.factor)[0] for key, one in factors.items()}
     scales, sds = [], []
     for term in terms:
-        sizes = _column_sizes(fit.design, term.factor)
-        scales.append(float(np.sqrt(np.square(sizes[term.factor.sharing(term.effect)]).sum())))
-        sds.append(effects_at_means(term.of.posterior, term.factor)[0][..., term.effect])
+        key = term.parameter, term.factor.name
+        scales.append(float(np.sqrt(np.square(sizes[key][term.factor.sharing(term.effect)]).sum())))
+        sds.append(at_means[key][..., term.effect])
     contribution = np.stack([sd * scale for sd, scale in zip(sds, scales, strict=True)], axis=-1)
     information = {name: _information(fit, name) for name in dict.fromkeys(term.parameter for term in terms)}
     small = np.array([np.sqrt(NEGLIGIBLE / information_alike(t.factor, information[t.parameter])) for t in terms])
@@ -86,11 +90,7 @@ def _information(fit: Fit, parameter: str) -> np.ndarray:
 def _mean_predictor(fit: Fit) -> np.ndarray:
     """Return the linear predictor of the mean, (rows,), at the posterior means of coefficients and effects."""
     names = (BETA, *(b_name(factor.name) for factor in fit.design.factors))
-    draws = {
-        name: fit.posterior[name].transpose("chain", "draw", ...).to_numpy().mean(axis=(0, 1))[None]
-        for name in names
-        if name in fit.posterior
-    }
+    draws = mean_draw(fit.posterior, names)
     return np.asarray(linear_predictor(fit.design, own_rows(fit.design), draws or {"": np.zeros(1)})[0])
 
 
