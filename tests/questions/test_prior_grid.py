@@ -293,8 +293,8 @@ def test_wrong_arguments(schools, tmp_path):
         with pytest.raises(pp.SpecError, match=message):
             prior_grid(SCHOOLS, schools, one, **{**QUICK, **wrong})
     with pytest.raises(pp.EngineError, match="every fit of the study failed") as raised:
-        prior_grid(SCHOOLS, schools, one, engine="gibbs", **QUICK)
-    assert raised.value.got == "unknown engine ('gibbs')"
+        prior_grid(SCHOOLS, schools, one, engine="gibs", **QUICK)
+    assert raised.value.got == "unknown engine ('gibs')"
     with pytest.raises(pp.PriorError, match="does not exist"):
         prior_grid(SCHOOLS, schools, {"sd_scool": [pp.Prior("HalfNormal", sigma=1)]}, **QUICK)
     (tmp_path / "file").write_text("")

@@ -276,12 +276,12 @@ INTERRUPTED = "nutpie, a second run was interrupted"
     ("first", "second", "kept", "description"),
     [
         (drawn(0), stopped, 0, "nutpie"),
-        (drawn(3), lambda: drawn(1), 1, "nutpie, second run at target_accept 0.98: 3 divergences in the first"),
+        (drawn(3), lambda: drawn(1), 1, "nutpie, second run at target_accept 0.995: 3 divergences in the first"),
         (
             drawn(0, heavy=True),
             lambda: drawn(0),
             0,
-            "nutpie, second run at target_accept 0.98: heavy tails in the coordinates of the first",
+            "nutpie, second run at target_accept 0.995: heavy tails in the coordinates of the first",
         ),
         (drawn(3), lambda: drawn(9), 3, "nutpie, a second run diverged more often"),
         (drawn(3, interrupted=True), stopped, 3, "nutpie"),
@@ -303,7 +303,7 @@ def test_a_second_run_uses_axes_from_the_draws_of_the_first(monkeypatch):
     np.testing.assert_allclose(axes.factor @ axes.factor.T, np.cov(elements.T))
 
 
-@pytest.mark.parametrize(("stated", "second"), [(None, 0.98), (0.9, 0.9)])
+@pytest.mark.parametrize(("stated", "second"), [(None, 0.995), (0.9, 0.9)])
 def test_a_second_run_has_smaller_steps_unless_they_are_stated(monkeypatch, stated, second):
     *_, (_, settings) = again(monkeypatch, drawn(1), lambda: drawn(0), stated)
     assert settings.target_accept == second

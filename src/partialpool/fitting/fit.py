@@ -347,7 +347,7 @@ def fit(
         number of chains; a seed makes the draws exactly reproducible.
     sampler, target_accept, parametrization
         `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9; nuts engine 0.75, and
-        0.98 in a second run if it needs one; on the collapsed density 0.8); `noncentered` (the
+        0.995 in a second run if it needs one; on the collapsed density 0.8); `noncentered` (the
         default) or `centered` by factor, for the pymc engine.
     cores
         Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.

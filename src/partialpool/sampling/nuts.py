@@ -72,7 +72,8 @@ class NutsEngine:
                 return with_wide_weights(posterior, predictors, center, spread).along(axes)
 
             spread = np.sqrt(np.diagonal(peak.covariance))
-            drawn = _sample(about(peak.theta, spread, skewed_axes(posterior, peak)), settings, line)
+            first = settings.of_heavy_effects() if posterior.own.nu else settings.following_theta()
+            drawn = _sample(about(peak.theta, spread, skewed_axes(posterior, peak)), first, line)
             drawn, sampler = _again_if_needed(drawn, about, settings, line)
             line.say("drawing group effects")
             recovered = drawn.posterior.recover(
@@ -174,9 +175,9 @@ def _again_if_needed(
     """Sample once more if draws diverged, or if the noise has heavy tails; return the draws, and how they were sampled.
 
     Both are rare, and occur where the data determine an sd so poorly that its posterior is far from its approximation
-    at the mode. The second run is in coordinates about the draws of the first, and in smaller steps unless a target
-    acceptance is stated. The first one is kept if the second is interrupted, cannot start or diverges more often; the
-    verdict states its divergences.
+    at the mode. The second run is in coordinates about the draws of the first, after a longer warm-up, and in smaller
+    steps unless a target acceptance is stated. The first one is kept if the second is interrupted, cannot start or
+    diverges more often; the verdict states its divergences.
 
     Parameters
     ----------
@@ -223,7 +224,6 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
     compiled = as_model_of_c(size, posterior.c_function, start)
-    settings = settings.of_heavy_effects() if posterior.own.nu else settings.following_theta()
     # The location of cutpoints and that of the effects of few levels are correlated.
     how = NORMAL_UP_TO_CORRELATION if posterior.own.priors.cutpoints.number else NEAR_NORMAL
     how = ANY_SHAPE if posterior.own.nu else how
