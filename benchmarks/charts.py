@@ -1,11 +1,13 @@
-"""Two figures: cost against rows, cost against levels."""
+"""Three figures: cost against rows, cost against levels, time and memory of whole fits."""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from benchmarks.section import Result
+from benchmarks.sections.curves import CURVES, last_exponent
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter
 
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, save_figure
@@ -37,6 +39,44 @@ def draw_levels(result: Result, path: Path) -> None:
         _label(axes, x[-1], guide[-1], "in proportion\nto the levels", INK)
         _frame(axes, "levels", f"Cost against levels: y ~ x + (x | g), {result['rows_each']} rows per level on average")
         save_figure(figure, path)
+
+
+def draw_curves(result: Result, path: Path) -> None:
+    """Draw time and peak memory of whole fits against sizes of every kind, ours and lme4's, one column for each."""
+    with house_style():
+        figure, axes = plt.subplots(2, len(CURVES), figsize=(13, 5.6), sharey="row", layout="constrained")
+        for column, curve in enumerate(CURVES):
+            found = result["curves"][curve.by]
+            for row, (step, unit) in enumerate((("seconds", "s"), ("peak_gigabytes", "B"))):
+                own = axes[row, column]
+                scale = 1e9 if unit == "B" else 1.0
+                for program, color, marker in (("lme4", GREY, "s"), ("ours", BLUE, "o")):
+                    x = [size[curve.by] for size in found[program]]
+                    y = [size[step] * scale for size in found[program]]
+                    own.plot(x, y, color=color, marker=marker, markersize=5, linewidth=1.6)
+                power = last_exponent(found["ours"], curve.by, step)
+                own.set_title(f"last exponent {power:.2f}", fontsize=9, color=INK, loc="left")
+                own.set(xscale="log", yscale="log", xticks=curve.sizes, xlabel=curve.title if row else "")
+                own.minorticks_off()
+                own.grid(visible=True, axis="both")
+                own.xaxis.set_major_formatter(FuncFormatter(_short))
+                own.yaxis.set_major_formatter(EngFormatter(unit=unit))
+        axes[0, 0].set_ylabel("time of the call")
+        axes[1, 0].set_ylabel("peak memory of the process")
+        handles = [
+            Line2D([], [], color=BLUE, marker="o", label="ours: the whole posterior"),
+            Line2D([], [], color=GREY, marker="s", label="lme4: the ML estimate"),
+        ]
+        figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False)
+        save_figure(figure, path)
+
+
+def _short(value: float, _: object) -> str:
+    """Write a size in a narrow place: 10k, 1M."""
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.0f}{suffix}"
+    return f"{value:.0f}"
 
 
 def _line(axes: Axes, result: Result, step: str, *, color: str, marker: str, label: str) -> None:

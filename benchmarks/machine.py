@@ -39,10 +39,29 @@ def peak_gigabytes() -> float:
 
     This is the process's high-water mark on Linux; `getrusage`, used elsewhere, also counts the parent process.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        marks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        if marks:
-            return int(marks[0]) * 1024 / 1e9
+    mark = _high_water(Path("/proc/self/status"))
+    if mark is not None:
+        return mark
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def peak_gigabytes_of_all() -> float:
+    """Return the sum of the peaks of this process and of those that it started and that still run, on Linux.
+
+    Each process has its peak at its own time: the sum is what the machine needs at most.
+    """
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    started = children.read_text().split() if children.exists() else []
+    marks = [_high_water(Path(f"/proc/{process}/status")) for process in started]
+    return peak_gigabytes() + sum(mark for mark in marks if mark is not None)
+
+
+def _high_water(status: Path) -> float | None:
+    """Read the high-water mark of a process in gigabytes; None where there is none."""
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return None
+    marks = [line.split()[1] for line in lines if line.startswith("VmHWM")]
+    return int(marks[0]) * 1024 / 1e9 if marks else None

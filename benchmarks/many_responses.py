@@ -36,7 +36,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     table.to_csv(request["table"], index=False)
     pd.DataFrame(y).to_csv(request["values"], index=False)
     warnings.simplefilter("ignore")
-    quiet = {"seed": SEED, "progressbar": False}
+    quiet: dict[str, Any] = {"seed": SEED, "progressbar": False}
     pp.fit_many(FORMULA, y[:, :4], table, jobs=request["jobs"], **quiet)  # starts processes, compiles the kernels
     started = time.perf_counter()
     many = pp.fit_many(FORMULA, y, table, jobs=request["jobs"], **quiet)

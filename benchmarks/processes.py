@@ -84,7 +84,12 @@ def ask(
 
 def ask_python(module: str, request: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run one of the benchmark modules on a request, in a fresh process."""
-    return ask([sys.executable, "-m", f"benchmarks.{module}"], request, env=env)
+    return ask(python_module(module), request, env=env)
+
+
+def python_module(module: str) -> list[str]:
+    """Return the command that runs one of the benchmark modules."""
+    return [sys.executable, "-m", f"benchmarks.{module}"]
 
 
 def ask_r(

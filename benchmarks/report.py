@@ -1,9 +1,9 @@
-"""Write results.md and two figures from results.json."""
+"""Write results.md and three figures from results.json."""
 
 from pathlib import Path
 from typing import Any
 
-from benchmarks.charts import draw_levels, draw_rows
+from benchmarks.charts import draw_curves, draw_levels, draw_rows
 from benchmarks.section import Section, Target
 from benchmarks.stages import stage_lines
 from benchmarks.tables import paragraph, table
@@ -17,6 +17,7 @@ def write_report(sections: list[Section], records: dict[str, Any], folder: Path)
     """Write results.md and the figures from the records of all sections."""
     draw_rows(records["rows"]["result"], folder / "rows.png")
     draw_levels(records["levels"]["result"], folder / "levels.png")
+    draw_curves(records["curves"]["result"], folder / "curves.png")
     text = [
         "# Benchmarks",
         "",

@@ -21,6 +21,7 @@ from benchmarks.sections import (
     call,
     choices,
     crossed,
+    curves,
     distributional,
     engine_choice,
     glmer,
@@ -56,6 +57,7 @@ SECTIONS: list[Section] = [
         streamed,
         many_responses,
         crossed,
+        curves,
     )
 ]
 NAMES = [section.name for section in SECTIONS]

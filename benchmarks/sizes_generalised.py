@@ -20,6 +20,7 @@ from benchmarks.sizes import FEWEST, FORMULA, make_table, per_item
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.marginal.glmm.predictors import lay_out
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.working_response import find_mode
 
@@ -37,7 +38,7 @@ def steps(rows: int, levels: int, batches: int, *, fit: bool) -> dict[str, float
     design = build_design(pp.ModelSpec.from_formula(FORMULA, family="bernoulli"), data)
     priors = resolve_priors(design)
     started = time.perf_counter()
-    posterior, peak = find_mode(design, priors)
+    posterior, peak = find_mode(design, priors, lay_out(design, priors))
     found = {"mode": time.perf_counter() - started}
     density = posterior.evaluator()
     noise = np.random.default_rng(SEED).standard_normal(posterior.noise_size)

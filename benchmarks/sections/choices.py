@@ -5,12 +5,14 @@ from typing import Any
 from benchmarks.draws import best_rate, rates
 from benchmarks.generalised_cases import GENERALISED, GeneralisedCase
 from benchmarks.peers.environment import python_with
-from benchmarks.processes import HERE, NotMeasured, ask, ask_python, ask_r, say
+from benchmarks.processes import HERE, NotMeasured, OutOfTime, ask, ask_python, ask_r, say
 from benchmarks.section import Result, Section, Settings, Target, table_file
 from benchmarks.sections.bambi import REQUIREMENT
 from benchmarks.tables import number, paragraph, seconds, table, times
 
 CHAINS, DRAWS, RUNS = 4, 1000, 3
+PATIENCE = 900.0
+"""Seconds for all runs of Bambi on one model, whose chains may get stuck: those that were made are used."""
 _CASES = [case for case in GENERALISED if case.name in ("cbpp", "contraception")]
 _WANTED = {"rstanarm": 20.0, "bambi": 100.0}
 
@@ -28,6 +30,11 @@ def measure(settings: Settings) -> Result:
             except NotMeasured as reason:
                 result["missing"][program] = str(reason)
                 continue
+            except OutOfTime as stopped:
+                answer = stopped.answer
+                if not answer:
+                    result["missing"][f"{program} on {case.name}"] = str(stopped)
+                    continue
             found[program] = best_rate(answer["runs"]) | {"repeats": len(answer["runs"])}
             result["versions"] |= answer["versions"]
         say(f"{case.name}: ours")
@@ -43,9 +50,8 @@ def _rstanarm(case: GeneralisedCase, request: dict[str, Any]) -> dict[str, Any]:
 
 def _bambi(case: GeneralisedCase, request: dict[str, Any]) -> dict[str, Any]:
     python = python_with("bambi", REQUIREMENT)
-    return ask(
-        [python, str(HERE / "peers" / "bambi_fit.py")], request | {"formula": case.formula, "family": case.family}
-    )
+    full_request = request | {"formula": case.formula, "family": case.family}
+    return ask([python, str(HERE / "peers" / "bambi_fit.py")], full_request, patience=PATIENCE)
 
 
 def _ratios(result: Result) -> dict[tuple[str, str], float | None]:
@@ -67,7 +73,7 @@ def lines(result: Result) -> list[str]:
             seconds(of["seconds"]),
             number(of["ess"]),
             number(of["ess_per_second"]),
-            times(ratios[case, program]) if program in _WANTED else "",
+            "" if (ratio := ratios.get((case, program))) is None else times(ratio),
             str(of["repeats"]),
         ]
         for case, found in result["models"].items()

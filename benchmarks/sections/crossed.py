@@ -2,14 +2,15 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from benchmarks.crossed_fit import FORMULA, simulate
 from benchmarks.processes import NotMeasured, ask_python, ask_r, say
 from benchmarks.section import Result, Section, Settings, Target
 from benchmarks.tables import number, paragraph, seconds, table
 
-LARGE = {"rows": 5_000_000, "levels": (100_000, 10_000), "draws": 1000}
-BOTH = {"rows": 200_000, "levels": (5000, 1000), "draws": 1000}
+LARGE: dict[str, Any] = {"rows": 5_000_000, "levels": (100_000, 10_000), "draws": 1000}
+BOTH: dict[str, Any] = {"rows": 200_000, "levels": (5000, 1000), "draws": 1000}
 MOST_SECONDS, FEWEST_ESS = 900.0, 200.0
 
 

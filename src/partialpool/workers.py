@@ -12,12 +12,8 @@ from threadpoolctl import ThreadpoolController
 
 from partialpool.errors import EngineError
 
-__all__ = ["ATTEMPTS", "cores_allowed", "lost_workers", "map_pieces", "piece_size", "single_lapack", "threads_wished"]
+__all__ = ["cores_allowed", "map_pieces", "piece_size", "single_lapack", "threads_wished"]
 
-ATTEMPTS: Final = 3
-"""How often work is given out if a worker process ends before it is done."""
-_LOST: Final = frozenset({"TerminatedWorkerError", "FutureCancelledError", "KilledWorker", "CommClosedError"})
-"""Errors of joblib's processes, and of Dask: what joblib sent to a worker of a cluster is lost with it."""
 _PIECE_WORK = 2e9
 """Multiplications in a piece: a fraction of a second, so that Ctrl-C is handled soon."""
 _LISTEN = 0.1
@@ -46,19 +42,6 @@ def threads_wished() -> int | None:
             do="change the environment variable",
         )
     return int(wish)
-
-
-def lost_workers(error: BaseException) -> bool:
-    """Whether an error says that a worker process ended before its work was done.
-
-    Errors are known by name: joblib and Dask are loaded only where they run.
-
-    Examples
-    --------
-    >>> lost_workers(ValueError("no worker was lost"))
-    False
-    """
-    return any(kind.__name__ in _LOST for kind in type(error).__mro__)
 
 
 def piece_size(work: float) -> int:

@@ -2,13 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -28,10 +27,10 @@ from partialpool.model.default_priors import resolve_priors
 from partialpool.progress import progress_line
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import seed_sequence
+from partialpool.side_by_side import side_by_side
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
-from partialpool.workers import ATTEMPTS, lost_workers
 
 __all__ = ["fit_many"]
 
@@ -187,10 +186,10 @@ class _Study:
         done = self.answers["done"].to_numpy()
         return [at for at in range(-(-len(done) // self._size)) if not done[self._rows(at)].all()]
 
-    def task(self, at: int) -> tuple[int, Sequence[str], np.ndarray, np.ndarray, SharedRows]:
-        """Return the arguments of `fit_batch`."""
+    def task(self, at: int) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
+        """Return the arguments of `fit_batch`, other than `shared`."""
         rows, responses = self._rows(at), self.responses
-        return at, responses.names[rows], self._seeds[rows], responses.values[:, rows], self.shared
+        return responses.names[rows], self._seeds[rows], responses.values[:, rows]
 
     def take(self, at: int, found: xr.Dataset) -> int:
         """Keep the answers of a batch; return how many responses it has."""
@@ -216,28 +215,15 @@ def _run(study: _Study, jobs: int, *, shown: bool) -> bool:
     done = before
     try:
         with progress_line("fitting the responses", shown=shown) as line:
-            for attempt in range(ATTEMPTS):
-                try:
-                    for at, found in _batches(study, jobs):
-                        done += study.take(at, found)
-                        line.say(f"{(done - before) / (time.perf_counter() - start):.1f} responses per second")
-                        line.count(done, total)
-                except Exception as error:
-                    if attempt == ATTEMPTS - 1 or not lost_workers(error):
-                        raise
-                if not study.waiting:
-                    break
+            waiting = study.waiting
+            batches = [study.task(at) for at in waiting]
+            for place, found in side_by_side(fit_batch, batches, study.shared, jobs=jobs):
+                done += study.take(waiting[place], found)
+                line.say(f"{(done - before) / (time.perf_counter() - start):.1f} responses per second")
+                line.count(done, total)
     except KeyboardInterrupt:
         return True
     return False
-
-
-def _batches(study: _Study, jobs: int) -> Iterator[tuple[int, xr.Dataset]]:
-    """Yield the answers of the batches that are waiting, in whichever order they are done."""
-    here = {"backend": "sequential"} if jobs == 1 else {}
-    work = (joblib.delayed(fit_batch)(*study.task(at)) for at in study.waiting)
-    with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
-        yield from pool(work)
 
 
 def _check_model(spec: ModelSpec) -> None:

@@ -1,11 +1,8 @@
 """Fits of some of many responses: what they share is built once, and a response that fails is a row with a reason."""
 
 import hashlib
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -20,6 +17,7 @@ from partialpool.fitting.many_answers import ManyAnswers
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.collapsed import CollapsedEngine
 from partialpool.sampling.settings import Settings
+from partialpool.side_by_side import quiet
 from partialpool.spec.model import ModelSpec
 from partialpool.workers import single_lapack
 
@@ -79,18 +77,15 @@ def stand_in(spec: ModelSpec, table: pd.DataFrame, missing: np.ndarray | None = 
 
 
 def fit_batch(
-    at: int,
     names: Sequence[str],
     seeds: Sequence[int] | np.ndarray,
     values: np.ndarray,
     shared: SharedRows,
-) -> tuple[int, xr.Dataset]:
+) -> xr.Dataset:
     """Fit some responses, one after the other.
 
     Parameters
     ----------
-    at
-        Number of the batch, which is returned.
     names, seeds
         Name and seed of each response.
     values
@@ -100,14 +95,14 @@ def fit_batch(
 
     Returns
     -------
-    int, xarray.Dataset
-        The batch's number, and the answers of its responses.
+    xarray.Dataset
+        The answers of these responses.
     """
     settings = shared.settings
     found = writable(shared.answers.nothing(names, seeds, settings.chains, settings.draws))
     arrays = {str(name): variable.to_numpy() for name, variable in found.data_vars.items()}
     patterns = _Patterns(shared)
-    with _quiet(), single_lapack():
+    with quiet(), single_lapack():
         for place, seed in enumerate(seeds):
             try:
                 answers = _answers(patterns, values[:, place], shared, int(seed))
@@ -115,7 +110,7 @@ def fit_batch(
                 answers = {"reason": in_words(error)}
             for name, value in {**answers, "done": True}.items():
                 arrays[name][place] = value
-    return at, found
+    return found
 
 
 def writable(nothing: xr.Dataset) -> xr.Dataset:
@@ -207,14 +202,3 @@ class _Patterns:
                 do="fit it by itself, or leave out the term",
             )
         return design
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress warnings, which would be given once per response; filters belong to a process, not to a thread."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

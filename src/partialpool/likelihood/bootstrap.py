@@ -15,6 +15,7 @@ from partialpool.likelihood.exact_rlrt import find_spectrum
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.seeds import seed_sequence
+from partialpool.side_by_side import are_wanted, side_by_side
 from partialpool.workers import map_pieces
 
 __all__ = ["rounding_of", "simulate_null", "slack_of"]
@@ -23,6 +24,8 @@ _EXACT: Final = 10_000
 """Fewest statistics drawn from the exact null, where they cost almost nothing."""
 _ROUNDING: Final = 2e-9
 """Error of a deviance, relative to its size if that is above 1; a statistic below it counts as 0."""
+_TOGETHER: Final = 50
+"""Simulations that a worker makes at once: what they share is built once for them."""
 _CLIMB: Final = 1e-3
 """Log likelihood by which the reduced model may exceed the full one through rounding, for a table of usual size."""
 
@@ -65,9 +68,39 @@ def simulate_null(
 def _bootstrap(
     full: LikelihoodFit, reduced: LikelihoodFit, seeds: list[np.random.SeedSequence], line: ProgressLine
 ) -> np.ndarray:
-    """Refit both models to responses simulated from the reduced one, (simulations,); nan where no maximum was found."""
-    refits = _refits(full, reduced)
+    """Refit both models to responses simulated from the reduced one, (simulations,); nan where no maximum was found.
+
+    Here, or on the workers of `joblib.parallel_config`: each simulation has a seed of its own.
+    """
     out, finished = np.full(len(seeds), np.nan), np.zeros(len(seeds), bool)
+
+    def told(at: slice, found: np.ndarray) -> None:
+        out[at], finished[at] = found, True
+        line.count(int(finished.sum()), len(seeds))
+
+    try:
+        if are_wanted():
+            parts = [slice(first, first + _TOGETHER) for first in range(0, len(seeds), _TOGETHER)]
+            pieces = [(seeds[part],) for part in parts]
+            for place, found in side_by_side(_statistics, pieces, full, reduced):
+                told(parts[place], found)
+        else:
+            _statistics(seeds, full, reduced, lambda at, found: told(slice(at, at + 1), np.array([found])))
+    except KeyboardInterrupt:
+        if not finished.any():
+            raise
+        warn(f"interrupted: the null has {finished.sum()} of {len(seeds)} simulations", SamplingWarning)
+    return out[finished]
+
+
+def _statistics(
+    seeds: list[np.random.SeedSequence],
+    full: LikelihoodFit,
+    reduced: LikelihoodFit,
+    told: Callable[[int, float], object] = lambda at, found: None,
+) -> np.ndarray:
+    """Return the statistic for each seed, and tell each when it is known."""
+    refits, out = _refits(full, reduced), np.full(len(seeds), np.nan)
 
     def simulate(at: int) -> None:
         y = reduced.draw_response(np.random.default_rng(seeds[at]))
@@ -76,16 +109,11 @@ def _bootstrap(
         if low - high < -slack_of(high):
             high, low = _searched(designs, full)
         out[at] = 0.0 if low - high <= rounding_of(high) else low - high
-        finished[at] = True
+        told(at, float(out[at]))
 
-    try:
-        # One thread: the search runs more in Python than in kernels, so that two would wait for each other.
-        map_pieces(simulate, range(len(seeds)), 1, done=lambda count: line.count(count, len(seeds)))
-    except KeyboardInterrupt:
-        if not finished.any():
-            raise
-        warn(f"interrupted: the null has {finished.sum()} of {len(seeds)} simulations", SamplingWarning)
-    return out[finished]
+    # One thread: the search runs more in Python than in kernels, so that two would wait for each other.
+    map_pieces(simulate, range(len(seeds)), 1)
+    return out
 
 
 def _refits(full: LikelihoodFit, reduced: LikelihoodFit) -> list[Callable[[Design], float]]:

@@ -97,7 +97,7 @@ def compare(
 
     - rows: log p(y_i | y_-i), given the effects of the existing levels, by Pareto-smoothed importance sampling
       (Vehtari, Gelman & Gabry 2017): which model best predicts the next visit of these patients?
-    - levels: log p(y_j | y_-j), all rows of level j together, its effects integrated out (`leaveout.score_levels`):
+    - levels: log p(y_j | y_-j), all rows of level j together, its effects integrated out:
       which model best predicts a new patient? Under the collapsed engine, levels whose importance weights are
       unreliable are left out exactly, by refits.
     - evidence: log p(y), if every fit is by the collapsed or the nuts engine, by importance weights or bridge sampling:
@@ -114,7 +114,8 @@ def compare(
         Whether to fit again without each row and each level whose k-hat is above 0.7, whatever the engine: exact, and
         as slow as that many fits (as `reloo` in brms).
     seed
-        Seed of the refits.
+        Seed of the refits. Inside `joblib.parallel_config(...)` they run side by side, with `backend="dask"` on the
+        cluster of the current `dask.distributed.Client`.
     progressbar
         Whether to show progress in an interactive session.
 

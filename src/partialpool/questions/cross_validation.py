@@ -22,6 +22,7 @@ from partialpool.progress import progress_line
 from partialpool.sampling.mixing import mcse_mean
 from partialpool.sampling.pack import label_rows
 from partialpool.seeds import seed_sequence
+from partialpool.side_by_side import side_by_side
 
 __all__ = ["Scores", "leave_one_out", "other_rows", "refit_without", "score_levels", "score_rows"]
 
@@ -171,10 +172,11 @@ def _scores(again: _Again, densities: xr.Dataset) -> Scores:
     doubtful = np.flatnonzero(khat > MAX_KHAT) if again.allowed else np.zeros(0, int)
     refitted = np.isin(np.arange(len(elpd)), doubtful)
     seeds, errors = seed_sequence(again.seed).generate_state(len(doubtful)), np.zeros(len(doubtful))
-    with progress_line("leaving out", shown=again.progressbar and len(doubtful) > 0) as line:
-        for done, (which, own_seed) in enumerate(zip(doubtful, seeds, strict=True)):
-            line.say(f"refit {done + 1} of {len(doubtful)}")
-            elpd[which], errors[done] = _exactly(again.fit, again.sets == which, int(own_seed))
+    pieces = [(again.sets == which, int(own_seed)) for which, own_seed in zip(doubtful, seeds, strict=True)]
+    with progress_line("leaving out by refits", shown=again.progressbar and len(doubtful) > 0) as line:
+        for done, (at, found) in enumerate(side_by_side(_exactly, pieces, again.fit), 1):
+            elpd[doubtful[at]], errors[at] = found
+            line.count(done, len(doubtful))
     khat[doubtful] = np.nan
     shared = len(doubtful) * (_evidence(again.fit) or (0.0, 0.0))[1]
     mcse = np.sqrt(_weights_error(loo, densities, ~refitted) ** 2 + (errors**2).sum() + shared**2)
@@ -198,7 +200,7 @@ def _weights_error(loo: azs.ELPDData, densities: xr.Dataset, kept: np.ndarray) -
     return mcse_mean(parts) if np.ptp(parts) > 0 else 0.0
 
 
-def _exactly(fit: Fit, rows: np.ndarray, seed: int) -> tuple[float, float]:
+def _exactly(rows: np.ndarray, seed: int, fit: Fit) -> tuple[float, float]:
     """Return log p(rows | all others) by a fit without them, and its Monte Carlo error.
 
     The error leaves out that of the evidence of the whole table.

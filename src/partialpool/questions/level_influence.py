@@ -27,6 +27,7 @@ from partialpool.questions.quantities import (
     weighted_moments,
 )
 from partialpool.seeds import seed_sequence
+from partialpool.side_by_side import side_by_side
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["level_influence"]
@@ -64,7 +65,8 @@ def level_influence(
     factor
         Factor whose levels are left out; optional if there is only one.
     seed
-        Seed of the refits.
+        Seed of the refits. Inside `joblib.parallel_config(...)` they run side by side, with `backend="dask"` on the
+        cluster of the current `dask.distributed.Client`.
     progressbar
         Whether to show the refits' progress.
 
@@ -108,17 +110,17 @@ def level_influence(
     by_rows = _depends_on_rows(fit, quantities)
     again = (khat > MAX_KHAT) & fit.run.card.refits_cheaply
     seeds = seed_sequence(seed).generate_state(chosen.n_levels)
+    wanted = (quantities, list(followed))
+    refitted = np.flatnonzero(again)
+    pieces = [(chosen.in_levels([int(level)]), int(seeds[level])) for level in refitted]
     with progress_line("leaving levels out", shown=progressbar and bool(again.any())) as line:
-        for level in range(chosen.n_levels):
-            rows, weights, wanted = chosen.in_levels([level]), np.exp(log_weights[level]), (quantities, list(followed))
-            sample = values
-            if again[level]:
-                line.count(int(again[:level].sum()), int(again.sum()))
-                sample = _answers(partial(refit_without, fit, rows, seed=int(seeds[level])), wanted)
-                weights = np.full(sample.shape[1], 1 / sample.shape[1])
-            elif by_rows:
-                sample = _answers(partial(other_rows, fit, rows), wanted)
-            mean[level], sd[level] = weighted_moments(sample, weights)
+        for done, (at, sample) in enumerate(side_by_side(_refitted, pieces, fit, wanted), 1):
+            mean[refitted[at]], sd[refitted[at]] = sample.mean(axis=1), sample.std(axis=1)
+            line.count(done, len(refitted))
+        for level in np.flatnonzero(~again):
+            rows = chosen.in_levels([int(level)])
+            sample = _answers(partial(other_rows, fit, rows), wanted) if by_rows else values
+            mean[level], sd[level] = weighted_moments(sample, np.exp(log_weights[level]))
     by_level = ("level", "quantity")
     return Answer(
         {
@@ -159,6 +161,11 @@ def _depends_on_rows(fit: Fit, quantities: Mapping[str, Quantity]) -> bool:
     design = fit.design
     varying = any(np.ptp(factor.values, axis=0).any() for factor in design.grouping)
     return bool(quantities) or varying or needs_mean(design) or design.se is not None
+
+
+def _refitted(rows: np.ndarray, seed: int, fit: Fit, wanted: tuple[Mapping[str, Quantity], list[str]]) -> np.ndarray:
+    """Return draws of every quantity of a fit without some rows, (quantities, draws)."""
+    return _answers(partial(refit_without, fit, rows, seed=seed), wanted)
 
 
 def _answers(ask: Callable[[], Fit], wanted: tuple[Mapping[str, Quantity], list[str]]) -> np.ndarray:

@@ -218,7 +218,8 @@ def lrt(
         Whether to compare restricted likelihoods: only with the same fixed effects.
     simulations
         Number of simulated statistics; 0 for none. By default 1000, and none where parameters of the family have
-        predictors, since both models are then fitted anew in seconds each.
+        predictors, since both models are then fitted anew in seconds each. Inside `joblib.parallel_config(...)` they
+        are made side by side, with `backend="dask"` on the cluster of the current `dask.distributed.Client`.
     seed
         Makes the simulations reproducible.
     progressbar

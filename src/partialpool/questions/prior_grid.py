@@ -2,16 +2,13 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from threading import current_thread, main_thread
 from types import MappingProxyType
 from typing import Any, Final
 
 import cloudpickle
-import joblib
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -36,10 +33,10 @@ from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_quant
 from partialpool.sampling.choose import choose_engine, weigh_engines
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import seed_sequence
+from partialpool.side_by_side import quiet, side_by_side
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
-from partialpool.workers import ATTEMPTS, lost_workers
 
 __all__ = ["prior_grid"]
 
@@ -202,22 +199,16 @@ def _answered(
 ) -> dict[int, _Answers]:
     """Run the tasks in parallel, and return their results by position, in whichever order they finish."""
     found: dict[int, _Answers] = {}
-    here = {"backend": "sequential"} if jobs == 1 else {}
     # Workers that are threads of this process change its warning filters and may leave them changed, as ArviZ does.
     with warnings.catch_warnings():
-        for attempt in range(ATTEMPTS):
-            work = (joblib.delayed(_answer)(at, task, *shared) for at, task in enumerate(tasks) if at not in found)
-            try:
-                with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
-                    for kind in (PartialPoolWarning, RuntimeWarning):
-                        warnings.simplefilter("ignore", kind)  # those about the table were given when the study began
-                    for at, answers in pool(work):
-                        found[at] = answers
-                        told(len(found))
-                break
-            except Exception as error:  # a cluster was lost, or workers again and again: earlier results are kept
-                if attempt == ATTEMPTS - 1 or not lost_workers(error):
-                    return {at: found.get(at, _failed(error)) for at in range(len(tasks))}
+        for kind in (PartialPoolWarning, RuntimeWarning):
+            warnings.simplefilter("ignore", kind)  # those about the table were given when the study began
+        try:
+            for at, answers in side_by_side(_answer, [(task,) for task in tasks], *shared, jobs=jobs):
+                found[at] = answers
+                told(len(found))
+        except Exception as error:  # a cluster was lost, or workers again and again: earlier results are kept
+            return {at: found.get(at, _failed(error)) for at in range(len(tasks))}
     return found
 
 
@@ -235,24 +226,23 @@ def _check_travels(asked: Mapping[str, Quantity]) -> None:
             ) from error
 
 
-def _answer(  # noqa: PLR0917 - joblib and Dask pass large arguments only once if they are separate arguments
-    at: int,
+def _answer(
     task: _Task,
     table: pd.DataFrame,
     options: Mapping[str, Any],
     store: Path | None,
     asked: Mapping[str, Quantity],
-) -> tuple[int, _Answers]:
+) -> _Answers:
     """Fit or read one cell and compute its quantities; errors are returned as text, so that other cells continue."""
-    with _quiet():
+    with quiet():
         try:
             made, troubles = _made(task, table, options, store)
             draws, failed = follow_each(made, asked)
             good = made.digest.verdict.good
         except Exception as error:  # of any kind: the other cells are still useful
-            return at, _failed(error)
+            return _failed(error)
     troubles += [f"the quantity {name!r} failed: {reason}" for name, reason in failed.items()]
-    return at, _Answers(draws, good, tuple(troubles))
+    return _Answers(draws, good, tuple(troubles))
 
 
 def _failed(error: Exception) -> _Answers:
@@ -274,17 +264,6 @@ def _made(task: _Task, table: pd.DataFrame, options: Mapping[str, Any], store: P
     except (FileError, OSError) as error:
         return made, [f"the fit was not kept: {in_words(error)}"]
     return made, []
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress warnings in a separate process; filters belong to a process, so that threads do not change them."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: tuple[str, ...]) -> xr.Dataset:
