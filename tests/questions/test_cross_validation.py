@@ -68,10 +68,10 @@ def test_levels_whose_weights_fail_are_refitted(slopes, monkeypatch):
 def test_a_refit_without_evidence_averages_over_its_draws(slopes, monkeypatch):
     """A level, and a row: mean density under the refit's draws, within five errors of the difference of evidences."""
     for rows in (slopes.design.factors[0].codes == 8, np.arange(180) == 57):
-        exact, exact_se = leaveout._exactly(slopes, rows, 3)
+        exact, exact_se = leaveout._exactly(rows, 3, slopes)
         with monkeypatch.context() as patched:
             patched.setattr(leaveout, "_evidence", lambda _: None)
-            found, se = leaveout._exactly(slopes, rows, 4)
+            found, se = leaveout._exactly(rows, 4, slopes)
         assert 0 < se < 0.3
         assert abs(found - exact) < 5 * np.hypot(se, np.hypot(exact_se, evidence(slopes)[1]))
 
@@ -103,7 +103,7 @@ def test_the_only_row_of_a_level_is_left_out_with_its_level():
     data = {"y": rng.normal(size=7)[g] + rng.normal(size=25), "g": g}
     fit = pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False)
     rows = np.arange(25) == 0
-    exact, exact_se = leaveout._exactly(fit, rows, 3)
+    exact, exact_se = leaveout._exactly(rows, 3, fit)
     draws = leaveout._at_all_levels(fit, refit_without(fit, rows, seed=4))
     sd = np.hypot(draws["sd_g"][:, 0], draws["sigma"])
     density = stats.norm.pdf(data["y"][0], draws["beta"][:, 0], sd)

@@ -433,7 +433,7 @@ def test_ctrl_c_keeps_what_there_is(monkeypatch, sleepstudy, heeds_interrupts):
     whole = bootstrap.map_pieces
     for delay in (0.0, 0.013, 0.034, 0.071):
 
-        def soon(function, pieces, workers, *, done, delay=delay):
+        def soon(function, pieces, workers, *, delay=delay):
             over = threading.Event()
 
             def press():
@@ -446,7 +446,6 @@ def test_ctrl_c_keeps_what_there_is(monkeypatch, sleepstudy, heeds_interrupts):
             def tell(count):
                 if count == 3:
                     threading.Thread(target=press, daemon=True).start()
-                done(count)
 
             try:
                 whole(function, pieces, workers, done=tell)
