@@ -16,7 +16,7 @@ from benchmarks.section import Result, Section, Settings, Target
 from benchmarks.tables import number, paragraph, seconds, table
 from benchmarks.whole_fit import Shape, formula, simulate
 
-PATIENCE = 400.0
+PATIENCE = 700.0
 """Seconds for one size, its table and its start included."""
 MEMORY_OF_ROWS, MEMORY_OF_LEVELS = 1.1, 1.1
 """Exponents up to which memory counts as linear."""

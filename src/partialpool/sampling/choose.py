@@ -48,8 +48,10 @@ class EngineCard:
         How many times longer than a later engine it may be predicted to take and still be preferred: its draws are
         closer to independent.
     handicap
-        Factor on its predicted time where it is weighed against a preferred engine, for what its runs lack: the log
-        evidence, and refits that are cheap.
+        Factor on its predicted time where it is weighed against engines that give evidence, for what its runs lack: the
+        log evidence, and refits that are cheap.
+    gives_evidence
+        Whether its runs estimate log p(y).
     refits_cheaply
         Whether a fit takes so little time that other functions may repeat it dozens of times without a request.
     warms_up
@@ -68,6 +70,7 @@ class EngineCard:
     forecast: Callable[[Design, Settings], Forecast | None] | None
     patience: float = 1.0
     handicap: float = 1.0
+    gives_evidence: bool = False
     refits_cheaply: bool = False
     warms_up: bool = True
     takes_every_setting: bool = True
@@ -85,6 +88,7 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             "marginal posterior of the other parameters was sampled",
             forecast_collapsed,
             patience=1.3,
+            gives_evidence=True,
             refits_cheaply=True,
             warms_up=False,
             takes_every_setting=False,
@@ -96,6 +100,7 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             _BY_NUTS,
             forecast_nuts,
             patience=6.0,
+            gives_evidence=True,
             warms_up=False,
             packages=("nutpie",),
         ),
@@ -203,6 +208,8 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     if best == preferred.name or ours.seconds <= ENGINES[preferred.name].patience * weighed[best]:
         told = [f"{name} would take about {_about(other.seconds)}" for name, other in others.items()]
         return preferred, "; ".join([reason, *told, f"this about {_about(ours.seconds)}"] if told else [reason])
+    if not ENGINES[best].gives_evidence:  # then none is lost by taking the quickest of those without
+        best = min((name for name in others if not ENGINES[name].gives_evidence), key=lambda n: others[n].seconds)
     engine = load_engine(best)
     if engine.why_not(design.spec):
         return preferred, reason
