@@ -82,14 +82,11 @@ def ask(
         return {**json.loads(answer.read_text()), "process_seconds": seconds}
 
 
-def ask_python(module: str, request: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+def ask_python(
+    module: str, request: Mapping[str, Any], *, env: Mapping[str, str] | None = None, patience: float = PATIENCE
+) -> dict[str, Any]:
     """Run one of the benchmark modules on a request, in a fresh process."""
-    return ask(python_module(module), request, env=env)
-
-
-def python_module(module: str) -> list[str]:
-    """Return the command that runs one of the benchmark modules."""
-    return [sys.executable, "-m", f"benchmarks.{module}"]
+    return ask([sys.executable, "-m", f"benchmarks.{module}"], request, env=env, patience=patience)
 
 
 def ask_r(

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.growth import exponent
-from benchmarks.processes import NotMeasured, OutOfTime, ask, ask_r, python_module, say
+from benchmarks.processes import NotMeasured, OutOfTime, ask_python, ask_r, say
 from benchmarks.section import Result, Section, Settings, Target
 from benchmarks.tables import number, paragraph, seconds, table
 from benchmarks.whole_fit import Shape, formula, simulate
@@ -102,7 +102,7 @@ def measure(settings: Settings) -> Result:
         for size in curve.sizes:
             say(f"{size:,} {curve.title}")
             try:
-                answer = ask(python_module("whole_fit"), asdict(curve.shape(size)), patience=PATIENCE)
+                answer = ask_python("whole_fit", asdict(curve.shape(size)), patience=PATIENCE)
             except OutOfTime:
                 break
             found["ours"].append({curve.by: size} | answer)

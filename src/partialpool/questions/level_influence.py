@@ -118,8 +118,9 @@ def level_influence(
             mean[refitted[at]], sd[refitted[at]] = sample.mean(axis=1), sample.std(axis=1)
             line.count(done, len(refitted))
         for level in np.flatnonzero(~again):
-            rows = chosen.in_levels([int(level)])
-            sample = _answers(partial(other_rows, fit, rows), wanted) if by_rows else values
+            sample = values
+            if by_rows:
+                sample = _answers(partial(other_rows, fit, chosen.in_levels([int(level)])), wanted)
             mean[level], sd[level] = weighted_moments(sample, np.exp(log_weights[level]))
     by_level = ("level", "quantity")
     return Answer(

@@ -132,7 +132,7 @@ class Settings:
 
     def without_funnel(self) -> "Settings":
         """Return settings for whitened coordinates: a short warm-up for the step size, and longer steps."""
-        return self._accepting(_ACCEPTANCE_WHITENED).warmed_up_briefly()
+        return self._accepting(_ACCEPTANCE_WHITENED, _SHORT_WARM_UP)
 
     def following_theta(self) -> "Settings":
         """Return settings for coordinates that follow theta, in which everything is nearly N(0, 1): long steps.
@@ -141,7 +141,7 @@ class Settings:
         effective draws are the same. For many normal coordinates the cost of an independent draw is least at an
         acceptance of 0.65 (Beskos et al. 2013, Bernoulli 19:1501), and hardly more at 0.75, where few runs diverge.
         """
-        return replace(self._accepting(_ACCEPTANCE_FOLLOWING), tune=min(self.tune, _SHORTEST_WARM_UP))
+        return self._accepting(_ACCEPTANCE_FOLLOWING, _SHORTEST_WARM_UP)
 
     def of_heavy_effects(self) -> "Settings":
         """Return settings for the same where effects have a Student t distribution: as for a density of any shape.
@@ -149,7 +149,7 @@ class Settings:
         On simulated tables with a level far out a warm-up of 600 gave at least 700 effective draws of a scale, the
         short one of nearly normal elements 300.
         """
-        return replace(self._accepting(_ACCEPTANCE), tune=min(self.tune, _LONGER_WARM_UP))
+        return self._accepting(_ACCEPTANCE, _LONGER_WARM_UP)
 
     def in_smaller_steps(self) -> "Settings":
         """Return settings for a second run, after one with divergences: a longer warm-up, and smaller steps.
@@ -158,10 +158,12 @@ class Settings:
         second runs with the short warm-up and an acceptance of 0.98 still had a divergence in 8, in a fifth less time;
         with the longer one in 3, 1 and 0 at 0.98, 0.99 and 0.995.
         """
-        return replace(self._accepting(_ACCEPTANCE_AGAIN), tune=min(self.tune, _LONGER_WARM_UP))
+        return self._accepting(_ACCEPTANCE_AGAIN, _LONGER_WARM_UP)
 
-    def _accepting(self, target: float) -> "Settings":
-        return replace(self, target_accept=target if self.target_accept is None else self.target_accept)
+    def _accepting(self, target: float, warm_up: int) -> "Settings":
+        """Return settings with a target acceptance, unless one is stated, and a warm-up of at most so many draws."""
+        accept = target if self.target_accept is None else self.target_accept
+        return replace(self, target_accept=accept, tune=min(self.tune, warm_up))
 
     @property
     def threads(self) -> int:
