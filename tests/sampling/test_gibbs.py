@@ -27,6 +27,7 @@ def table(rows=400, seed=3):
     frame = pd.DataFrame({name: rng.integers(0, n, rows) for name, n in levels.items()})
     frame["x"] = rng.normal(3, 2, rows)
     frame["w"] = rng.uniform(0.5, 2, rows)
+    frame["c"] = np.array(["v1", "v2", "v3"])[rng.integers(0, 3, rows)]
     effects = sum(sd * rng.normal(size=levels[f])[frame[f]] for f, sd in (("g", 6.0), ("h", 1.0), ("k", 4.0)))
     frame["y"] = 200 + 3 * frame["x"] + effects + 8 * rng.normal(size=rows) / np.sqrt(frame["w"])
     return frame
@@ -44,6 +45,8 @@ def standard_errors_apart(first, second):
     for name in first.posterior.data_vars:
         one, other = (fit.posterior[name].to_numpy() for fit in (first, second))
         one, other = (values.reshape(*values.shape[:2], -1) for values in (one, other))
+        varies = np.ptp(one, axis=(0, 1)) > 1e-12  # a correlation of an effect with itself does not
+        one, other = one[:, :, varies], other[:, :, varies]
         center, spread = one.mean(axis=(0, 1)), one.std(axis=(0, 1))
         for power in (1, 2):
             moments = [((values - center) / spread) ** power for values in (one, other)]
@@ -70,6 +73,10 @@ MODELS = {
     "precisions": ("y | precision(w) ~ x + (1 | g) + (1 | h)", {}),
     "lognormal": ("y ~ x + (1 | g) + (1 | h)", {"family": "lognormal"}),
     "known errors": ("y | se(w) ~ x + (1 | g) + (1 | h)", {}),
+    "slopes": ("y ~ x + (x | g) + (1 | h) + (1 | k)", {}),
+    "independent slopes of both": ("y ~ x + (x || g) + (x || h)", {}),
+    "one correlation": ("y ~ x + cs(0 + c | g) + (1 | h)", {}),
+    "shares of the variance": ("y ~ x + (1 | g) + (1 | h)", {"priors": {"icc": pp.Prior("Beta", alpha=2, beta=2)}}),
 }
 
 
@@ -111,9 +118,14 @@ def test_the_seed_alone_decides_the_draws():
 
 @pytest.mark.usefixtures("every_factor_a_block")
 def test_offsets_are_kept_on_request():
-    fit = pp.fit(FORMULA, table(), engine="gibbs", keep_z=True, draws=50, tune=50, **QUIET).posterior
-    for f in "ghk":
+    formula = "y ~ x + (x || g) + (1 | h) + (1 | k)"
+    fit = pp.fit(formula, table(), engine="gibbs", keep_z=True, draws=50, tune=50, **QUIET).posterior
+    for f in "hk":
         np.testing.assert_allclose(fit[f"z_{f}"] * fit[f"sd_{f}"], fit[f"b_{f}"], rtol=1e-10)
+    z, b = (fit[f"{name}_g"].stack(at=("chain", "draw")).transpose("at", ...).to_numpy() for name in "zb")
+    for drawn, found in zip(z, b, strict=True):  # one matrix turns the offsets of all levels into effects
+        turn = np.linalg.lstsq(drawn, found, rcond=None)[0]
+        np.testing.assert_allclose(drawn @ turn, found, rtol=1e-8, atol=1e-8)
 
 
 def test_new_rows_add_their_moments():

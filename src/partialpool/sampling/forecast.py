@@ -14,7 +14,8 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.marginal.gaussian.block_factors import (
     block_factors,
-    distinct_weights,
+    distinct_levels,
+    distinct_products,
     has_nested_blocks,
     why_not_in_blocks,
 )
@@ -57,10 +58,12 @@ _PER_BLOCK: Final = 1.5e-4
 _PER_PAIR: Final = 2.5e-9
 _PER_LEVEL: Final = 3e-8
 _PER_PRODUCT: Final = 3e-10
+_PER_INVERSE: Final = 1e-8
 _EVALUATIONS: Final = 7
-_SLOW: Final = 3.0
+_SLOW: Final = 1.5
 """Of Gibbs sampling in blocks: seconds per block and sweep, per pair of levels that is added up, per level, per
-product; evaluations for each element of theta; allowance for draws that are not independent."""
+product, per number of a matrix that is inverted; evaluations for each element of theta; allowance for draws that are
+not independent."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +94,22 @@ def forecast_gibbs(design: Design, settings: Settings) -> Forecast | None:
     if why_not_in_blocks(design.spec) or len(blocks := block_factors(design)) < 2 or has_nested_blocks(design):
         return None
     factors = design.factors
+    effects = [len(factor.names) for factor in factors]
     small = sum(f.n_levels for at, f in enumerate(factors) if at not in blocks)
-    width, elements = len(design.common.coefs) + small + 1, len(factors) - len(blocks) + 2
+    width, shared = len(design.common.coefs) + small + 1, len(factors) - len(blocks) + 1
     pairs = sum(
-        _pairs(design.n_rows, factors[f].n_levels, factors[g].n_levels) for f in blocks for g in blocks if f < g
+        effects[f] * effects[g] * _pairs(design.n_rows, factors[f].n_levels, factors[g].n_levels)
+        for f in blocks
+        for g in blocks
+        if f < g
     )
     sweep = 2 * _PER_PAIR * pairs + _PER_BLOCK * len(blocks)
     for f in blocks:
-        sweep += factors[f].n_levels * (_PER_LEVEL + _PER_PRODUCT * width)
-        sweep += _EVALUATIONS * elements * _PER_PRODUCT * distinct_weights(design, f) * width**2 / 2
+        elements = shared + effects[f] + len(factors[f].parameter_pairs)
+        sweep += factors[f].n_levels * (_PER_LEVEL * effects[f] + _PER_PRODUCT * width * effects[f] ** 2)
+        evaluation = _PER_PRODUCT * distinct_products(design, f) * width**2 / 2
+        evaluation += _PER_INVERSE * distinct_levels(design, f) * effects[f] ** 2
+        sweep += _EVALUATIONS * elements * evaluation
     sweeps = settings.chains * (settings.draws + settings.warmed_up_briefly().tune)
     because = f"{len(blocks)} crossed factors are updated in turn, from {pairs:.3g} pairs of levels"
     return Forecast(_SLOW * sweeps * sweep, because)

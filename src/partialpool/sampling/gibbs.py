@@ -74,8 +74,7 @@ class GibbsEngine:
         if interrupted:
             drawn = drawn.first(int(drawn.kept.min()))
             warn_interrupted(settings.chains, drawn.theta.shape[1], settings)
-        sigma = blocks.value(blocks.prior.sigma, drawn.theta[..., blocks.prior.sigma]) if blocks.prior.sigma >= 0 else 1
-        check_digits(design, known.units.unit, float(np.median(sigma)))
+        check_digits(design, known.units.unit, float(np.median(blocks.unpacked(drawn.theta).sigma)))
         posterior = blocks.named(drawn.theta, drawn.tail, drawn.effects, keep_z=settings.keep_z)
         ended, n = time.perf_counter(), len(blocks.blocks)
         facts = {
@@ -100,7 +99,7 @@ class _Draws:
     @classmethod
     def empty(cls, blocks: Blocks, settings: Settings) -> "_Draws":
         shape = (settings.chains, settings.draws)
-        effects = {f: np.empty((*shape, len(blocks.levels[f].own))) for f in blocks.blocks}
+        effects = {f: np.empty((*shape, *blocks.levels[f].own.shape[:2])) for f in blocks.blocks}
         sizes = np.empty((*shape, blocks.size)), np.empty((*shape, blocks.tail))
         return cls(*sizes, np.zeros(shape, int), effects, np.zeros(settings.chains, int))
 

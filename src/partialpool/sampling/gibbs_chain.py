@@ -16,7 +16,7 @@ from partialpool.marginal.gaussian.blocks import Blocks
 __all__ = ["GibbsChain"]
 
 _WIDTH = 0.5
-"""Width of the first interval of every element, on the log scale."""
+"""Width of the first interval of every element, on the log scale, or that of atanh."""
 _FAR = 3.0
 _FORGET = 0.05
 """Of adaptation: the width in mean absolute moves, and the weight of the latest move in that mean."""
@@ -32,15 +32,15 @@ class GibbsChain:
         self.blocks = blocks
         self.rng = np.random.default_rng(seed)
         self.theta = self.rng.uniform(-2.5, 0.5, blocks.size)
+        self.theta[np.unique(blocks.layout.partial_at)] += 1.0  # correlations, around 0
         self.tail = np.zeros(blocks.tail)
-        self.effects = {f: np.zeros(len(blocks.levels[f].own)) for f in blocks.blocks}
+        self.effects = {f: np.zeros(blocks.levels[f].own.shape[:2]) for f in blocks.blocks}
         self.width = np.full(blocks.size, _WIDTH)
         self.moved = np.full(blocks.size, _WIDTH / _FAR)
         self.evaluations = 0
         self.swept = 0
-        self._sums = {
-            (f, g): np.zeros(len(blocks.levels[f].own)) for f in blocks.blocks for g in blocks.blocks if f != g
-        }
+        self._sums = {(f, g): np.zeros_like(self.effects[f]) for f in blocks.blocks for g in blocks.blocks if f != g}
+        self._moved = {f: blocks.moved_with(f) for f in blocks.blocks}
         self._products = {f: products.copy() for f, products in blocks.products.items()}
 
     def sweep(self, *, adapts: bool) -> None:
@@ -55,13 +55,13 @@ class GibbsChain:
             self.width = _FAR * self.moved + 1e-6
 
     def _update(self, f: int) -> None:
-        blocks, prior = self.blocks, self.blocks.prior
-        moved = np.array([f, *blocks.small, *([prior.sigma] if prior.sigma >= 0 else [])], np.int64)
+        blocks, moved = self.blocks, self._moved[f]
         gram, rest = self._less_others(f)
         self.evaluations += draw_block(
             f,
             moved,
-            prior,
+            blocks.lent_layout,
+            blocks.prior,
             blocks.levels[f],
             self._products[f],
             gram,
@@ -69,8 +69,8 @@ class GibbsChain:
             blocks.rows,
             self.width,
             self.rng.random(RANDOM_NUMBERS * len(moved)),
-            self.rng.standard_normal(len(self.tail) + len(rest)),
-            self.theta,
+            self.rng.standard_normal(len(self.tail) + rest.size),
+            self.theta[None],
             self.tail,
             self.effects[f],
         )
@@ -78,15 +78,16 @@ class GibbsChain:
     def _less_others(self, f: int) -> tuple[np.ndarray, np.ndarray]:
         """Return [T r]'[T r] and Z'r of a block, r = y less the contribution of the other blocks."""
         levels, effects = self.blocks.levels, self.effects
-        gram, rest = self.blocks.gram.copy(), levels[f].dense[:, -1].copy()
+        gram, rest = self.blocks.gram.copy(), levels[f].dense[:, :, -1].copy()
         others = [g for g in self.blocks.blocks if g != f]
         for g in others:
             rest -= self._sums[f, g]
-            off = effects[g] @ levels[g].dense
+            own, dense = effects[g], levels[g].dense
+            off = own.ravel() @ dense.reshape(own.size, -1)
             gram[-1, :-1] -= off[:-1]
-            gram[-1, -1] += levels[g].own @ effects[g] ** 2 - 2 * off[-1]
+            gram[-1, -1] += np.vdot(own, (levels[g].own @ own[:, :, None])[:, :, 0]) - 2 * off[-1]
         for g, h in combinations(others, 2):
-            gram[-1, -1] += 2 * (effects[g] @ self._sums[g, h])
+            gram[-1, -1] += 2 * np.vdot(effects[g], self._sums[g, h])
         return gram, rest
 
     def _add_up(self, f: int) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.linalg import block_diag
 
 import partialpool as pp
 from partialpool.design.build import build_design
@@ -27,6 +28,7 @@ def table(rows=120, seed=1):
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({name: rng.integers(0, n, rows) for name, n in {"g": 9, "h": 6, "k": 3}.items()})
     frame["x"], frame["w"] = rng.normal(3, 2, rows), rng.integers(1, 4, rows) / 2
+    frame["c"] = np.array(["v1", "v2", "v3"])[rng.integers(0, 3, rows)]
     frame["y"] = 20 + frame["x"] + rng.normal(size=9)[frame["g"]] + 2 * rng.normal(size=rows)
     return frame
 
@@ -38,17 +40,21 @@ def model(formula=FORMULA, *, blocks, priors=PRIORS):
 
 
 @kernel
-def density(at, prior, levels, products, gram, rest, rows, theta):
+def density_kernel(at, layout, prior, levels, products, gram, rest, rows, thetas):
     block_kernel._merge(levels, rest, products)
-    half, values, shares = np.zeros_like(gram), np.zeros(len(theta) + 1), np.zeros(len(levels.weight))
-    return evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half)
+    return evaluate(at, layout, prior, levels, products, gram, rows, thetas, block_kernel._room(levels))
+
+
+def density(blocks, f, gram, rest, theta):
+    given = (f, blocks.lent_layout, blocks.prior, blocks.levels[f], blocks.products[f], gram, rest, blocks.rows)
+    return density_kernel(*given, theta[None])
 
 
 def state_of(blocks, seed=2):
     """A chain in any state, its sums over the levels of other blocks in agreement."""
     chain = GibbsChain(blocks, np.random.SeedSequence(seed))
     for f in blocks.blocks:
-        chain.effects[f][:] = 0.3 * chain.rng.normal(size=len(chain.effects[f]))
+        chain.effects[f][:] = 0.3 * chain.rng.normal(size=chain.effects[f].shape)
         chain._add_up(f)
     return chain
 
@@ -57,18 +63,22 @@ def whole_matrices(design, blocks, chain, f):
     """Z of a block, T, and r, row by row, in the units of the algebra."""
     z, xy = weighted_columns(design, blocks.units)
     each = [
-        np.eye(factor.n_levels)[factor.memberships[0][0]] * z[at] * blocks.units.factors[at].shift[0, 0]
+        (np.eye(factor.n_levels)[factor.codes][:, :, None] * (z[at] @ blocks.units.factors[at].shift)[:, None]).reshape(
+            len(xy), -1
+        )
         for at, factor in enumerate(design.factors)
     ]
     x = xy[:, :-1] @ blocks.turn
-    r = xy[:, -1] - x @ blocks.known - sum(each[g] @ chain.effects[g] for g in blocks.blocks if g != f)
+    r = xy[:, -1] - x @ blocks.known - sum(each[g] @ chain.effects[g].ravel() for g in blocks.blocks if g != f)
     return each[f], np.column_stack([x, *(each[g] for g in blocks.small)]), r
 
 
-def prior_sds(blocks, theta):
-    values = np.array([blocks.value(e, theta[e]) for e in range(blocks.size)])
-    prior = blocks.prior
-    return values, np.where(prior.sd_of < 0, prior.sd, values[prior.sd_of])
+def parameters(blocks, theta, f):
+    """Prior covariance of all effects of a block, prior sds of the tail, and sigma."""
+    found, prior, q = blocks.unpacked(theta), blocks.prior, blocks.levels[f].own.shape[1]
+    root = found.sd[0, f, :q, None] * found.corr[0, f, :q, :q]
+    sds = np.where(prior.factor < 0, prior.sd, found.sd[0, prior.factor, 0])
+    return np.kron(np.eye(len(blocks.levels[f].own)), root @ root.T), sds, found.sigma[0]
 
 
 MODELS = {
@@ -77,13 +87,20 @@ MODELS = {
     "the larger factor second": (FORMULA, (1, 0)),
     "precisions": ("y | precision(w) ~ x + (1 | g) + (1 | h)", (0, 1)),
     "no intercept": ("y ~ 0 + x + (1 | g) + (1 | h)", (0, 1)),
+    "slopes": ("y ~ x + (x | g) + (1 | h) + (1 | k)", (0, 1)),
+    "slopes of both": ("y | precision(w) ~ x + (x | g) + (0 + x | h)", (0, 1)),
+    "three effects": ("y ~ x + w + (x + w | g) + (x || h)", (0, 1)),
+    "structures": ("y ~ w + cs(0 + c | g) + ar1(0 + c | h)", (0, 1)),
+    "a joint prior": ("y ~ x + (1 | g) + (1 | h)", (0, 1)),
 }
 
 
 @pytest.fixture(params=MODELS)
 def case(request):
     formula, blocks = MODELS[request.param]
-    priors = PRIORS if "0 +" not in formula else {}
+    priors = {"total_sd": pp.Prior("HalfNormal", sigma=20)} if request.param == "a joint prior" else {}
+    if request.param in ("two blocks and a small factor", "three blocks", "precisions"):
+        priors = PRIORS
     return model(formula, blocks=blocks, priors=priors)
 
 
@@ -95,38 +112,25 @@ def test_the_density_is_that_of_whole_matrices(case):
         gram, rest = chain._less_others(f)
         found, expected = [], []
         for theta in (np.full(blocks.size, -0.4), np.linspace(-1.5, 0.3, blocks.size)):
-            values, sds = prior_sds(blocks, theta)
-            sigma = values[blocks.prior.sigma]
-            covariance = values[f] ** 2 * z @ z.T + (t * sds**2) @ t.T + sigma**2 * np.eye(len(r))
+            own, sds, sigma = parameters(blocks, theta, f)
+            covariance = z @ own @ z.T + (t * sds**2) @ t.T + sigma**2 * np.eye(len(r))
             direct = stats.multivariate_normal(t @ (sds * blocks.prior.mean), covariance).logpdf(r)
             expected.append(direct)
-            given = (f, blocks.prior, blocks.levels[f], blocks.products[f], gram, rest, blocks.rows, theta)
-            ours = density(*given) + theta_free(blocks, theta)
+            ours = density(blocks, f, gram, rest, theta) - blocks.unpacked(theta).prior[0]
             found.append(ours - len(r) / 2 * np.log(2 * np.pi))
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def theta_free(blocks, theta):
-    """What takes the log prior off: it is a density of no rows."""
-    return -no_rows(blocks.prior, theta)
-
-
-@kernel
-def no_rows(prior, theta):
-    return block_kernel._unpack(prior, theta, np.zeros(len(theta) + 1))
-
-
-def test_with_one_block_the_density_is_that_of_the_marginal():
-    design, resolved, blocks = model(blocks=(0,))
+@pytest.mark.parametrize("group", ["(1 | g)", "(x | g)", "(x || g)"])
+def test_with_one_block_the_density_is_that_of_the_marginal(group):
+    design, resolved, blocks = model(f"y ~ x + {group} + (1 | h) + (1 | k)", blocks=(0,))
     marginal = build_marginal(design, resolved)
-    ours = ["sd_g[Intercept]", "sd_h[Intercept]", "sd_k[Intercept]", "sigma"]
     chain = GibbsChain(blocks, np.random.SeedSequence(1))
     gram, rest = chain._less_others(0)
-    for theta in (np.full(4, -0.4), np.linspace(-2, 0.3, 4)):
-        given = (0, blocks.prior, blocks.levels[0], blocks.products[0], gram, rest, blocks.rows, theta)
-        found = density(*given) - blocks.rows / 2 * np.log(2 * np.pi) + marginal.log_constant
-        other = theta[[ours.index(name) for name in marginal.elements]]
-        assert found == pytest.approx(marginal.log_density(other), rel=1e-10)
+    assert marginal.arrangement.order == (0, 1, 2)
+    for theta in (np.full(blocks.size, -0.4), np.linspace(-2, 0.3, blocks.size)):
+        found = density(blocks, 0, gram, rest, theta) - blocks.rows / 2 * np.log(2 * np.pi) + marginal.log_constant
+        assert found == pytest.approx(marginal.log_density(theta), rel=1e-10)
 
 
 def test_effects_and_tail_have_their_conditional_mean_and_covariance(case):
@@ -135,20 +139,20 @@ def test_effects_and_tail_have_their_conditional_mean_and_covariance(case):
     for f in blocks.blocks:
         z, t, r = whole_matrices(design, blocks, chain, f)
         gram, rest = chain._less_others(f)
-        values, sds = prior_sds(blocks, chain.theta)
-        tail, own = blocks.tail, len(rest)
+        covariance, sds, sigma = parameters(blocks, chain.theta, f)
+        tail, own = blocks.tail, rest.size
         design_matrix = np.column_stack([t, z])
-        scale = np.concatenate([sds, np.full(own, values[f])])
-        mean = np.concatenate([sds * blocks.prior.mean, np.zeros(own)])
-        sigma = values[blocks.prior.sigma]
-        precision = design_matrix.T @ design_matrix / sigma**2 + np.diag(scale**-2)
-        expected = np.linalg.solve(precision, design_matrix.T @ r / sigma**2 + mean / scale**2)
+        mean = np.concatenate([blocks.prior.mean / sds, np.zeros(own)])
+        prior = block_diag(np.diag(sds**-2.0), np.linalg.inv(covariance))
+        precision = design_matrix.T @ design_matrix / sigma**2 + prior
+        expected = np.linalg.solve(precision, design_matrix.T @ r / sigma**2 + mean)
 
-        def drawn(noise, f=f, gram=gram, rest=rest, tail=tail, own=own):
-            b, t = np.zeros(own), np.zeros(tail)
+        def drawn(noise, f=f, gram=gram, rest=rest, tail=tail):
+            b, t = np.zeros(rest.shape), np.zeros(tail)
             block_kernel.draw_block(
                 f,
                 np.zeros(0, np.int64),
+                blocks.lent_layout,
                 blocks.prior,
                 blocks.levels[f],
                 blocks.products[f],
@@ -158,11 +162,11 @@ def test_effects_and_tail_have_their_conditional_mean_and_covariance(case):
                 chain.width,
                 np.zeros(0),
                 noise,
-                chain.theta.copy(),
+                chain.theta[None].copy(),
                 t,
                 b,
             )
-            return np.concatenate([t, b])
+            return np.concatenate([t, b.ravel()])
 
         at_mean = drawn(np.zeros(tail + own))
         np.testing.assert_allclose(at_mean, expected, rtol=1e-8, atol=1e-10)
@@ -196,7 +200,8 @@ def test_nested_blocks_are_found():
         ("y ~ x + (1 | g)", {"family": "poisson"}, "a 'poisson' response is not normal given the effects"),
         ("y ~ x", {}, "there are no groups"),
         ("y ~ 0 + x + (1 | g) + (1 | h)", {}, "no fixed intercept has the mean of all rows"),
-        ("y ~ x + (x | g) + (1 | h)", {}, "other effects than an intercept vary over g"),
+        ("y ~ 1 + (x | g) + (x | h)", {}, "no fixed coefficient has the mean of the effects of x"),
+        ("y ~ x + (1 | gr(g, by=k)) + (1 | h)", {}, "with sds of their own"),
         ("y ~ x + s(x) + (1 | g)", {}, "smooths"),
         ("y ~ x + (1 | mm(g, h))", {}, "of which rows have several"),
         (
@@ -204,7 +209,6 @@ def test_nested_blocks_are_found():
             {"priors": {"beta[x]": pp.Prior("Laplace", mu=0, b=1)}},
             r"the prior of beta\[x\] is not normal",
         ),
-        ("y ~ x + (1 | g)", {"priors": {"icc": pp.Prior("Beta", alpha=1, beta=1)}}, "a joint prior of the variances"),
     ],
 )
 def test_models_that_cannot_be_drawn_in_blocks(formula, arguments, reason):

@@ -3,16 +3,17 @@
 The other factors, of few levels, are columns of the tail, which is drawn with every block.
 """
 
+from collections import Counter
 from typing import Final
 
 import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.marginal.gaussian.eligibility import why_not
-from partialpool.names import BETA
+from partialpool.names import BETA, INTERCEPT
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["block_factors", "distinct_weights", "has_nested_blocks", "why_not_in_blocks"]
+__all__ = ["block_factors", "distinct_levels", "distinct_products", "has_nested_blocks", "why_not_in_blocks"]
 
 _MOST_TAIL: Final = 64
 """Most columns of the tail that are levels of small factors."""
@@ -25,14 +26,15 @@ def why_not_in_blocks(spec: ModelSpec) -> str:
 
     Examples
     --------
-    >>> why_not_in_blocks(ModelSpec.from_formula("y ~ x + (1 | g) + (1 | h)"))
-    ''
     >>> why_not_in_blocks(ModelSpec.from_formula("y ~ x + (x | g) + (1 | h)"))
-    'other effects than an intercept vary over g'
+    ''
+    >>> why_not_in_blocks(ModelSpec.from_formula("y ~ x + (1 | mm(g, h))"))
+    'levels that are related, or of which rows have several, or with sds of their own'
     """
     groups = spec.groups
-    several = next((g.factor for g in groups if g.slopes or not g.intercept), "")
-    structured = any(g.cov or g.members or g.by or g.covariance or g.tag for g in groups)
+    slopes = Counter(slope for group in groups for slope in group.slopes)
+    without_mean = [slope for slope, count in slopes.items() if count > 1 and slope not in spec.common]
+    structured = any(g.cov or g.members or g.by or g.tag for g in groups)
     heavy_tailed = [
         name for name, prior in spec.priors.items() if name.partition("[")[0] == BETA and prior.distribution != "Normal"
     ]
@@ -40,25 +42,27 @@ def why_not_in_blocks(spec: ModelSpec) -> str:
         (reason := why_not(spec), reason),
         (not groups, "there are no groups"),
         # The mean of all rows would be that of the effects of one factor or of another: two modes, between which the
-        # factors, updated one by one, cannot move.
+        # factors, updated one by one, cannot move. So would be the mean of slopes over several factors.
         (not spec.intercept, "no fixed intercept has the mean of all rows"),
-        (several, f"other effects than an intercept vary over {several}"),
+        (without_mean, f"no fixed coefficient has the mean of the effects of {' and '.join(without_mean)}"),
         (structured, "levels that are related, or of which rows have several, or with sds of their own"),
         (spec.smooths, "smooths"),
         (spec.residual or spec.sigma, "residuals with several sds or correlations"),
-        (spec.states_shares, "a joint prior of the variances"),
         (heavy_tailed, f"the prior of {' and '.join(heavy_tailed)} is not normal"),
     )
     return next((reason for applies, reason in reasons if applies), "")
 
 
 def block_factors(design: Design) -> tuple[int, ...]:
-    """Return the positions of the factors that are blocks, the one with most levels first."""
+    """Return the positions of the factors that are blocks, the one with most levels first.
+
+    The others have one effect and few levels.
+    """
     factors = design.factors
     order = sorted(range(len(factors)), key=lambda f: factors[f].n_levels)
-    tail, products = 0, max((distinct_weights(design, f) for f in order), default=0)
+    tail, products = 0, max((distinct_products(design, f) for f in order), default=0)
     small: set[int] = set()
-    for f in order[:-1]:
+    for f in (f for f in order[:-1] if len(factors[f].names) == 1):
         tail += factors[f].n_levels
         width = tail + len(design.common.coefs) + 1
         if tail > _MOST_TAIL or products * width**2 > _MOST_PRODUCTS:
@@ -67,12 +71,18 @@ def block_factors(design: Design) -> tuple[int, ...]:
     return tuple(f for f in reversed(order) if f not in small)
 
 
-def distinct_weights(design: Design, f: int) -> int:
-    """Count the levels that differ in their rows' total weight, roughly: those of precisions as if all differ."""
+def distinct_levels(design: Design, f: int) -> int:
+    """Count the levels of a factor that differ in Z'Z: with precisions or predictors, as if all do."""
     factor = design.factors[f]
-    if design.se is not None or design.precision is not None:
+    if design.se is not None or design.precision is not None or factor.names != (INTERCEPT,):
         return factor.n_levels
     return len(np.unique(factor.counts))
+
+
+def distinct_products(design: Design, f: int) -> int:
+    """Count the products that a pair of columns has in a block: for each pair of effects, of levels that differ."""
+    q = len(design.factors[f].names)
+    return distinct_levels(design, f) * q * (q + 1) // 2
 
 
 def has_nested_blocks(design: Design) -> bool:

@@ -1,27 +1,30 @@
 """One step of a block: its variances, the tail and its effects, given the effects of the other blocks.
 
 With r = y less the contribution of the other blocks, the model of a block with effects b and a tail t (fixed effects,
-effects of small factors) is r = Z b + T t + e. Both integrate out. Levels of the same total weight m are merged: with
-w = 1 / sigma^2, s the sd of b, d_j = z_j'[T r] of level j and G_m = sum d_j d_j' over the levels of weight m,
+effects of small factors) is r = Z b + T t + e. Both integrate out. Levels with the same M_j = Z_j'Z_j are merged into
+groups: with w = 1 / sigma^2, R the Cholesky factor of the covariance of a level's effects, D_j = Z_j'[T r] and the sums
+over the levels of a group,
 
-    A = w [T r]'[T r] - sum_m s^2 w^2 / (1 + m s^2 w) G_m,
-    log p(r | theta) = -1/2 [ n_rows log sigma^2 + sum_j log(1 + m_j s^2 w) + log |L A_TT L + I| + remainder of A_rr ],
+    K_m = I + w R'M_m R,     S_m = w^2 R K_m^-1 R',     A = w [T r]'[T r] - sum_m sum_j D_j'S_m D_j,
+    log p(r | theta) = -1/2 [ n_rows log sigma^2 + sum_j log |K_j| + log |L A_TT L + I| + remainder of A_rr ],
 
-L the prior sds of t. theta (the log sds of b and of the small factors, log sigma) is updated by slice sampling (Neal
-2003, Annals of Statistics 31:705) of this density, one element after the other; then t and b are drawn from their exact
-conditional distributions. The step leaves p(theta, t, b | r) invariant, and its draws of b do not depend on the old
-ones.
+L the prior sds of t. D_j'S_m D_j is linear in S_m, so that the products of D_j are added up once for each group.
+theta (the log sds and correlations of b, the log sds of the small factors, log sigma) is updated by slice sampling
+(Neal 2003, Annals of Statistics 31:705) of this density, one element after the other; then t and b are drawn from their
+exact conditional distributions. The step leaves p(theta, t, b | r) invariant, and its draws of b do not depend on the
+old ones.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import REORDERED, kernel, part
+from partialpool.marginal.gaussian.density import log_prior
+from partialpool.marginal.gaussian.parameters import Layout, Parameters, unpack
 from partialpool.marginal.gaussian.precision import is_rounding
 
-__all__ = ["RANDOM_NUMBERS", "BlockLevels", "Cells", "ThetaPrior", "draw_block", "sum_over_first", "sum_over_second"]
+__all__ = ["RANDOM_NUMBERS", "BlockLevels", "Cells", "TailPrior", "draw_block", "sum_over_first", "sum_over_second"]
 
 _STEPS_OUT = 12
 """Intervals that the first one may grow to, shared out between its ends at random, as the step must be reversible."""
@@ -32,7 +35,7 @@ RANDOM_NUMBERS = _SHRINKS + 3
 
 
 class Cells(NamedTuple):
-    """Z_f'Z_g of two blocks: where the list of each level of f starts, levels of g, values."""
+    """Z_f'Z_g of two blocks: where the list of each level of f starts, levels of g, (pairs, effects, effects)."""
 
     start: np.ndarray
     second: np.ndarray
@@ -45,9 +48,9 @@ class BlockLevels(NamedTuple):
     Attributes
     ----------
     own
-        Z'Z of each level, (levels,).
+        Z'Z of each level, (levels, effects, effects).
     dense
-        Z'[T y], (levels, tail + 1).
+        Z'[T y], (levels, effects, tail + 1).
     weight, number, group
         The distinct values of `own`, the number of levels of each, (groups,), and the group of each level, (levels,).
     """
@@ -59,105 +62,205 @@ class BlockLevels(NamedTuple):
     group: np.ndarray
 
 
-class ThetaPrior(NamedTuple):
-    """The elements of theta and the priors of the tail.
+class TailPrior(NamedTuple):
+    """The priors of the tail.
 
     Attributes
     ----------
-    kinds, coordinates, arguments
-        Prior of each element: sds of the factors, then sigma unless it is known.
-    sigma
-        Position of sigma; -1 if it is 1.
-    sd_of
-        Element that is the prior sd of each column of the tail; -1 of a coefficient, (tail,).
+    factor
+        The small factor whose sd is the prior sd of each column; -1 of a coefficient, (tail,).
     sd, mean
         Prior sd of a coefficient, and its prior mean divided by that sd; 1 and 0 of the others, (tail,).
     """
 
-    kinds: np.ndarray
-    coordinates: np.ndarray
-    arguments: np.ndarray
-    sigma: int
-    sd_of: np.ndarray
+    factor: np.ndarray
     sd: np.ndarray
     mean: np.ndarray
 
 
+class _Room(NamedTuple):
+    """Room for one evaluation.
+
+    Attributes
+    ----------
+    half
+        Lower triangle: A, then the Cholesky factor of L A L + I with the remainder at its end, (tail + 1, tail + 1).
+    shares
+        S of each group, lower triangle, (pairs of effects, groups).
+    turned
+        V = C^-1 R' of each group, C C' = K_m, (groups, effects, effects).
+    root, factor, weighted
+        R; C and w M R of the last group, (effects, effects).
+    """
+
+    half: np.ndarray
+    shares: np.ndarray
+    turned: np.ndarray
+    root: np.ndarray
+    factor: np.ndarray
+    weighted: np.ndarray
+
+
 @kernel
 def sum_over_second(cells: Cells, effects: np.ndarray, out: np.ndarray) -> None:
-    """Write C_fg b_g, (levels of f,)."""
+    """Write C_fg b_g, (levels of f, effects)."""
     start, second, values = cells
+    q, p = values.shape[1], values.shape[2]
+    if q * p == 1:  # the loops over effects take as long as the products
+        numbers, given = values.reshape(-1), effects.reshape(-1)
+        for i in range(len(out)):
+            total = 0.0
+            for k in range(start[i], start[i + 1]):
+                total += numbers[k] * given[second[k]]
+            out[i, 0] = total
+        return
     for i in range(len(out)):
-        total = 0.0
-        for k in range(start[i], start[i + 1]):
-            total += values[k] * effects[second[k]]
-        out[i] = total
+        for a in range(q):
+            total = 0.0
+            for k in range(start[i], start[i + 1]):
+                for b in range(p):
+                    total += values[k, a, b] * effects[second[k], b]
+            out[i, a] = total
 
 
 @kernel
 def sum_over_first(cells: Cells, effects: np.ndarray, out: np.ndarray) -> None:
-    """Write C_fg' b_f, (levels of g,)."""
+    """Write C_fg' b_f, (levels of g, effects)."""
     start, second, values = cells
-    for i in range(len(out)):
-        out[i] = 0.0
+    q, p = values.shape[1], values.shape[2]
+    sums, numbers = out.reshape(-1), values.reshape(-1)
+    for i in range(len(sums)):
+        sums[i] = 0.0
     for i in range(len(effects)):
-        b = effects[i]
-        for k in range(start[i], start[i + 1]):
-            out[second[k]] += values[k] * b
+        if q * p == 1:
+            own = effects[i, 0]
+            for k in range(start[i], start[i + 1]):
+                sums[second[k]] += numbers[k] * own
+            continue
+        for a in range(q):
+            own = effects[i, a]
+            for k in range(start[i], start[i + 1]):
+                for b in range(p):
+                    sums[p * second[k] + b] += values[k, a, b] * own
+
+
+@part
+def _room(levels: BlockLevels) -> _Room:
+    q, size, groups = levels.dense.shape[1], levels.dense.shape[2], len(levels.weight)
+    pairs = q * (q + 1) // 2
+    return _Room(
+        np.zeros((size, size)),
+        np.zeros((pairs, groups)),
+        np.zeros((groups, q, q)),
+        np.zeros((q, q)),
+        np.zeros((q, q)),
+        np.zeros((q, q)),
+    )
 
 
 @part
 def _merge(levels: BlockLevels, rest: np.ndarray, products: np.ndarray) -> None:
-    """Write the products of r; the others do not change. `rest` is z_j'r, (levels,)."""
-    last = levels.dense.shape[1] - 1
+    """Write the products of r; the others do not change. `rest` is Z_j'r, (levels, effects)."""
+    q, last = rest.shape[1], levels.dense.shape[2] - 1
     first = last * (last + 1) // 2
     for a in range(last + 1):
-        for m in range(products.shape[1]):
-            products[first + a, m] = 0.0
+        for pair in range(products.shape[1]):
+            for m in range(products.shape[2]):
+                products[first + a, pair, m] = 0.0
     for j in range(len(rest)):
-        m, r = levels.group[j], rest[j]
-        for a in range(last):
-            products[first + a, m] += levels.dense[j, a] * r
-        products[first + last, m] += r * r
+        m, pair = levels.group[j], 0
+        for k in range(q):
+            for n in range(k + 1):
+                both = 1.0 if n < k else 0.0
+                for a in range(last):
+                    products[first + a, pair, m] += (
+                        rest[j, k] * levels.dense[j, n, a] + both * rest[j, n] * levels.dense[j, k, a]
+                    )
+                products[first + last, pair, m] += (1.0 + both) * rest[j, k] * rest[j, n]
+                pair += 1
 
 
 @part(fastmath=REORDERED)
-def _weighted(products: np.ndarray, pair: int, shares: np.ndarray) -> float:
-    """Add up the products of one pair over the groups, with weights."""
+def _weighted(products: np.ndarray, row: int, shares: np.ndarray) -> float:
+    """Add up the products of one pair of columns over effects and groups, with weights."""
     total = 0.0
-    for m in range(len(shares)):
-        total += shares[m] * products[pair, m]
+    for pair in range(shares.shape[0]):
+        for m in range(shares.shape[1]):
+            total += shares[pair, m] * products[row, pair, m]
     return total
 
 
 @part
-def _unpack(prior: ThetaPrior, theta: np.ndarray, values: np.ndarray) -> float:
-    """Write the sds of theta, and sigma last, (elements + 1,); return the log prior density on the real line."""
-    total = 0.0
-    for e in range(len(theta)):
-        v, _, log_slope, _ = place(prior.coordinates[e], prior.arguments, e, theta[e])
-        values[e] = v
-        total += log_slope + log_density(prior.kinds[e], prior.arguments, e, v)[0]
-    values[len(theta)] = values[prior.sigma] if prior.sigma >= 0 else 1.0
-    return total
+def _set_root(parameters: Parameters, at: int, root: np.ndarray) -> None:
+    for a in range(len(root)):
+        for b in range(a + 1):
+            root[a, b] = parameters.sd[at, a] * parameters.corr[at, a, b]
 
 
 @part
-def _tail_sd(prior: ThetaPrior, values: np.ndarray, a: int) -> float:
-    return prior.sd[a] if prior.sd_of[a] < 0 else values[prior.sd_of[a]]
+def _whiten(room: _Room, weight: np.ndarray, m: int, w: float) -> float:
+    """Write C and V of a group; return log |K|."""
+    root, factor, turned, weighted = room.root, room.factor, room.turned, room.weighted
+    q, det = len(root), 1.0
+    for a in range(q):
+        for b in range(q):
+            x = 0.0
+            for c in range(b, q):
+                x += weight[m, a, c] * root[c, b]
+            weighted[a, b] = w * x
+    for a in range(q):
+        for b in range(a + 1):
+            x = 1.0 if a == b else 0.0
+            for c in range(a, q):
+                x += root[c, a] * weighted[c, b]
+            for e in range(b):
+                x -= factor[a, e] * factor[b, e]
+            if a == b:
+                det *= x
+                factor[a, a] = np.sqrt(x)
+            else:
+                factor[a, b] = x / factor[b, b]
+        for k in range(q):
+            x = root[k, a] if k >= a else 0.0
+            for e in range(a):
+                x -= factor[a, e] * turned[m, e, k]
+            turned[m, a, k] = x / factor[a, a]
+    return np.log(det)
 
 
 @part
-def _factorise(prior: ThetaPrior, values: np.ndarray, half: np.ndarray) -> float:
+def _set_shares(levels: BlockLevels, room: _Room, w: float) -> float:
+    """Write S of each group; return the sum of log |K_j| over all levels."""
+    q, log_det, turned = len(room.root), 0.0, room.turned
+    for m in range(len(levels.weight)):
+        log_det += levels.number[m] * _whiten(room, levels.weight, m, w)
+        pair = 0
+        for k in range(q):
+            for n in range(k + 1):
+                x = 0.0
+                for a in range(q):
+                    x += turned[m, a, k] * turned[m, a, n]
+                room.shares[pair, m] = w * w * x
+                pair += 1
+    return log_det
+
+
+@part
+def _tail_sd(prior: TailPrior, parameters: Parameters, a: int) -> float:
+    return prior.sd[a] if prior.factor[a] < 0 else parameters.sd[prior.factor[a], 0]
+
+
+@part
+def _factorise(prior: TailPrior, parameters: Parameters, half: np.ndarray) -> float:
     """Replace A, of which the lower triangle is used, by the Cholesky factor of L A L + I, the remainder at its end.
 
     Returns log |L A L + I| plus the remainder.
     """
     last = half.shape[0] - 1
     for a in range(last + 1):
-        row = 1.0 if a == last else _tail_sd(prior, values, a)
+        row = 1.0 if a == last else _tail_sd(prior, parameters, a)
         for c in range(a + 1):
-            half[a, c] *= row * (1.0 if c == last else _tail_sd(prior, values, c))
+            half[a, c] *= row * (1.0 if c == last else _tail_sd(prior, parameters, c))
     for a in range(last):
         half[a, a] += 1.0
         half[last, a] += prior.mean[a]
@@ -181,71 +284,75 @@ def _factorise(prior: ThetaPrior, values: np.ndarray, half: np.ndarray) -> float
 @part
 def _evaluate(
     at: int,
-    prior: ThetaPrior,
+    layout: Layout,
+    prior: TailPrior,
     levels: BlockLevels,
     products: np.ndarray,
     gram: np.ndarray,
     rows: int,
-    theta: np.ndarray,
-    shares: np.ndarray,
-    values: np.ndarray,
-    half: np.ndarray,
+    thetas: np.ndarray,
+    room: _Room,
 ) -> float:
-    """Evaluate log p(r | theta) + log p(theta) up to a constant; values and factor are left in the last two."""
-    log_prior = _unpack(prior, theta, values)
-    sigma = values[len(theta)]
-    if prior.sigma >= 0 and is_rounding(sigma, rows):
+    """Evaluate log p(r | theta) + log p(theta) up to a constant; what it computes is left in `room`."""
+    parameters = unpack(layout, thetas, 0)
+    sigma = parameters.sigma
+    if layout.sigma >= 0 and is_rounding(sigma, rows):
         return -np.inf
-    w, s2 = 1.0 / (sigma * sigma), values[at] * values[at]
-    size = half.shape[0]
-    log_det = 0.0
-    for m in range(len(shares)):
-        grown = 1.0 + levels.weight[m] * s2 * w
-        log_det += levels.number[m] * np.log(grown)
-        shares[m] = s2 * w * w / grown
-    for a in range(size):
+    w, half = 1.0 / (sigma * sigma), room.half
+    _set_root(parameters, at, room.root)
+    log_det = _set_shares(levels, room, w)
+    for a in range(len(half)):
         for c in range(a + 1):
-            half[a, c] = w * gram[a, c] - _weighted(products, a * (a + 1) // 2 + c, shares)
-    log_det += _factorise(prior, values, half)
-    return log_prior - 0.5 * log_det - rows * np.log(sigma)
+            half[a, c] = w * gram[a, c] - _weighted(products, a * (a + 1) // 2 + c, room.shares)
+    log_det += _factorise(prior, parameters, half)
+    return log_prior(layout, thetas, 0) - 0.5 * log_det - rows * np.log(sigma)
 
 
 @part
 def _draw_effects(
-    at: int,
-    prior: ThetaPrior,
+    parameters: Parameters,
+    prior: TailPrior,
     levels: BlockLevels,
     rest: np.ndarray,
-    values: np.ndarray,
-    half: np.ndarray,
+    room: _Room,
     noise: np.ndarray,
     tail: np.ndarray,
     effects: np.ndarray,
 ) -> None:
-    """Draw the tail by back-substitution, and the block's effects given it; noise (tail + levels,)."""
-    last = len(tail)
+    """Draw the tail by back-substitution, and the block's effects given it; noise (tail + levels x effects,)."""
+    last, half, turned, q = len(tail), room.half, room.turned, effects.shape[1]
     for a in range(last - 1, -1, -1):
         x = half[last, a] + noise[a]
         for c in range(a + 1, last):
             x -= half[c, a] * tail[c]
         tail[a] = x / half[a, a]
     for a in range(last):
-        tail[a] *= _tail_sd(prior, values, a)
-    sigma = values[len(values) - 1]
-    w, s2 = 1.0 / (sigma * sigma), values[at] * values[at]
+        tail[a] *= _tail_sd(prior, parameters, a)
+    w = 1.0 / (parameters.sigma * parameters.sigma)
+    left = np.empty(q)
     for j in range(len(effects)):
-        grown = 1.0 + levels.own[j] * s2 * w
-        x = rest[j]
-        for a in range(last):
-            x -= levels.dense[j, a] * tail[a]
-        effects[j] = s2 * w * x / grown + np.sqrt(s2 / grown) * noise[last + j]
+        m = levels.group[j]
+        for k in range(q):
+            left[k] = rest[j, k]
+            for a in range(last):
+                left[k] -= levels.dense[j, k, a] * tail[a]
+            effects[j, k] = 0.0
+        # b = V'(w V x + z), x what is left of Z'r.
+        for a in range(q):
+            x = 0.0
+            for k in range(q):
+                x += turned[m, a, k] * left[k]
+            x = w * x + noise[last + q * j + a]
+            for k in range(q):
+                effects[j, k] += turned[m, a, k] * x
 
 
 @kernel
 def draw_block(
     at: int,
     moved: np.ndarray,
-    prior: ThetaPrior,
+    layout: Layout,
+    prior: TailPrior,
     levels: BlockLevels,
     products: np.ndarray,
     gram: np.ndarray,
@@ -254,7 +361,7 @@ def draw_block(
     width: np.ndarray,
     uniform: np.ndarray,
     noise: np.ndarray,
-    theta: np.ndarray,
+    thetas: np.ndarray,
     tail: np.ndarray,
     effects: np.ndarray,
 ) -> int:
@@ -263,21 +370,22 @@ def draw_block(
     Parameters
     ----------
     at, moved
-        The element of theta that is the block's sd; the elements that are updated.
-    prior, levels
-        The model.
+        The factor that is the block; the elements of theta that are updated.
+    layout, prior, levels
+        The model; the layout is lent, its factors in the order of the design.
     products
-        The lower triangles of G, row by row, (pairs, groups); those of the last row are scratch.
+        Products of D_j added up over the levels of each group, for the lower triangle of pairs of columns, row by row,
+        and that of pairs of effects, (pairs, pairs, groups); those of the last column are scratch.
     gram, rest
-        [T r]'[T r], lower triangle, (tail + 1, tail + 1); Z'r, (levels,).
+        [T r]'[T r], lower triangle, (tail + 1, tail + 1); Z'r, (levels, effects).
     rows
         Number of rows.
     width
         Width of the first interval of each element, (elements,).
     uniform, noise
-        Random numbers: uniform, `RANDOM_NUMBERS` of each element moved; standard normal, (tail + levels,).
-    theta, tail, effects
-        The state.
+        Random numbers: uniform, `RANDOM_NUMBERS` of each element moved; standard normal, (tail + levels x effects,).
+    thetas, tail, effects
+        The state, (1, elements), (tail,), (levels, effects).
 
     Returns
     -------
@@ -285,8 +393,8 @@ def draw_block(
         Number of evaluations of the density.
     """
     _merge(levels, rest, products)
-    half, values, shares = np.zeros_like(gram), np.zeros(len(theta) + 1), np.zeros(len(levels.weight))
-    value = _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half)
+    room, theta = _room(levels), thetas[0]
+    value = _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room)
     count, used = 1, 0
     for e in moved:
         old, old_value = theta[e], value
@@ -299,7 +407,7 @@ def draw_block(
             for _ in range(to_the_left if side == 0 else _STEPS_OUT - 1 - to_the_left):
                 theta[e] = low if side == 0 else high
                 count += 1
-                if not _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half) > least:
+                if not _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room) > least:
                     break
                 if side == 0:
                     low -= width[e]
@@ -309,7 +417,7 @@ def draw_block(
         for k in range(_SHRINKS):
             theta[e] = low + (high - low) * uniform[used + k]
             count += 1
-            value = _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half)
+            value = _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room)
             if value > least:
                 found = True
                 break
@@ -320,6 +428,6 @@ def draw_block(
         used += _SHRINKS
         if not found:
             theta[e], value = old, old_value
-    _evaluate(at, prior, levels, products, gram, rows, theta, shares, values, half)
-    _draw_effects(at, prior, levels, rest, values, half, noise, tail, effects)
+    _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room)
+    _draw_effects(unpack(layout, thetas, 0), prior, levels, rest, room, noise, tail, effects)
     return count

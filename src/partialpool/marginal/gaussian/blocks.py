@@ -5,29 +5,33 @@ Only the pairs of levels that share rows are stored, so that memory and time are
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from partialpool.design.design import Design
-from partialpool.distributions.density_kernel import encode, placed
+from partialpool.lent_record import LentRecord, lend
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.block_factors import block_factors
-from partialpool.marginal.gaussian.block_kernel import BlockLevels, Cells, ThetaPrior
+from partialpool.marginal.gaussian.block_kernel import BlockLevels, Cells, TailPrior
 from partialpool.marginal.gaussian.integrated_columns import columns_of, integrated_columns, normals_of
 from partialpool.marginal.gaussian.moments import Moments
-from partialpool.marginal.gaussian.parameters import Normals
+from partialpool.marginal.gaussian.parameters import Layout, Normals
 from partialpool.marginal.gaussian.standardise import Units
+from partialpool.marginal.gaussian.theta_layout import lay_out_theta
+from partialpool.marginal.gaussian.unpacked import Unpacked, unpack_many
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.prior_set import PriorSet
-from partialpool.names import BETA, SIGMA, b_name, sd_name, z_name
+from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
 
 __all__ = ["Blocks", "build_blocks"]
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """A model in blocks. Every factor has one effect, whose element of theta is its position in the design.
+    """A model in blocks.
 
     Attributes
     ----------
@@ -36,13 +40,13 @@ class Blocks:
     blocks, small
         Positions of the factors that are blocks, and of those in the tail, in its order.
     levels, products
-        Of each block: its levels; G of `block_kernel.py`, row by row, of which the last is scratch.
+        Of each block: its levels; its products as `draw_block` takes them, of which those of y are scratch.
     cells
         Z_f'Z_g of two blocks f < g by position.
     gram
         [T y]'[T y], (tail + 1, tail + 1): the coordinates of the fixed effects, and the levels of small factors.
-    prior
-        The priors of theta and of the tail.
+    layout, prior
+        The elements of theta, factors in the order of the design; the priors of the tail.
     turn, known
         C of the common columns, and what is taken off the response for each coordinate (see `Marginal`).
     rows
@@ -57,7 +61,8 @@ class Blocks:
     products: Mapping[int, np.ndarray]
     cells: Mapping[tuple[int, int], Cells]
     gram: np.ndarray
-    prior: ThetaPrior
+    layout: Layout
+    prior: TailPrior
     turn: np.ndarray
     known: np.ndarray
     rows: int
@@ -65,16 +70,30 @@ class Blocks:
     @property
     def size(self) -> int:
         """Number of elements of theta."""
-        return len(self.prior.kinds)
+        return len(self.layout.kinds)
 
     @property
     def tail(self) -> int:
         """Number of columns of the tail."""
         return len(self.prior.sd)
 
-    def value(self, element: int, theta: np.ndarray) -> np.ndarray:
-        """Return the sd, or sigma, that an element of theta represents, in `Units`."""
-        return placed(int(self.prior.coordinates[element]), self.prior.arguments[element], theta)
+    @cached_property
+    def lent_layout(self) -> LentRecord:
+        """The layout as kernels take it."""
+        return lend(self.layout)
+
+    def moved_with(self, f: int) -> np.ndarray:
+        """Return the elements of theta that are updated with a block: its own, and those that no block has alone."""
+        layout = self.layout
+        own = layout.sd_at[f, : layout.effects[f]]
+        partials = layout.partial_at[layout.partial_factor == f]
+        sigma = [layout.sigma] if layout.sigma >= 0 else []
+        found = [*own, *partials, *layout.sd_at[list(self.small), 0], *sigma]
+        return np.array(list(dict.fromkeys(found)), np.int64)
+
+    def unpacked(self, theta: np.ndarray) -> Unpacked:
+        """Return the parameters of thetas (..., elements), the dimensions before the last flattened."""
+        return unpack_many(self.lent_layout, np.ascontiguousarray(theta.reshape(-1, self.size)))
 
     def named(
         self, theta: np.ndarray, tail: np.ndarray, effects: dict[int, np.ndarray], *, keep_z: bool
@@ -86,12 +105,13 @@ class Blocks:
         theta, tail
             (chains, draws, elements), (chains, draws, tail).
         effects
-            Of each block, (chains, draws, levels); these arrays are converted in place, since a copy of all may not fit
-            into memory.
+            Of each block, (chains, draws, levels, effects); these arrays are converted in place, since a copy of all
+            may not fit into memory.
         keep_z
             Whether to name the standard normal offsets too.
         """
         shape, coefs = theta.shape[:2], len(self.known)
+        given = self.unpacked(theta)
         out: dict[str, np.ndarray] = {}
         if coefs:
             standard = (tail[..., :coefs] + self.known).reshape(-1, coefs)
@@ -99,19 +119,33 @@ class Blocks:
         at = coefs
         for f in self.small:
             n = self.design.factors[f].n_levels
-            effects = effects | {f: tail[..., at : at + n].copy()}
+            effects = effects | {f: tail[..., at : at + n, None].copy()}
             at += n
         for f, factor in enumerate(self.design.factors):
-            own, sd = self.units.factors[f], self.value(f, theta[..., f])
+            own, q = self.units.factors[f], len(factor.names)
+            sd, corr = given.sd[:, f, :q], given.corr[:, f, :q, :q]
             if keep_z:
-                out[z_name(factor.name)] = (effects[f] / sd[..., None])[..., None]
-            unit = float(own.to_data[0, 0]) * self.units.unit
-            effects[f] *= unit
-            out[sd_name(factor.name)] = sd[..., None] * unit
-            out[b_name(factor.name)] = effects[f][..., None]
-        if self.prior.sigma >= 0:
-            out[SIGMA] = self.value(self.prior.sigma, theta[..., self.prior.sigma]) * self.units.residual
+                out[z_name(factor.name)] = _offsets(effects[f], sd[:, :, None] * corr)
+            turn = own.to_data.T * self.units.unit
+            for values in effects[f].reshape(-1, *effects[f].shape[2:]):
+                values[:] = values @ turn
+            own_sd, own_corr = own.covariance(sd, corr)
+            out[sd_name(factor.name)] = own_sd.reshape(*shape, q) * self.units.unit
+            if factor.correlated:
+                out[corr_name(factor.name)] = own_corr.reshape(*shape, q, q)
+            out[b_name(factor.name)] = effects[f]
+        if self.layout.sigma >= 0:
+            out[SIGMA] = given.sigma.reshape(shape) * self.units.residual
         return out
+
+
+def _offsets(effects: np.ndarray, roots: np.ndarray) -> np.ndarray:
+    """Return u of effects R u, (chains, draws, levels, effects), for R (chains x draws, effects, effects)."""
+    out = np.empty_like(effects)
+    each = (values.reshape(-1, *effects.shape[2:]) for values in (effects, out))
+    for own, found, root in zip(*each, roots, strict=True):
+        found[:] = solve_triangular(root, own.T, lower=True).T
+    return out
 
 
 def build_blocks(
@@ -124,15 +158,25 @@ def build_blocks(
     design, priors, known
         The model, and the moments of its rows.
     blocks
-        Positions of the factors that are blocks; None for those of `block_factors`.
+        Positions of the factors that are blocks; None for those of `block_factors`. Others must have one effect.
     """
     blocks = block_factors(design) if blocks is None else blocks
     small = tuple(f for f in range(len(design.factors)) if f not in blocks)
     columns = columns_of(coefficient_prior(design, priors), known.units)
     integrated, taken_off = integrated_columns(columns, known.moments)
     moments = known.moments.turned(columns.turn).less(taken_off)
-    normals = normals_of(columns, integrated, taken_off)
-    scaled = _Scaled(moments, tuple(float(own.shift[0, 0]) for own in known.units.factors))
+    layout, _ = lay_out_theta(
+        design,
+        priors,
+        known.units,
+        range(len(design.factors)),
+        has_branch=False,
+        coefficients=columns.priors,
+        taken_off=columns.taken_off,
+        integrated=integrated,
+        residual=design.se is None,
+    )
+    scaled = _Scaled(moments, tuple(own.shift for own in known.units.factors))
     levels = {f: _levels(scaled, f, small) for f in blocks}
     return Blocks(
         design,
@@ -143,7 +187,8 @@ def build_blocks(
         {f: _products(levels[f]) for f in blocks},
         {(f, g): scaled.cells(f, g) for f in blocks for g in blocks if f < g},
         _gram(scaled, small),
-        _prior(design, priors, known.units, small, normals),
+        layout,
+        _tail_prior(design, small, normals_of(columns, integrated, taken_off)),
         columns.turn,
         taken_off,
         moments.rows,
@@ -152,46 +197,61 @@ def build_blocks(
 
 @dataclass(frozen=True, eq=False)
 class _Scaled:
-    """Moments of factors with one effect each, whose columns are multiplied by B (`standardise.py`)."""
+    """Moments of factors whose columns are multiplied by B (`standardise.py`)."""
 
     moments: Moments
-    shifts: tuple[float, ...]
+    shifts: tuple[np.ndarray, ...]
 
     def own(self, f: int) -> np.ndarray:
-        return self.moments.own[f][:, 0, 0] * self.shifts[f] ** 2
+        return self.shifts[f].T @ self.moments.own[f] @ self.shifts[f]
 
     def dense(self, f: int) -> np.ndarray:
-        return self.moments.dense[f][:, 0] * self.shifts[f]
+        return self.shifts[f].T @ self.moments.dense[f]
+
+    def _values(self, f: int, g: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        coupling = self.moments.coupling(f, g)
+        return coupling.first, coupling.second, self.shifts[f].T @ coupling.values @ self.shifts[g]
 
     def cells(self, f: int, g: int) -> Cells:
-        coupling = self.moments.coupling(f, g)
-        start = np.searchsorted(coupling.first, np.arange(len(self.moments.own[f]) + 1))
-        values = coupling.values[:, 0, 0] * (self.shifts[f] * self.shifts[g])
-        return Cells(start.astype(np.int64), coupling.second.astype(np.int32), values)
+        first, second, values = self._values(f, g)
+        start = np.searchsorted(first, np.arange(len(self.moments.own[f]) + 1))
+        return Cells(start.astype(np.int64), second.astype(np.int32), np.ascontiguousarray(values))
 
     def products(self, f: int, g: int) -> np.ndarray:
-        """Z_f'Z_g as a whole matrix, (levels of f, levels of g)."""
-        coupling = self.moments.coupling(f, g)
-        out = np.zeros((len(self.moments.own[f]), len(self.moments.own[g])))
-        out[coupling.first, coupling.second] = coupling.values[:, 0, 0] * (self.shifts[f] * self.shifts[g])
+        """Z_f'Z_g as a whole matrix, for g with one effect, (levels of f, effects of f, levels of g)."""
+        first, second, values = self._values(f, g)
+        out = np.zeros((len(self.moments.own[f]), values.shape[1], len(self.moments.own[g])))
+        out[first, :, second] = values[:, :, 0]
         return out
 
 
 def _levels(scaled: _Scaled, f: int, small: tuple[int, ...]) -> BlockLevels:
-    own, dense = scaled.own(f), scaled.dense(f)
-    parts = [dense[:, :-1], *(scaled.products(f, g) for g in small), dense[:, -1:]]
-    weight, group, count = np.unique(own, return_inverse=True, return_counts=True)
-    return BlockLevels(own, np.ascontiguousarray(np.hstack(parts)), weight, count.astype(float), group.astype(np.int32))
+    own, dense = np.ascontiguousarray(scaled.own(f)), scaled.dense(f)
+    parts = [dense[:, :, :-1], *(scaled.products(f, g) for g in small), dense[:, :, -1:]]
+    q, flat = own.shape[1], own.reshape(len(own), -1)
+    axis = None if q == 1 else 0  # sorting numbers is much faster than sorting rows
+    weight, group, count = np.unique(flat, axis=axis, return_inverse=True, return_counts=True)
+    return BlockLevels(
+        own,
+        np.ascontiguousarray(np.concatenate(parts, axis=2)),
+        weight.reshape(-1, q, q),
+        count.astype(float),
+        group.ravel().astype(np.int32),
+    )
 
 
 def _products(levels: BlockLevels) -> np.ndarray:
-    """Add up d_j d_j' of the levels of each group, zero for those of y, (pairs, groups)."""
-    groups, size = len(levels.weight), levels.dense.shape[1]
-    out = np.zeros((size * (size + 1) // 2, groups))
+    """Add up the products of the levels of each group, zero for those of y, (pairs, pairs of effects, groups)."""
+    groups, (_, q, size) = len(levels.weight), levels.dense.shape
+    out = np.zeros((size * (size + 1) // 2, q * (q + 1) // 2, groups))
     for a in range(size - 1):
         for c in range(a + 1):
-            products = levels.dense[:, a] * levels.dense[:, c]
-            out[a * (a + 1) // 2 + c] = np.bincount(levels.group, products, groups)
+            for k in range(q):
+                for n in range(k + 1):
+                    products = levels.dense[:, k, a] * levels.dense[:, n, c]
+                    if n < k:
+                        products += levels.dense[:, n, a] * levels.dense[:, k, c]
+                    out[a * (a + 1) // 2 + c, k * (k + 1) // 2 + n] = np.bincount(levels.group, products, groups)
     return out
 
 
@@ -206,10 +266,10 @@ def _gram(scaled: _Scaled, small: tuple[int, ...]) -> np.ndarray:
     gram = np.zeros((size, size))
     gram[np.ix_(fixed, fixed)] = common
     for i, f in enumerate(small):
-        gram[places[i], places[i]] = scaled.own(f)
-        _set(gram, places[i], fixed, scaled.dense(f))
+        gram[places[i], places[i]] = scaled.own(f)[:, 0, 0]
+        _set(gram, places[i], fixed, scaled.dense(f)[:, 0])
         for j in range(i):
-            _set(gram, places[i], places[j], scaled.products(f, small[j]))
+            _set(gram, places[i], places[j], scaled.products(f, small[j])[:, 0])
     return gram
 
 
@@ -219,21 +279,10 @@ def _set(gram: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.nda
     gram[np.ix_(columns, rows)] = values.T
 
 
-def _prior(design: Design, priors: PriorSet, units: Units, small: tuple[int, ...], normals: Normals) -> ThetaPrior:
-    codes = []
-    for factor, own in zip(design.factors, units.factors, strict=True):
-        stated = priors[f"{sd_name(factor.name)}[{factor.sd_parameters[0]}]"]
-        codes.append(encode(stated.in_units_of(units.unit / float(own.scale[0]))))
-    sigma = len(codes) if design.se is None else -1
-    if design.se is None:
-        codes.append(encode(priors[SIGMA].in_units_of(units.residual)))
+def _tail_prior(design: Design, small: tuple[int, ...], normals: Normals) -> TailPrior:
     counts = [design.factors[f].n_levels for f in small]
     coefs, others = len(normals.sd), sum(counts)
-    return ThetaPrior(
-        np.array([kind for kind, _, _ in codes], np.int64),
-        np.array([coordinate for _, coordinate, _ in codes], np.int64),
-        np.array([arguments for _, _, arguments in codes], float).reshape(-1, 4),
-        sigma,
+    return TailPrior(
         np.concatenate([np.full(coefs, -1), np.repeat(np.array(small, np.int64), counts)]).astype(np.int64),
         np.concatenate([normals.sd, np.ones(others)]),
         np.concatenate([normals.mean, np.zeros(others)]),

@@ -9,7 +9,6 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.density_kernel import PART_OF_JOINT, encode, encode_partial
 from partialpool.distributions.prior import Prior
-from partialpool.marginal.gaussian.ordering import Arrangement
 from partialpool.marginal.gaussian.parameters import Layout
 from partialpool.marginal.gaussian.partial_correlation import AUTOREGRESSIVE, COMPOUND, FREE
 from partialpool.marginal.gaussian.residual_elements import residual_elements
@@ -29,8 +28,9 @@ def lay_out_theta(
     design: Design,
     priors: PriorSet,
     units: Units,
-    arrangement: Arrangement,
+    order: Sequence[int],
     *,
+    has_branch: bool,
     coefficients: Sequence[Prior],
     taken_off: np.ndarray,
     integrated: np.ndarray,
@@ -40,8 +40,12 @@ def lay_out_theta(
 
     Parameters
     ----------
-    design, priors, units, arrangement
-        The model, and its moments in elimination order.
+    design, priors, units
+        The model.
+    order
+        The factors of the design in the order that the layout has them.
+    has_branch
+        Whether the second of these is the branch.
     coefficients, taken_off
         Prior of each column of the algebra, in `Units`, and what the location takes off its coefficient, (coefs,).
     integrated
@@ -54,7 +58,6 @@ def lay_out_theta(
     Layout, tuple of str
         Positions and priors; the name of each element.
     """
-    order = arrangement.order
     most = max((len(f.names) for f in design.factors), default=1)
     shifts = np.zeros((len(order), most, most))
     elements: list[str] = []
@@ -110,7 +113,7 @@ def lay_out_theta(
         kept=kept,
         kept_shift=np.ascontiguousarray(taken_off[~integrated]),
         shifts=shifts,
-        has_branch=arrangement.has_branch,
+        has_branch=has_branch,
         kinds=np.array([c[0] for c in codes], np.int64),
         coordinates=np.array([c[1] for c in codes], np.int64),
         arguments=np.array([c[2] for c in codes], float).reshape(-1, 4),
