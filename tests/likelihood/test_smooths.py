@@ -14,6 +14,7 @@ from partialpool.spec.model import ModelSpec
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 MGCV = json.loads((REFERENCE / "smooths.json").read_text())
+GAMM4 = json.loads((REFERENCE / "smooths_gamm4.json").read_text())
 FORMULAS = {
     "cr": "y ~ s(x)",
     "cc": "y ~ s(x, k=8, bs='cc')",
@@ -148,9 +149,48 @@ def test_wrong_uses_are_refused_in_four_parts(table, formula, message):
     assert all(part in text for part in ("got:", "allowed:", "do:"))
 
 
-def test_other_families_have_no_likelihood(table):
-    with pytest.raises(pp.EngineError, match="a smooth of a response that is not normal"):
-        pp.maximum_likelihood("y ~ s(x)", table.assign(y=np.arange(len(table)) % 5), family="poisson")
+@pytest.mark.parametrize(
+    ("name", "formula", "family"),
+    [
+        ("poisson", "count ~ s(x)", "poisson"),
+        ("poisson_groups", "count ~ s(x) + (1 | f)", "poisson"),
+        ("poisson_by", "count ~ f + s(x, by=f, k=6)", "poisson"),
+        ("bernoulli", "yes ~ s(x)", "bernoulli"),
+    ],
+)
+def test_the_likelihood_of_counts_and_choices_is_that_of_gamm4(table, name, formula, family):
+    frame = table.assign(count=np.floor(np.abs(table["y"])).astype(int), yes=(table["y"] > 3).astype(int))
+    found = pp.maximum_likelihood(formula, frame, family=family)
+    assert found.maximum.method == "by Laplace's approximation"
+    assert found.log_likelihood == pytest.approx(GAMM4[name]["log_likelihood"], abs=1e-4)
+
+
+def test_the_likelihood_beside_a_predictor_of_sigma_is_that_of_the_dense_normal(table):
+    found = pp.maximum_likelihood(["y ~ s(x)", "sigma ~ f"], table)
+    design, maximum = found.design, found.maximum
+    z = design.factors[0].values * maximum.sd[0]
+    of_sigma = design.parameters["sigma"].common
+    log_sigma = np.column_stack([np.ones(len(z)), of_sigma.values]) @ maximum.parameters["sigma"].beta
+    covariance = z @ z.T + np.diag(np.exp(2 * log_sigma))
+    rest = design.response.values - np.column_stack([np.ones(len(z)), design.common.values]) @ maximum.beta
+    dense = -0.5 * (len(z) * np.log(2 * np.pi) + np.linalg.slogdet(covariance)[1])
+    dense -= 0.5 * rest @ np.linalg.solve(covariance, rest)
+    assert found.log_likelihood == pytest.approx(dense, abs=1e-8)
+
+
+def test_a_curve_of_a_parameter_has_a_likelihood(table):
+    whole, line = (pp.maximum_likelihood(["y ~ x", f"sigma ~ {of_sigma}"], table) for of_sigma in ("s(x)", "x"))
+    assert whole.log_likelihood > line.log_likelihood - 1e-6
+    assert whole.n_parameters == line.n_parameters + 1
+    assert "curves integrated out by Laplace's approximation" in str(whole)
+
+
+def test_a_curve_is_compared_with_a_line(table):
+    frame = table.assign(count=np.floor(np.abs(table["y"])).astype(int))
+    found = pp.lrt("count ~ s(x)", "count ~ x", frame, family="poisson", simulations=40, seed=1)
+    ends = [pp.maximum_likelihood(f"count ~ {term}", frame, family="poisson").log_likelihood for term in ("x", "s(x)")]
+    assert found.statistic == pytest.approx(2 * (ends[1] - ends[0]), abs=1e-6)
+    assert found.p_mixture < 0.01
 
 
 def test_draws_predictions_and_a_file_follow_the_curve(table, tmp_path):

@@ -22,7 +22,6 @@ from partialpool.likelihood.maximum import EXACT, QUADRATURE, Maximum, OfPredict
 from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
-from partialpool.spec.columns_read import smooths_of
 from partialpool.spec.effect_distribution import why_not_normal
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
@@ -162,6 +161,12 @@ class LikelihoodFit:
         return draw_response(self.design, self.maximum, rng)
 
     @property
+    def _integrated(self) -> str:
+        """What is integrated out: group effects, curves or both."""
+        smooth = {factor.is_smooth for _, design, _ in self._predictors for factor in design.factors}
+        return " and ".join(["group effects"] * (False in smooth) + ["curves"] * (True in smooth))
+
+    @property
     def _grouping(self) -> list[str]:
         """The grouping factors of all predictors with their numbers of levels."""
         each = (factor for _, design, _ in self._predictors for factor in design.grouping)
@@ -174,7 +179,7 @@ class LikelihoodFit:
             f"{self.design.n_rows} rows; " + "; ".join(self._grouping or ["no grouping factor"]),
             f"{how}: log likelihood {fixed(self.log_likelihood, 4)}, deviance {fixed(self.deviance, 4)}, "
             f"{self.n_parameters} parameters",
-            *([f"group effects integrated out {self.maximum.method}"] if self.maximum.method != EXACT else []),
+            *([f"{self._integrated} integrated out {self.maximum.method}"] if self.maximum.method != EXACT else []),
         )
         components = tuple(
             (factor, f"corr({effect}, {other})" if other else effect, number(value, digits=4))
@@ -284,11 +289,6 @@ def why_no_likelihood(spec: ModelSpec) -> str:
     reasons = (
         (heavy := why_not_normal(spec), heavy),
         (
-            smooths_of(spec),
-            "a smooth of a response that is not normal, or beside predictors of parameters: its effects share an sd, "
-            "which no integral here allows",
-        ),
-        (
             any(group.members for group in spec.groups),
             "a row belongs to several levels: their integrals are available for a normal response",
         ),
@@ -311,7 +311,7 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
             "there is no likelihood of this model",
             got=reason,
             allowed="normal effects on the mean and on parameters of the family; independent levels, or one effect of "
-            "levels with a known covariance; smooths of normal responses",
+            "levels with a known covariance",
             do="use pp.fit for its posterior",
         )
     if reml and not (spec.is_normal and not spec.parameters):

@@ -35,7 +35,7 @@ class NestedQuadrature(Quadrature):
             return False
         if not is_log_concave(spec):
             return False
-        if any(factor.root is not None or len(factor.names) > 1 for factor in factors):
+        if any(factor.root is not None or factor.is_smooth or len(factor.names) > 1 for factor in factors):
             return False
         return any(nesting(design).values())
 

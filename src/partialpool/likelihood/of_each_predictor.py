@@ -30,7 +30,7 @@ def of_each_predictor(found: OfPredictor, predictors: Predictors) -> dict[str, O
     each: dict[str, OfPredictor] = {}
     for part in predictors.parts:
         original = partial(_original, part.units, part.turn)
-        own = [(places[factor.name], part.effects[factor.name]) for factor in part.design.factors]
+        own = [(places[part.whole(factor)], part.effects[factor.name]) for factor in part.design.factors]
         each[part.name] = OfPredictor(
             original(found.beta[None, part.columns])[0],
             _turned(original, found.covariance[part.columns, part.columns]),
