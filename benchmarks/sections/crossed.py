@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.crossed_fit import FORMULA, simulate
+from benchmarks.crossed_fit import FORMULA, WITH_SLOPES, simulate
 from benchmarks.processes import NotMeasured, ask_python, ask_r, say
 from benchmarks.section import Result, Section, Settings, Target
 from benchmarks.tables import number, paragraph, seconds, table
@@ -25,16 +25,26 @@ def measure(settings: Settings) -> Result:
         say(f"crossed: 200,000 ratings, {engine}")
         request = BOTH | {"seed": seed, "engine": engine, "likelihood": engine == "collapsed"}
         result[engine] = ask_python("crossed_fit", request)
-    with TemporaryDirectory(prefix="bench-") as folder:
-        path = Path(folder, "ratings.csv")
-        simulate(BOTH["rows"], BOTH["levels"]).to_csv(path, index=False)
-        say("crossed: 200,000 ratings, lme4")
-        request = {"table": str(path), "labels": ["user", "item"], "formula": FORMULA, "repeats": 1}
+    say("crossed: 200,000 ratings, slopes of users")
+    result["slopes"] = ask_python("crossed_fit", BOTH | {"seed": seed, "engine": "auto", "slopes": True})
+    for name, slopes in (("lme4", False), ("lme4 with slopes", True)):
+        say(f"crossed: 200,000 ratings, {name}")
         try:
-            result["lme4"] = ask_r("lme4_fit.R", ["lme4", "jsonlite"], request)["seconds"][0]
+            result[name] = _by_lme4(slopes=slopes)
         except NotMeasured as reason:
             result["missing"] = str(reason)
     return result
+
+
+def _by_lme4(*, slopes: bool) -> float:
+    """Return the seconds of lme4's fit."""
+    with TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder, "ratings.csv")
+        simulate(BOTH["rows"], BOTH["levels"], slopes=slopes).to_csv(path, index=False)
+        formula = WITH_SLOPES if slopes else FORMULA
+        request = {"table": str(path), "labels": ["user", "item"], "formula": formula, "repeats": 1}
+        seconds: float = ask_r("lme4_fit.R", ["lme4", "jsonlite"], request)["seconds"][0]
+        return seconds
 
 
 def gap(result: Result) -> float:
@@ -55,12 +65,16 @@ def lines(result: Result) -> list[str]:
             number(run["ess_of_effects"][0]),
             f"{number(run['peak_gigabytes'])} GB",
         ]
-        for run in (large, both, result["collapsed"])
+        for run in (large, both, result["collapsed"], result["slopes"])
     ]
-    estimates = {"our ML estimate": result["collapsed"]["likelihood_seconds"], "lme4's ML estimate": result.get("lme4")}
-    for what, time in estimates.items():
+    estimates = {
+        "our ML estimate": (both, result["collapsed"]["likelihood_seconds"]),
+        "lme4's ML estimate": (both, result.get("lme4")),
+        "lme4's ML estimate with slopes": (result["slopes"], result.get("lme4 with slopes")),
+    }
+    for what, (run, time) in estimates.items():
         if time is not None:
-            rows.append([f"{both['rows']:,}", f"{both['effects']:,}", what, seconds(time), "", "", ""])
+            rows.append([f"{run['rows']:,}", f"{run['effects']:,}", what, seconds(time), "", "", ""])
     effects = number(4 * LARGE["draws"] * 8 * large["effects"] / 1e9)
     return [
         *paragraph(
@@ -69,7 +83,7 @@ def lines(result: Result) -> list[str]:
             "cores; ESS is the smallest bulk ESS of the sds and sigma, and of 200 effects. Time is that of the whole",
             f"call; peak memory is that of the process. In the larger run {number(large['before_gigabytes'])} GB were",
             f"used before the call, and the draws of the effects take {effects} GB. Posterior means of the two engines",
-            f"differ by {number(gap(result))} posterior sds at most.",
+            f"differ by {number(gap(result))} posterior sds at most. The last run is of `{WITH_SLOPES}`.",
             f"lme4: {result['missing']}." if "missing" in result else "",
         ),
         *table(["rows", "effects", "engine", "time", "ESS of variances", "ESS of effects", "peak memory"], rows),

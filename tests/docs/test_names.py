@@ -134,6 +134,7 @@ def tree_of(fit, formula, data):
     return names["tree"]
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings(
     "ignore:Estimated shape parameter of Pareto:UserWarning"
 )  # of a few rows of the sleep study

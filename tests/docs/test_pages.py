@@ -30,6 +30,7 @@ def disagreements(blocks, *runs):
     return [line for old, new, *others in texts for line in text_differences(old, new, others)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_prints_what_it_shows(name, monkeypatch):
     page = PAGES[name]

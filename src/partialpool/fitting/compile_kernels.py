@@ -56,12 +56,18 @@ def _of_collapsed() -> None:
 
 
 def _of_gibbs() -> None:
-    from partialpool.fitting.fit import fit  # noqa: PLC0415 - in the worker only
-    from partialpool.marginal.gaussian.block_kernel import Cells, sum_over_first, sum_over_second  # noqa: PLC0415
+    """Fit two blocks: with one alone nothing is added up over the levels of another."""
+    from partialpool.design.build import build_design  # noqa: PLC0415 - in the worker only
+    from partialpool.marginal.gaussian.accumulated import Accumulated  # noqa: PLC0415
+    from partialpool.marginal.gaussian.blocks import build_blocks  # noqa: PLC0415
+    from partialpool.model.default_priors import resolve_priors  # noqa: PLC0415
+    from partialpool.sampling.gibbs_chain import GibbsChain  # noqa: PLC0415
+    from partialpool.spec.model import ModelSpec  # noqa: PLC0415
 
-    fit(_FORMULA, load_dataset("dyestuff"), engine="gibbs", draws=10, tune=1, seed=1, progressbar=False)
-    for add_up in (sum_over_first, sum_over_second):
-        add_up(Cells(np.zeros(2, np.int64), np.zeros(0, np.int32), np.zeros(0)), np.ones(1), np.empty(1))
+    spec = ModelSpec.from_formula("diameter ~ 1 + (1 | plate) + (1 | sample)")
+    design = build_design(spec, load_dataset("penicillin"))
+    blocks = build_blocks(design, resolve_priors(design), Accumulated.of(design), blocks=(0, 1))
+    GibbsChain(blocks, np.random.SeedSequence(1)).sweep(adapts=False)
 
 
 def _of_likelihoods() -> None:
