@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import partialpool as pp
 from partialpool.design.build import build_design
@@ -163,6 +164,9 @@ def test_ctrl_c_keeps_the_draws_of_every_chain(monkeypatch):
     finally:
         signal.signal(signal.SIGINT, before)
     assert 0 < fit.posterior.sizes["draw"] < 100_000
+    few = min(20, fit.posterior.sizes["draw"])
+    same = pp.fit(FORMULA, table(), engine="gibbs", chains=2, draws=few, tune=10, **QUIET).posterior
+    xr.testing.assert_equal(fit.posterior.isel(draw=slice(few)).drop_attrs(), same.drop_attrs())
     assert all(np.isfinite(values).all() for values in fit.posterior.data_vars.values())
     assert fit.run.interrupted
 

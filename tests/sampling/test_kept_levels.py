@@ -1,5 +1,8 @@
 """Draws of some levels and summaries of all are those of a fit that keeps the draws of all levels."""
 
+import os
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +11,10 @@ from scipy import stats
 import partialpool as pp
 from checks.refusals import check_refused
 from partialpool import memory
-from partialpool.marginal.gaussian import recover
+from partialpool.marginal.gaussian import block_factors, recover
 from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.progress import ProgressLine
+from partialpool.sampling import gibbs
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 QUIET = {"seed": 1, "progressbar": False}
@@ -163,3 +168,85 @@ def test_a_list_needs_one_factor(sleepstudy):
     table = sleepstudy.assign(block=np.arange(len(sleepstudy)) % 7)
     with pytest.raises(pp.SpecError, match="name the factor whose levels are kept"):
         pp.fit("Reaction ~ Days + (Days | Subject) + (1 | block)", table, keep_levels=["308"], **QUIET)
+
+
+CROSSED = "y ~ x + (x | g) + (1 | h) + (1 | k)"
+
+
+def crossed_table():
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({name: rng.integers(0, n, 500) for name, n in {"g": 40, "h": 30, "k": 4}.items()})
+    table["x"] = rng.normal(3, 2, 500)
+    return table.assign(y=rng.normal(0, 6, 40)[table["g"]] + 20 * table["x"] + rng.normal(0, 8, 500))
+
+
+@pytest.fixture
+def every_factor_a_block(monkeypatch):
+    monkeypatch.setattr(block_factors, "_MOST_TAIL", 4)
+
+
+@pytest.mark.usefixtures("every_factor_a_block")
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_gibbs_engine_keeps_some_levels_too(cores):
+    """Two blocks and a small factor; of one block and of the small factor some levels are kept."""
+    options = {"engine": "gibbs", "cores": cores, "draws": 500, **QUIET}
+    whole = pp.fit(CROSSED, crossed_table(), **options)
+    some = pp.fit(CROSSED, crossed_table(), keep_levels={"g": [3, 17], "k": [2]}, **options)
+    for factor, levels in (("g", [3, 17]), ("k", [2])):
+        every = whole.posterior[f"b_{factor}"]
+        kept = pp.group_effects(some, factor)["effects"]
+        np.testing.assert_allclose(kept, every.sel({factor: levels}), rtol=1e-12, atol=1e-12)
+        found, draws = some.level_summaries[f"b_{factor}"], every.to_numpy().reshape(-1, *every.shape[2:])
+        np.testing.assert_allclose(found.sel(statistic="mean"), draws.mean(axis=0), rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(found.sel(statistic="sd"), draws.std(axis=0, ddof=1), rtol=1e-8)
+        median, sd = np.median(draws, axis=0), draws.std(axis=0)
+        assert (np.abs(found.sel(statistic="50%").to_numpy() - median) < 0.1 * sd).all()
+    for name in some.posterior.data_vars:
+        np.testing.assert_array_equal(some.posterior[name], whole.posterior[name])
+    assert set(whole.posterior.data_vars) - set(some.posterior.data_vars) == {"b_g", "b_k"}
+    other = some.draw_levels({"g": [5]})
+    np.testing.assert_allclose(
+        pp.group_effects(other, "g")["effects"], whole.posterior["b_g"].sel(g=[5]), rtol=1e-12, atol=1e-12
+    )
+    np.testing.assert_array_equal(other.posterior["b_k"], whole.posterior["b_k"])
+
+
+@pytest.mark.usefixtures("every_factor_a_block")
+def test_the_speed_of_the_machine_does_not_matter_for_summaries(monkeypatch):
+    options = {"engine": "gibbs", "draws": 120, "keep_levels": {"g": []}, **QUIET}
+    first = pp.fit(CROSSED, crossed_table(), **options)
+    monkeypatch.setattr(gibbs, "_ROUND", 1e-9)
+    second = pp.fit(CROSSED, crossed_table(), **options)
+    assert first.level_summaries.equals(second.level_summaries)
+
+
+def test_some_levels_are_kept_by_the_engine_that_is_predicted_to_be_quicker():
+    rng = np.random.default_rng(5)
+    levels = {"g": 5000, "h": 3000}
+    table = pd.DataFrame({"y": rng.normal(size=40_000)} | {f: rng.integers(0, n, 40_000) for f, n in levels.items()})
+    fit = pp.fit("y ~ 1 + (1 | g) + (1 | h)", table, keep_levels={"g": []}, draws=5, tune=5, chains=1, **QUIET)
+    assert fit.run.engine == "gibbs"
+    assert fit.level_summaries["b_g"].sizes["g"] == 5000
+    assert "b_h" in fit.posterior
+
+
+@pytest.mark.usefixtures("every_factor_a_block")
+@pytest.mark.filterwarnings("ignore:do not rely on these draws")
+def test_ctrl_c_keeps_the_draws_that_are_added_up(monkeypatch):
+    def press(self, done, total):
+        if done > 1000:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ProgressLine, "count", press)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.warns(pp.SamplingWarning, match="sampling was interrupted"):
+            fit = pp.fit(
+                CROSSED, crossed_table(), engine="gibbs", keep_levels={"g": [3]}, draws=100_000, chains=2, **QUIET
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    kept = pp.group_effects(fit, "g")["effects"]
+    assert kept.sizes["draw"] == fit.posterior.sizes["draw"] > 0
+    mean = fit.level_summaries["b_g"].sel(g=3, statistic="mean")
+    np.testing.assert_allclose(kept.sel(level=3).mean(("chain", "draw")), mean, rtol=1e-8)

@@ -389,7 +389,7 @@ def fit(
     with single_lapack():
         design = build_design(spec, data, missing=missing)
         check_can_keep_some(settings, design, chosen.name, integrates=ENGINES[chosen.name].takes_moments)
-        if engine == "auto" and keep_levels is None:
+        if engine == "auto":
             chosen, reason = weigh_engines(chosen, reason, design, settings)
         resolved = resolve_priors(design)
         raw = chosen.run(design, resolved, settings)

@@ -8,9 +8,8 @@ from partialpool.fitting.convergence import alarm
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.streamed import read_streamed
 from partialpool.model.default_priors import resolve_priors
-from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
-from partialpool.sampling.collapsed import CollapsedEngine
-from partialpool.sampling.gibbs import GibbsEngine
+from partialpool.sampling.choose import ENGINES, choose_engine, load_engine_of_moments, weigh_engines
+from partialpool.sampling.engine import EngineOfMoments
 from partialpool.sampling.pack import pack
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
@@ -61,12 +60,13 @@ def fit_streamed(spec: ModelSpec, source: Source, settings: Settings, *, engine:
     return Fit(design.spec, design, resolved, tree, raw.accumulated)
 
 
-def _choose(design: Design, settings: Settings, wanted: str) -> tuple[CollapsedEngine | GibbsEngine, str]:
+def _choose(design: Design, settings: Settings, wanted: str) -> tuple[EngineOfMoments, str]:
     """Choose between the engines that need moments only."""
     if wanted != "auto":
         named, reason = choose_engine(design.spec, wanted)
-        return (named if isinstance(named, GibbsEngine) else CollapsedEngine()), reason
-    engine, reason = weigh_engines(CollapsedEngine(), CollapsedEngine().merit(design.spec), design, settings)
-    if not isinstance(engine, GibbsEngine):
-        return CollapsedEngine(), f"{CollapsedEngine().merit(design.spec)}; rows are read in batches"
-    return engine, f"{reason}; rows are read in batches"
+        return load_engine_of_moments(named.name), reason
+    collapsed = load_engine_of_moments("collapsed")
+    engine, reason = weigh_engines(collapsed, collapsed.merit(design.spec), design, settings)
+    if not ENGINES[engine.name].takes_moments:
+        return collapsed, f"{collapsed.merit(design.spec)}; rows are read in batches"
+    return load_engine_of_moments(engine.name), f"{reason}; rows are read in batches"

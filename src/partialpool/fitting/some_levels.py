@@ -15,7 +15,7 @@ from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.model.draws_of_levels import levels_not_kept
 from partialpool.model.prior_set import PriorSet
 from partialpool.names import b_name
-from partialpool.sampling.collapsed import CollapsedEngine
+from partialpool.sampling.choose import load_engine_of_moments
 from partialpool.sampling.pack import KEPT_LEVELS, LEVEL_SUMMARIES, pack
 from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
@@ -116,7 +116,7 @@ def tree_of_levels(
     stated = {field.name: run.settings[field.name] for field in fields(Settings) if field.name in run.settings}
     settings = replace(Settings(**stated), keep_levels=levels, progressbar=False)
     with single_lapack():
-        raw = CollapsedEngine().run_on(design, priors, settings, known)
+        raw = load_engine_of_moments(run.engine).run_on(design, priors, settings, known)
     again = pack(raw, design, priors, settings, engine=run.engine, reason=run.reason)
     before, after = tree["posterior"].to_dataset(), again["posterior"].to_dataset()
     if not all(np.array_equal(after[name].to_numpy(), values.to_numpy()) for name, values in before.items()):

@@ -8,7 +8,7 @@ from typing import Final
 
 from partialpool.design.design import Design
 from partialpool.errors import EngineError, nearest
-from partialpool.sampling.engine import Engine
+from partialpool.sampling.engine import Engine, EngineOfMoments
 from partialpool.sampling.forecast import (
     Forecast,
     forecast_collapsed,
@@ -19,7 +19,7 @@ from partialpool.sampling.forecast import (
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["ENGINES", "EngineCard", "choose_engine", "load_engine", "weigh_engines"]
+__all__ = ["ENGINES", "EngineCard", "choose_engine", "load_engine", "load_engine_of_moments", "weigh_engines"]
 
 _SOON: Final = 10.0
 """Predicted seconds below which the times are not compared."""
@@ -134,6 +134,12 @@ def load_engine(name: str) -> Engine:
     return engine
 
 
+def load_engine_of_moments(name: str) -> EngineOfMoments:
+    """Load an engine that `takes_moments`."""
+    engine: EngineOfMoments = resolve_name(ENGINES[name].path)()
+    return engine
+
+
 def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
     """Choose an engine.
 
@@ -200,7 +206,11 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     ours = _forecast(preferred.name, design, settings)
     if ours is None or ours.seconds < _SOON:
         return preferred, reason
-    later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
+    later = [
+        name
+        for name in list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
+        if settings.keep_levels is None or ENGINES[name].takes_moments
+    ]
     forecasts = {name: _forecast(name, design, settings) for name in later}
     others = {name: forecast for name, forecast in forecasts.items() if forecast is not None}
     weighed = {name: ENGINES[name].handicap * forecast.seconds for name, forecast in others.items()}

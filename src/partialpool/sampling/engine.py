@@ -15,7 +15,7 @@ from partialpool.sampling.kept_levels import kept_levels
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["Engine", "RawDraws", "check_room_for_effects"]
+__all__ = ["Engine", "EngineOfMoments", "RawDraws", "check_room_for_effects"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,13 @@ class Engine(Protocol):
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior."""
+
+
+class EngineOfMoments(Engine, Protocol):
+    """An engine that needs the moments of the rows only."""
+
+    def run_on(self, design: Design, priors: PriorSet, settings: Settings, known: Accumulated | None) -> RawDraws:
+        """Draw from the posterior, given the moments of all rows where they are known: then no row is read."""
 
 
 def check_room_for_effects(design: Design, settings: Settings, *, tables: int = 1) -> None:

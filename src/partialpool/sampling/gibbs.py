@@ -8,7 +8,6 @@ that does not depend on the numbers of rows and levels where levels meet at rand
 """
 
 import time
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,13 +16,15 @@ from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.block_factors import why_not_in_blocks
 from partialpool.marginal.gaussian.block_kernel import draw_block
-from partialpool.marginal.gaussian.blocks import Blocks, build_blocks
+from partialpool.marginal.gaussian.blocks import build_blocks
 from partialpool.marginal.gaussian.precision import check_digits
 from partialpool.model.prior_set import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.gibbs_chain import GibbsChain
+from partialpool.sampling.gibbs_draws import GibbsDraws
 from partialpool.sampling.interrupted import warn_interrupted
+from partialpool.sampling.kept_levels import check_can_keep_some
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 from partialpool.spec.model import ModelSpec
@@ -58,6 +59,7 @@ class GibbsEngine:
 
     def run_on(self, design: Design, priors: PriorSet, settings: Settings, known: Accumulated | None) -> RawDraws:
         """Draw from the posterior, given the moments of all rows where they are known: then no row is read."""
+        check_can_keep_some(settings, design, self.name, integrates=True)
         check_room_for_effects(design, settings)
         started = time.perf_counter()
         with progress_line("preparing", shown=settings.progressbar) as line:
@@ -69,13 +71,14 @@ class GibbsEngine:
             if awaits_compilation(draw_block):
                 line.say("compiling, once per machine")
                 GibbsChain(blocks, seeds[0]).sweep(adapts=False)
-            drawn = _Draws.empty(blocks, settings)
+            drawn = GibbsDraws(blocks, settings)
             interrupted = _run([GibbsChain(blocks, seed) for seed in seeds], drawn, settings, line)
         if interrupted:
-            drawn = drawn.first(int(drawn.kept.min()))
-            warn_interrupted(settings.chains, drawn.theta.shape[1], settings)
-        check_digits(design, known.units.unit, float(np.median(blocks.unpacked(drawn.theta).sigma)))
-        posterior = blocks.named(drawn.theta, drawn.tail, drawn.effects, keep_z=settings.keep_z)
+            warn_interrupted(settings.chains, drawn.complete, settings)
+        theta, tail = drawn.theta, drawn.tail
+        check_digits(design, known.units.unit, float(np.median(blocks.unpacked(theta).sigma)))
+        levels = drawn.some_levels()
+        posterior = blocks.named(theta, tail, drawn.effects, keep_z=settings.keep_z)
         ended, n = time.perf_counter(), len(blocks.blocks)
         facts = {
             "sampler": f"collapsed Gibbs sampling in {n} block{'s' if n > 1 else ''}",
@@ -83,44 +86,13 @@ class GibbsEngine:
             "stages": {"moments": collected - started, "draws": ended - collected},
             "interrupted": interrupted,
         }
-        return RawDraws(posterior, {"n_steps": drawn.evaluations}, facts, known)
+        return RawDraws(posterior, {"n_steps": drawn.evaluations}, facts, known, levels)
 
 
-@dataclass(frozen=True, eq=False)
-class _Draws:
-    """Kept draws, (chains, draws, ...), in the units of the algebra; how many of each chain there are, (chains,)."""
-
-    theta: np.ndarray
-    tail: np.ndarray
-    evaluations: np.ndarray
-    effects: dict[int, np.ndarray]
-    kept: np.ndarray = field(repr=False)
-
-    @classmethod
-    def empty(cls, blocks: Blocks, settings: Settings) -> "_Draws":
-        shape = (settings.chains, settings.draws)
-        effects = {f: np.empty((*shape, *blocks.levels[f].own.shape[:2])) for f in blocks.blocks}
-        sizes = np.empty((*shape, blocks.size)), np.empty((*shape, blocks.tail))
-        return cls(*sizes, np.zeros(shape, int), effects, np.zeros(settings.chains, int))
-
-    def keep(self, chain: int, state: GibbsChain) -> None:
-        """Keep the state of a chain as its next draw."""
-        at = chain, self.kept[chain]
-        self.theta[at], self.tail[at], self.evaluations[at] = state.theta, state.tail, state.evaluations
-        for f, values in state.effects.items():
-            self.effects[f][at] = values
-        self.kept[chain] += 1
-
-    def first(self, draws: int) -> "_Draws":
-        """Return the first draws of every chain."""
-        effects = {f: values[:, :draws] for f, values in self.effects.items()}
-        return _Draws(self.theta[:, :draws], self.tail[:, :draws], self.evaluations[:, :draws], effects, self.kept)
-
-
-def _run(chains: list[GibbsChain], drawn: _Draws, settings: Settings, line: ProgressLine) -> bool:
+def _run(chains: list[GibbsChain], drawn: GibbsDraws, settings: Settings, line: ProgressLine) -> bool:
     """Run all chains side by side, in rounds; return whether Ctrl-C cut the kept draws short."""
     warm_up = settings.warmed_up_briefly().tune
-    each, sweeps = warm_up + settings.draws, 1
+    each, sweeps = warm_up + settings.draws, drawn.at_once or 1
     line.say("sampling")
 
     def advance(chain: int) -> None:
@@ -134,9 +106,10 @@ def _run(chains: list[GibbsChain], drawn: _Draws, settings: Settings, line: Prog
         while chains[-1].swept < each:
             started = time.perf_counter()
             map_pieces(advance, range(len(chains)), settings.workers)
+            drawn.end_round()
             line.count(sum(chain.swept for chain in chains), each * len(chains))
             per_sweep = max((time.perf_counter() - started) / sweeps, 1e-6)
-            sweeps = max(1, min(2 * sweeps, int(_ROUND / per_sweep)))
+            sweeps = drawn.at_once or max(1, min(2 * sweeps, int(_ROUND / per_sweep)))
     except KeyboardInterrupt:
         return True
     return False

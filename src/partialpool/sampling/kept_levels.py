@@ -20,12 +20,12 @@ def check_can_keep_some(settings: Settings, design: Design, engine: str, *, inte
     settings, design
         The settings and the model.
     engine, integrates
-        The engine, and whether it integrates the effects out, so that it needs moments of the rows only.
+        The engine, and whether it integrates effects out, so that it needs moments of the rows only.
 
     Raises
     ------
     EngineError, SpecError
-        Another engine than the collapsed one, or correlated residuals; `keep_z`.
+        Another engine, or correlated residuals; `keep_z`.
     """
     if settings.keep_levels is None:
         return
@@ -33,7 +33,7 @@ def check_can_keep_some(settings: Settings, design: Design, engine: str, *, inte
         raise EngineError(
             "draws of some levels alone are made only where group effects integrate out exactly",
             got=f"engine {engine!r}" + ("" if design.residual is None else ", several residual sds or correlations"),
-            allowed="keep_levels= for a normal or lognormal response with one residual sd, by the collapsed engine",
+            allowed="keep_levels= for a normal or lognormal response with one residual sd, by collapsed or gibbs",
             do="leave keep_levels= out, and keep fewer draws",
         )
     if settings.keep_z:

@@ -6,7 +6,7 @@ Only the pairs of levels that share rows are stored, so that memory and time are
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -95,8 +95,21 @@ class Blocks:
         """Return the parameters of thetas (..., elements), the dimensions before the last flattened."""
         return unpack_many(self.lent_layout, np.ascontiguousarray(theta.reshape(-1, self.size)))
 
+    def turn_of(self, f: int) -> np.ndarray:
+        """Return what converts the effects of a level to the units of the data, multiplied from the right."""
+        return np.asarray(self.units.factors[f].to_data.T * self.units.unit)
+
+    def effects_in_tail(self, tail: np.ndarray) -> dict[int, np.ndarray]:
+        """Return the effects of small factors, (chains, draws, levels, 1), from draws of the tail."""
+        found, at = {}, len(self.known)
+        for f in self.small:
+            n = self.design.factors[f].n_levels
+            found[f] = tail[..., at : at + n, None].copy()
+            at += n
+        return found
+
     def named(
-        self, theta: np.ndarray, tail: np.ndarray, effects: dict[int, np.ndarray], *, keep_z: bool
+        self, theta: np.ndarray, tail: np.ndarray, effects: Mapping[int, np.ndarray], *, keep_z: bool
     ) -> dict[str, np.ndarray]:
         """Name draws as posteriors do, in the units of the data.
 
@@ -105,8 +118,8 @@ class Blocks:
         theta, tail
             (chains, draws, elements), (chains, draws, tail).
         effects
-            Of each block, (chains, draws, levels, effects); these arrays are converted in place, since a copy of all
-            may not fit into memory.
+            Of the factors whose effects are named, (chains, draws, levels, effects); these arrays are converted in
+            place, since a copy of all may not fit into memory.
         keep_z
             Whether to name the standard normal offsets too.
         """
@@ -116,23 +129,19 @@ class Blocks:
         if coefs:
             standard = (tail[..., :coefs] + self.known).reshape(-1, coefs)
             out[BETA] = self.units.original(standard @ self.turn.T).reshape(*shape, coefs)
-        at = coefs
-        for f in self.small:
-            n = self.design.factors[f].n_levels
-            effects = effects | {f: tail[..., at : at + n, None].copy()}
-            at += n
         for f, factor in enumerate(self.design.factors):
             own, q = self.units.factors[f], len(factor.names)
             sd, corr = given.sd[:, f, :q], given.corr[:, f, :q, :q]
-            if keep_z:
-                out[z_name(factor.name)] = _offsets(effects[f], sd[:, :, None] * corr)
-            turn = own.to_data.T * self.units.unit
-            for values in effects[f].reshape(-1, *effects[f].shape[2:]):
-                values[:] = values @ turn
             own_sd, own_corr = own.covariance(sd, corr)
             out[sd_name(factor.name)] = own_sd.reshape(*shape, q) * self.units.unit
             if factor.correlated:
                 out[corr_name(factor.name)] = own_corr.reshape(*shape, q, q)
+            if f not in effects:
+                continue
+            if keep_z:
+                out[z_name(factor.name)] = _offsets(effects[f], sd[:, :, None] * corr)
+            for values in chain.from_iterable(effects[f]):
+                values[:] = values @ self.turn_of(f)
             out[b_name(factor.name)] = effects[f]
         if self.layout.sigma >= 0:
             out[SIGMA] = given.sigma.reshape(shape) * self.units.residual
@@ -142,8 +151,7 @@ class Blocks:
 def _offsets(effects: np.ndarray, roots: np.ndarray) -> np.ndarray:
     """Return u of effects R u, (chains, draws, levels, effects), for R (chains x draws, effects, effects)."""
     out = np.empty_like(effects)
-    each = (values.reshape(-1, *effects.shape[2:]) for values in (effects, out))
-    for own, found, root in zip(*each, roots, strict=True):
+    for own, found, root in zip(chain.from_iterable(effects), chain.from_iterable(out), roots, strict=True):
         found[:] = solve_triangular(root, own.T, lower=True).T
     return out
 

@@ -18,7 +18,7 @@ from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.recover import effect_count, levels_of, piece_of, rows_at_once
 from partialpool.workers import map_pieces
 
-__all__ = ["BYTES_PER_EFFECT", "STATISTICS", "LevelDraws", "summarise_levels"]
+__all__ = ["BYTES_PER_EFFECT", "STATISTICS", "LevelDraws", "LevelTotal", "summarise_levels"]
 
 _QUANTILES: Final = (0.025, 0.25, 0.5, 0.75, 0.975)
 STATISTICS: Final = ("mean", "sd", "2.5%", "25%", "50%", "75%", "97.5%")
@@ -86,7 +86,7 @@ def summarise_levels(
         for f, own in zip(factors, kept, strict=True)
     ]
     totals = [
-        None if own is None else _Total(f.n_levels * len(f.names), len(index), workers)
+        None if own is None else LevelTotal(f.n_levels * len(f.names), len(index), workers)
         for f, own in zip(factors, kept, strict=True)
     ]
     size, rows = piece_of(marginal), rows_at_once(marginal)
@@ -145,11 +145,21 @@ class _Piece:
         self.levels = dict(levels_of(self._marginal, effects))
 
 
-class _Total:
-    """Sums and counts of the draws of the effects of a factor so far."""
+class LevelTotal:
+    """Sums and counts of the draws of the effects of a factor so far.
+
+    Parameters
+    ----------
+    effects
+        Number of effects, those of all levels.
+    draws
+        Most draws that will be added.
+    workers
+        Number of threads.
+    """
 
     def __init__(self, effects: int, draws: int, workers: int) -> None:
-        self._draws, self._workers = draws, workers
+        self._draws, self._workers = 0, workers
         self._waiting: list[tuple[np.ndarray, np.ndarray]] | None = []
         self._pieces = [slice(at, min(at + _EFFECTS_AT_ONCE, effects)) for at in range(0, effects, _EFFECTS_AT_ONCE)]
         self._sums = np.zeros((2, effects))
@@ -158,7 +168,8 @@ class _Total:
         self._counts = np.zeros((0, _BINS), np.uint16 if draws <= _MOST_COUNTED else np.uint32)
 
     def add(self, values: np.ndarray, times: np.ndarray) -> None:
-        """Add draws (thetas, effects), each as often as `times` says."""
+        """Add draws (thetas, effects), each as often as `times` says; the first are kept as they are given."""
+        self._draws += int(times.sum())
         if self._waiting is None:
             self._tally(values, times)
             return
