@@ -226,7 +226,7 @@ def test_some_levels_are_kept_by_the_engine_that_is_predicted_to_be_quicker():
     table = pd.DataFrame({"y": rng.normal(size=40_000)} | {f: rng.integers(0, n, 40_000) for f, n in levels.items()})
     fit = pp.fit("y ~ 1 + (1 | g) + (1 | h)", table, keep_levels={"g": []}, draws=5, tune=5, chains=1, **QUIET)
     assert fit.run.engine == "gibbs"
-    assert fit.level_summaries["b_g"].sizes["g"] == 5000
+    assert fit.level_summaries["b_g"].sizes["g"] == table["g"].nunique()
     assert "b_h" in fit.posterior
 
 

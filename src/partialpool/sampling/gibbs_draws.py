@@ -57,7 +57,7 @@ class GibbsDraws:
         """Add up the effects that wait; every chain has made as many sweeps."""
         count = int(self._kept.min()) - self._ended
         self._ended += count
-        for f, values in self._waiting.items():
+        for f, values in self._waiting.items() if count else ():
             for own in values[:, :count]:
                 drawn = own @ self._blocks.turn_of(f)
                 self._totals[f].add(drawn.reshape(count, -1), np.ones(count, int))

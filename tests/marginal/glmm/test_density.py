@@ -16,7 +16,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.families.registry import FAMILIES
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.gradient import evaluate_gradient, evaluate_likelihood_gradient
-from partialpool.marginal.gaussian.nested_order import arrange_by_level
+from partialpool.marginal.gaussian.nested_order import AT_ONCE, arrange_by_level
 from partialpool.marginal.gaussian.recover import posterior_variables
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.information_scale import (
@@ -216,7 +216,7 @@ def test_nested_factors_are_eliminated_side_by_side(nest, effect):
     factors, depth = NESTS[nest]
     formula = "y ~ w + " + " + ".join(EFFECTS[effect].format(f=f) for f in factors)
     design, priors, posterior = problem(formula, frame, family="poisson")
-    _, factors_of_nest = arrange_by_level(posterior.stand_in.arrangement)
+    _, factors_of_nest = arrange_by_level(posterior.stand_in.arrangement, AT_ONCE)
     assert sum(factor.gram.shape[2] > 0 for factor in factors_of_nest) == depth
     check_density(design, priors, posterior, spread(posterior, rng))
 

@@ -8,6 +8,9 @@ taken to share with every level, zeros included. With
 
 F'F is taken off what is left of the later columns. w is minus the effects of the later columns, Lambda u, and the
 combination of right-hand sides. The last axis of every array is the level.
+
+U and F are written of some levels at a time, those from `first` on: of so many that they fit into the processor's
+cache, where the loops over them are several times as fast. `Worked` has room for these, and `count` of them are there.
 """
 
 from typing import Final, NamedTuple
@@ -23,10 +26,10 @@ __all__ = [
     "Abreast",
     "Worked",
     "add_above",
-    "add_shared",
     "draw",
     "factorise",
     "scale_effects",
+    "set_shared",
     "take_off_above",
     "take_off_shared",
 ]
@@ -56,26 +59,28 @@ class Abreast(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """What elimination leaves: U (q, q, levels), its upper triangle; F' (columns, q, levels)."""
+    """What elimination leaves of some levels: U (q, q, levels), its upper triangle; F' (columns, q, levels)."""
 
     upper: np.ndarray
     rows: np.ndarray
 
 
 @part(fastmath=REORDERED)
-def factorise(gram: np.ndarray, columns: np.ndarray, relative: np.ndarray, f: int, worked: Worked) -> float:
-    """Write U and F of every level, Lambda being relative[f]; return 2 sum log diag U, NaN where D is not positive."""
-    _write_inner(gram, relative, f, worked.upper)
-    log_det = _write_factor(worked.upper)
+def factorise(
+    gram: np.ndarray, columns: np.ndarray, relative: np.ndarray, f: int, first: int, count: int, worked: Worked
+) -> float:
+    """Write U and F of some levels, Lambda being relative[f]; return 2 sum log diag U, NaN where D is not positive."""
+    _write_inner(gram, relative, f, first, count, worked.upper)
+    log_det = _write_factor(worked.upper, count)
     if np.isfinite(log_det):
-        _write_rows(columns, relative, f, worked.upper, worked.rows)
+        _write_rows(columns, relative, f, first, count, worked.upper, worked.rows)
     return log_det
 
 
 @part(fastmath=REORDERED)
-def _write_inner(gram: np.ndarray, relative: np.ndarray, f: int, out: np.ndarray) -> None:
+def _write_inner(gram: np.ndarray, relative: np.ndarray, f: int, first: int, n: int, out: np.ndarray) -> None:
     """Write the upper triangle of D = I + Lambda' gram Lambda."""
-    q, n = gram.shape[0], gram.shape[2]
+    q = gram.shape[0]
     held = np.empty(n)
     for b in range(q):
         for a in range(b + 1):
@@ -88,7 +93,7 @@ def _write_inner(gram: np.ndarray, relative: np.ndarray, f: int, out: np.ndarray
             for d in range(q):
                 t = relative[f, d, b]
                 for j in range(n):
-                    held[j] += t * gram[c, d, j]
+                    held[j] += t * gram[c, d, first + j]
             for a in range(b + 1):
                 t = relative[f, c, a]
                 for j in range(n):
@@ -96,9 +101,9 @@ def _write_inner(gram: np.ndarray, relative: np.ndarray, f: int, out: np.ndarray
 
 
 @part(fastmath=REORDERED)
-def _write_factor(upper: np.ndarray) -> float:
+def _write_factor(upper: np.ndarray, n: int) -> float:
     """Overwrite D with U, upper triangles; return 2 sum log diag U, NaN where D is not positive."""
-    q, n = upper.shape[0], upper.shape[2]
+    q = upper.shape[0]
     log_det, positive = 0.0, 0
     for k in range(q):
         for i in range(k):
@@ -119,9 +124,11 @@ def _write_factor(upper: np.ndarray) -> float:
 
 
 @part(fastmath=REORDERED)
-def _write_rows(columns: np.ndarray, relative: np.ndarray, f: int, upper: np.ndarray, rows: np.ndarray) -> None:
+def _write_rows(
+    columns: np.ndarray, relative: np.ndarray, f: int, first: int, n: int, upper: np.ndarray, rows: np.ndarray
+) -> None:
     """Write F' = (U'^-1 Lambda' E)'."""
-    width, q, n = columns.shape
+    width, q = columns.shape[0], columns.shape[1]
     inverse = np.empty(n)
     for a in range(q):
         for j in range(n):
@@ -129,11 +136,11 @@ def _write_rows(columns: np.ndarray, relative: np.ndarray, f: int, upper: np.nda
         for c in range(width):
             t = relative[f, 0, a]
             for j in range(n):
-                rows[c, a, j] = t * columns[c, 0, j]
+                rows[c, a, j] = t * columns[c, 0, first + j]
             for b in range(1, q):
                 t = relative[f, b, a]
                 for j in range(n):
-                    rows[c, a, j] += t * columns[c, b, j]
+                    rows[c, a, j] += t * columns[c, b, first + j]
             for i in range(a):
                 for j in range(n):
                     rows[c, a, j] -= upper[i, a, j] * rows[c, i, j]
@@ -142,67 +149,75 @@ def _write_rows(columns: np.ndarray, relative: np.ndarray, f: int, upper: np.nda
 
 
 @part
-def take_off_above(rows: np.ndarray, first: int, parent: np.ndarray, gram: np.ndarray, columns: np.ndarray) -> None:
-    """Subtract F'F from what is left of the factor above, whose columns begin at `first`: its gram, and its columns."""
-    width, q, n = rows.shape
+def take_off_above(
+    rows: np.ndarray, at: int, parent: np.ndarray, first: int, n: int, gram: np.ndarray, columns: np.ndarray
+) -> None:
+    """Subtract F'F from what is left of the factor above, whose columns begin at `at`: its gram, and its columns."""
+    width, q = rows.shape[0], rows.shape[1]
     above = gram.shape[0]
     for e in range(above):
-        c = first + e
+        c = at + e
         for other in range(above):
             for a in range(q):
                 for j in range(n):
-                    gram[e, other, parent[j]] -= rows[c, a, j] * rows[first + other, a, j]
-        for d in range(first + above, width):
+                    gram[e, other, parent[first + j]] -= rows[c, a, j] * rows[at + other, a, j]
+        for d in range(at + above, width):
             for a in range(q):
                 for j in range(n):
-                    columns[d - first - above, e, parent[j]] -= rows[c, a, j] * rows[d, a, j]
+                    columns[d - at - above, e, parent[first + j]] -= rows[c, a, j] * rows[d, a, j]
 
 
 @part(fastmath=REORDERED)
-def take_off_shared(rows: np.ndarray, first: int, left: np.ndarray) -> None:
-    """Subtract F'F of the shared columns, from `first` on, from the upper triangle of left."""
-    width, q, n = rows.shape
-    if width - first >= WIDE:
-        product = np.empty((width - first, width - first))
-        product_with_rows(rows[first:], rows[first:], product)
-        for c in range(width - first):
-            for d in range(c, width - first):
+def take_off_shared(rows: np.ndarray, at: int, n: int, left: np.ndarray) -> None:
+    """Subtract F'F of the shared columns, from `at` on, from the upper triangle of left."""
+    width, q = rows.shape[0], rows.shape[1]
+    if width - at >= WIDE:
+        for c in range(at, width):
+            for a in range(q):
+                for j in range(n, rows.shape[2]):
+                    rows[c, a, j] = 0.0
+        product = np.empty((width - at, width - at))
+        product_with_rows(rows[at:], rows[at:], product)
+        for c in range(width - at):
+            for d in range(c, width - at):
                 left[c, d] -= product[c, d]
         return
-    for c in range(first, width):
+    for c in range(at, width):
         for d in range(c, width):
             s = 0.0
             for a in range(q):
                 for j in range(n):
                     s += rows[c, a, j] * rows[d, a, j]
-            left[c - first, d - first] -= s
+            left[c - at, d - at] -= s
 
 
 @part
-def add_above(rows: np.ndarray, first: int, parent: np.ndarray, scaled: np.ndarray, drawn: np.ndarray) -> None:
+def add_above(
+    rows: np.ndarray, at: int, parent: np.ndarray, first: int, n: int, scaled: np.ndarray, drawn: np.ndarray
+) -> None:
     """Add F w to drawn (q, levels), over the columns of the factor above: its effects are scaled (q above, levels)."""
-    q, n = drawn.shape
     for e in range(scaled.shape[0]):
-        for a in range(q):
+        for a in range(len(drawn)):
             for j in range(n):
-                drawn[a, j] -= scaled[e, parent[j]] * rows[first + e, a, j]
+                drawn[a, j] -= scaled[e, parent[first + j]] * rows[at + e, a, j]
 
 
 @part
-def add_shared(rows: np.ndarray, first: int, weights: np.ndarray, drawn: np.ndarray) -> None:
-    """Add F w to drawn (q, levels), over the shared columns, whose w is weights (shared,)."""
-    q, n = drawn.shape
-    for a in range(q):
+def set_shared(rows: np.ndarray, at: int, n: int, weights: np.ndarray, drawn: np.ndarray) -> None:
+    """Write F w into drawn (q, levels), over the shared columns, from `at` on, whose w is weights (shared,)."""
+    for a in range(len(drawn)):
+        for j in range(n):
+            drawn[a, j] = 0.0
         for c in range(len(weights)):
             t = weights[c]
             for j in range(n):
-                drawn[a, j] += t * rows[first + c, a, j]
+                drawn[a, j] += t * rows[at + c, a, j]
 
 
 @part
-def draw(upper: np.ndarray, drawn: np.ndarray, offsets: np.ndarray, at: int) -> None:
+def draw(upper: np.ndarray, n: int, drawn: np.ndarray, offsets: np.ndarray, at: int) -> None:
     """Overwrite noise with u, level by level from offsets[at] on; drawn is F w, and overwritten too."""
-    q, n = drawn.shape
+    q = len(drawn)
     for a in range(q - 1, -1, -1):
         for j in range(n):
             drawn[a, j] += offsets[at + j * q + a]

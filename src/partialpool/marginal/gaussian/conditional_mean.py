@@ -5,7 +5,7 @@ import numpy as np
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.cholesky import make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_all
-from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_room
+from partialpool.marginal.gaussian.nest import IN_CACHE, Nest, eliminate_all, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
 
@@ -34,7 +34,7 @@ def conditional_mean(
     """
     parameters = unpack(layout, thetas, 0)
     scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
-    nest_room = make_nest_room(nest)
+    nest_room = make_nest_room(nest, IN_CACHE)
     forward = eliminate_all(system, nest, scales, common, make_workspace(system.tail), nest_room)
     if not forward.ok:
         return np.nan

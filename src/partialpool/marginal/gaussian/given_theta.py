@@ -12,7 +12,7 @@ from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.cholesky import Forward, eliminate_levels, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_by_level, draw_nested, put_back
 from partialpool.marginal.gaussian.density import log_likelihood
-from partialpool.marginal.gaussian.nest import Nest, eliminate_nested_levels, make_nest_room
+from partialpool.marginal.gaussian.nest import IN_CACHE, Nest, eliminate_nested_levels, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System, Tail
 from partialpool.marginal.gaussian.parameters import Normals, common_of, scaled_factors
 from partialpool.marginal.gaussian.precision import is_rounding
@@ -73,7 +73,7 @@ def nested_given_theta(
         Log density of each theta up to p(y), (n,); -inf where there is none.
     """
     tail, nest, rows, normals = given.tail, given.nest, given.rows, given.normals
-    room, nest_room = make_workspace(tail), make_nest_room(nest)
+    room, nest_room = make_workspace(tail), make_nest_room(nest, IN_CACHE)
     no_gram, no_rows = np.empty((0, 0, 0)), np.empty((0, 0))
     for i in range(len(out)):
         out[i] = -np.inf

@@ -19,7 +19,7 @@ from partialpool.marginal.gaussian.gradient import evaluate_gradient
 from partialpool.marginal.gaussian.integrated_columns import Columns, columns_of, integrated_columns, normals_of
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
 from partialpool.marginal.gaussian.nest import Nest
-from partialpool.marginal.gaussian.nested_order import arrange_by_level, nest_is_faster
+from partialpool.marginal.gaussian.nested_order import IN_PIECES, arrange_by_level, nest_is_faster
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals
 from partialpool.marginal.gaussian.partial_correlation import FREE
@@ -164,7 +164,7 @@ class Marginal:
 
         Without a nest, rows with the same predictors are still counted once.
         """
-        system, nest = arrange_by_level(self.arrangement)
+        system, nest = arrange_by_level(self.arrangement, IN_PIECES)
         if nest.leaf.gram.shape[2] > 0:
             return system, system.leaf, nest
         return self.arrangement.density, self.arrangement.levels, nest

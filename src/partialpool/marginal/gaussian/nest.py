@@ -2,9 +2,12 @@
 
 Each step is that of `abreast`. Levels of the leaf pass on to their branch, their top and the shared columns; branches
 to their top and the shared columns; tops to the shared columns, which are the tail of the system.
+
+So many levels are worked on at a time as there is room for: all of them where a gradient follows, which needs U and F
+of each; for densities and draws, as many as fit into the processor's cache.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,10 +16,10 @@ from partialpool.marginal.gaussian.abreast import (
     Abreast,
     Worked,
     add_above,
-    add_shared,
     draw,
     factorise,
     scale_effects,
+    set_shared,
     take_off_above,
     take_off_shared,
 )
@@ -39,6 +42,8 @@ from partialpool.marginal.gaussian.cholesky import (
 from partialpool.marginal.gaussian.ordering import System, Tail
 
 __all__ = [
+    "ALL_LEVELS",
+    "IN_CACHE",
     "Nest",
     "NestPulled",
     "NestRoom",
@@ -52,6 +57,13 @@ __all__ = [
     "pull_nest_draws",
     "pull_nest_elimination",
 ]
+
+
+IN_CACHE: Final = 8192
+"""Products of the levels of a factor, 64 kB, that are worked on at a time where U and F are not needed later."""
+ALL_LEVELS: Final = 2**62
+_FEWEST: Final = 64
+"""Fewest levels that are worked on at a time."""
 
 
 class Nest(NamedTuple):
@@ -91,22 +103,27 @@ def has_nest(nest: Nest) -> bool:
 
 
 @part
-def _make_worked(level: Abreast) -> Worked:
-    return Worked(np.empty(level.gram.shape), np.empty(level.columns.shape))
+def _make_worked(level: Abreast, most: int) -> Worked:
+    width, q, levels = level.columns.shape
+    n = min(levels, max(_FEWEST, most // max(width * q, 1)))
+    return Worked(np.empty((q, q, n)), np.empty((width, q, n)))
 
 
 @part
-def make_nest_room(nest: Nest) -> NestRoom:
-    """Allocate the workspace of `eliminate_all`; factors that are not there share an array without elements."""
-    leaf = _make_worked(nest.leaf)
+def make_nest_room(nest: Nest, most: int) -> NestRoom:
+    """Allocate the workspace of `eliminate_all`, with room for so many products of the levels of a factor at a time.
+
+    Factors that are not there share an array without elements.
+    """
+    leaf = _make_worked(nest.leaf, most)
     if nest.branch.gram.shape[2] == 0:
         none = np.empty((0, 0, 0))
         absent = Worked(none, none)
         return NestRoom(leaf, absent, absent, none, none, none, none)
     return NestRoom(
         leaf,
-        _make_worked(nest.branch),
-        _make_worked(nest.top),
+        _make_worked(nest.branch, most),
+        _make_worked(nest.top, most),
         np.empty(nest.branch.gram.shape),
         np.empty(nest.branch.columns.shape),
         np.empty(nest.top.gram.shape),
@@ -156,23 +173,31 @@ def _take_off_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: Nes
     """
     leaf, branch, top = nest.leaf, nest.branch, nest.top
     above, highest = branch.gram.shape[0], top.gram.shape[0]
-    log_det = factorise(leaf.gram, leaf.columns, relative, 0, room.leaf)
-    take_off_shared(room.leaf.rows, above + highest, left)
-    if branch.gram.shape[2] == 0:
-        return log_det
     _copy(branch.gram, room.branch_gram)
     _copy(branch.columns, room.branch_columns)
-    take_off_above(room.leaf.rows, 0, leaf.parent, room.branch_gram, room.branch_columns)
-    log_det += factorise(room.branch_gram, room.branch_columns, relative, 1, room.branch)
-    take_off_shared(room.branch.rows, highest, left)
-    if top.gram.shape[2] == 0:
-        return log_det
     _copy(top.gram, room.top_gram)
     _copy(top.columns, room.top_columns)
-    take_off_above(room.leaf.rows, above, leaf.grandparent, room.top_gram, room.top_columns)
-    take_off_above(room.branch.rows, 0, branch.parent, room.top_gram, room.top_columns)
-    log_det += factorise(room.top_gram, room.top_columns, relative, 2, room.top)
-    take_off_shared(room.top.rows, 0, left)
+    log_det, levels = 0.0, leaf.gram.shape[2]
+    for first in range(0, levels, room.leaf.upper.shape[2]):
+        n = min(room.leaf.upper.shape[2], levels - first)
+        log_det += factorise(leaf.gram, leaf.columns, relative, 0, first, n, room.leaf)
+        take_off_shared(room.leaf.rows, above + highest, n, left)
+        if above > 0:
+            take_off_above(room.leaf.rows, 0, leaf.parent, first, n, room.branch_gram, room.branch_columns)
+        if highest > 0:
+            take_off_above(room.leaf.rows, above, leaf.grandparent, first, n, room.top_gram, room.top_columns)
+    levels = branch.gram.shape[2]
+    for first in range(0, levels, max(room.branch.upper.shape[2], 1)):
+        n = min(room.branch.upper.shape[2], levels - first)
+        log_det += factorise(room.branch_gram, room.branch_columns, relative, 1, first, n, room.branch)
+        take_off_shared(room.branch.rows, highest, n, left)
+        if highest > 0:
+            take_off_above(room.branch.rows, 0, branch.parent, first, n, room.top_gram, room.top_columns)
+    levels = top.gram.shape[2]
+    for first in range(0, levels, max(room.top.upper.shape[2], 1)):
+        n = min(room.top.upper.shape[2], levels - first)
+        log_det += factorise(room.top_gram, room.top_columns, relative, 2, first, n, room.top)
+        take_off_shared(room.top.rows, 0, n, left)
     return log_det
 
 
@@ -180,7 +205,7 @@ def _take_off_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: Nes
 def draw_nest(nest: Nest, room: NestRoom, scales: Scales, tail: np.ndarray, offsets: np.ndarray) -> None:
     """Overwrite the noise of the factors, with which offsets begin, with u, top first.
 
-    `tail` is Lambda u sigma of the tail's columns.
+    `tail` is Lambda u sigma of the tail's columns. Where the room is that of some levels, U and F are written again.
     """
     leaf, branch, top, relative = nest.leaf, nest.branch, nest.top, scales.relative
     weights = np.empty(len(tail) + len(scales.combine))
@@ -189,25 +214,35 @@ def draw_nest(nest: Nest, room: NestRoom, scales: Scales, tail: np.ndarray, offs
     at_branch = leaf.gram.shape[0] * leaf.gram.shape[2]
     at_top = at_branch + above * branch.gram.shape[2]
     of_top, of_branch = np.zeros((highest, top.gram.shape[2])), np.zeros((above, branch.gram.shape[2]))
-    if top.gram.shape[2] > 0:
-        drawn = np.zeros((highest, top.gram.shape[2]))
-        add_shared(room.top.rows, 0, weights, drawn)
-        draw(room.top.upper, drawn, offsets, at_top)
-        scale_effects(relative, 2, offsets, at_top, of_top)
-    if branch.gram.shape[2] > 0:
-        drawn = np.zeros((above, branch.gram.shape[2]))
-        add_shared(room.branch.rows, highest, weights, drawn)
-        if highest > 0:
-            add_above(room.branch.rows, 0, branch.parent, of_top, drawn)
-        draw(room.branch.upper, drawn, offsets, at_branch)
-        scale_effects(relative, 1, offsets, at_branch, of_branch)
-    drawn = np.zeros((leaf.gram.shape[0], leaf.gram.shape[2]))
-    add_shared(room.leaf.rows, above + highest, weights, drawn)
-    if above > 0:
-        add_above(room.leaf.rows, 0, leaf.parent, of_branch, drawn)
-    if highest > 0:
-        add_above(room.leaf.rows, above, leaf.grandparent, of_top, drawn)
-    draw(room.leaf.upper, drawn, offsets, 0)
+    levels, most = top.gram.shape[2], room.top.upper.shape[2]
+    drawn = np.empty((highest, most))
+    for first in range(0, levels, max(most, 1)):
+        n = min(most, levels - first)
+        if n < levels:
+            factorise(room.top_gram, room.top_columns, relative, 2, first, n, room.top)
+        set_shared(room.top.rows, 0, n, weights, drawn)
+        draw(room.top.upper, n, drawn, offsets, at_top + first * highest)
+    scale_effects(relative, 2, offsets, at_top, of_top)
+    levels, most = branch.gram.shape[2], room.branch.upper.shape[2]
+    drawn = np.empty((above, most))
+    for first in range(0, levels, max(most, 1)):
+        n = min(most, levels - first)
+        if n < levels:
+            factorise(room.branch_gram, room.branch_columns, relative, 1, first, n, room.branch)
+        set_shared(room.branch.rows, highest, n, weights, drawn)
+        add_above(room.branch.rows, 0, branch.parent, first, n, of_top, drawn)
+        draw(room.branch.upper, n, drawn, offsets, at_branch + first * above)
+    scale_effects(relative, 1, offsets, at_branch, of_branch)
+    q, levels, most = leaf.gram.shape[0], leaf.gram.shape[2], room.leaf.upper.shape[2]
+    drawn = np.empty((q, most))
+    for first in range(0, levels, most):
+        n = min(most, levels - first)
+        if n < levels:
+            factorise(leaf.gram, leaf.columns, relative, 0, first, n, room.leaf)
+        set_shared(room.leaf.rows, above + highest, n, weights, drawn)
+        add_above(room.leaf.rows, 0, leaf.parent, first, n, of_branch, drawn)
+        add_above(room.leaf.rows, above, leaf.grandparent, first, n, of_top, drawn)
+        draw(room.leaf.upper, n, drawn, offsets, q * first)
 
 
 @part

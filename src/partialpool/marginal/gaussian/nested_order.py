@@ -20,20 +20,27 @@ from partialpool.marginal.gaussian.ordering import (
     no_leaf,
 )
 
-__all__ = ["arrange_by_level", "nest_is_faster", "no_nest"]
+__all__ = ["AT_ONCE", "IN_PIECES", "arrange_by_level", "nest_is_faster", "no_nest"]
 
 _SHARED: Final = 0.3
 """Average share of the tail's columns that levels must have for products with all of them to be faster."""
-_LARGEST: Final = 4e6
-"""Most products of a factor's levels with columns: 32 MB, and as much for every thread."""
-_CACHED: Final = 32768
-"""Most products for which levels side by side fit into the processor's cache; more take several times longer."""
+AT_ONCE: Final = 4e6
+"""Most products of a factor's levels with columns that are worked on at once: 32 MB, and as much for every thread."""
+IN_PIECES: Final = 1e8
+"""The same where they are worked on in pieces: 0.8 GB, for all threads."""
 _FEW: Final = 2500
 """Products that take 10 microseconds side by side: merged levels save less than another kernel costs to compile."""
 
 
-def arrange_by_level(arrangement: Arrangement) -> tuple[System, Nest]:
+def arrange_by_level(arrangement: Arrangement, largest: float) -> tuple[System, Nest]:
     """Arrange a system with every level of the leaf by itself, in the same order of elimination.
+
+    Parameters
+    ----------
+    arrangement
+        The system.
+    largest
+        Most products of a factor in a nest: `AT_ONCE` or `IN_PIECES`.
 
     Returns
     -------
@@ -44,7 +51,7 @@ def arrange_by_level(arrangement: Arrangement) -> tuple[System, Nest]:
     moments, order, columns = arrangement.moments, arrangement.order, arrangement.columns
     depth = nested_in_order(moments, order)
     nested, others = order[:depth], order[depth:]
-    if not depth or not all(_holds(moments, nested, f, others, len(columns)) for f in nested):
+    if not depth or not all(_holds(moments, nested, f, others, len(columns), largest) for f in nested):
         return arrangement.density._replace(leaf=arrangement.levels), no_nest(arrangement)
     tail = make_tail(moments, others, columns, arrangement.density.tail.common)
     factors = [_side_by_side(moments, nested[at], nested[at + 1 :], others, tail, columns) for at in range(depth)]
@@ -54,9 +61,8 @@ def arrange_by_level(arrangement: Arrangement) -> tuple[System, Nest]:
 
 def nest_is_faster(nest: Nest, merged: Leaf) -> bool:
     """Whether densities are evaluated faster with levels side by side than by row of a leaf that may be merged."""
-    products = sum(level.columns.size for level in nest)
-    most = _CACHED if 2 * len(merged.level) > nest.leaf.gram.shape[2] else _FEW
-    return 0 < products <= most
+    products, levels = sum(level.columns.size for level in nest), nest.leaf.gram.shape[2]
+    return 0 < products <= (np.inf if 2 * len(merged.level) > levels else _FEW)
 
 
 def no_nest(arrangement: Arrangement) -> Nest:
@@ -64,13 +70,15 @@ def no_nest(arrangement: Arrangement) -> Nest:
     return Nest(*[_no_levels(len(arrangement.columns))] * MOST_NESTED)
 
 
-def _holds(moments: Moments, nested: tuple[int, ...], f: int, others: tuple[int, ...], dense: int) -> bool:
+def _holds(
+    moments: Moments, nested: tuple[int, ...], f: int, others: tuple[int, ...], dense: int, largest: float
+) -> bool:
     """Whether products of a factor's levels with every column are few enough, and most of them are not 0."""
     levels, q = moments.own[f].shape[:2]
     columns = sum(moments.own[g].shape[0] * moments.own[g].shape[1] for g in others)
     shared = sum(len(moments.coupling(f, g).first) * moments.own[g].shape[1] for g in others)
     above = sum(moments.own[g].shape[1] for g in nested)
-    return shared >= _SHARED * levels * columns and levels * q * (above + columns + dense) <= _LARGEST
+    return shared >= _SHARED * levels * columns and levels * q * (above + columns + dense) <= largest
 
 
 def _no_levels(dense: int) -> Abreast:

@@ -18,7 +18,7 @@ from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Work
 from partialpool.marginal.gaussian.conditional_draw import draw_by_level, draw_nested
 from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back_by_level, pull_back_nested
 from partialpool.marginal.gaussian.elimination_gradient import PulledScales, make_pulled, pulled_scales
-from partialpool.marginal.gaussian.nest import NestRoom, eliminate_nest, make_nest_room
+from partialpool.marginal.gaussian.nest import ALL_LEVELS, NestRoom, eliminate_nest, make_nest_room
 
 __all__ = ["FACTORISED", "PULLED", "Factorised", "call_backward", "call_forward", "kernels_given_theta"]
 
@@ -35,7 +35,7 @@ class Factorised(NamedTuple):
 def forward_nested(problem: Any, scales: Scales, common: Common, offsets: np.ndarray) -> Factorised:
     """Factorise A, and overwrite noise, (1, effects), with offsets; see `nest`."""
     tail, nest = problem.system.tail, problem.nest
-    room, nest_room = make_workspace(tail), make_nest_room(nest)
+    room, nest_room = make_workspace(tail), make_nest_room(nest, ALL_LEVELS)
     forward = eliminate_nest(tail, nest, scales, common, room, nest_room)
     if forward.ok:
         draw_nested(tail, nest, scales, common, forward, nest_room, offsets, 0)
@@ -50,7 +50,7 @@ def forward_by_level(problem: Any, scales: Scales, common: Common, offsets: np.n
     forward = eliminate(system, scales, common, room)
     if forward.ok:
         draw_by_level(system.leaf, system, scales, common, forward, offsets, 0)
-    return Factorised(forward, room, make_nest_room(problem.nest))
+    return Factorised(forward, room, make_nest_room(problem.nest, ALL_LEVELS))
 
 
 @addressed

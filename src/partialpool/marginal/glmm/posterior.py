@@ -22,7 +22,7 @@ from partialpool.families.row_kernels.within_bounds import known_of_rows
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.lent_record import LentRecord, lend, lent_type
 from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.gaussian.nested_order import arrange_by_level
+from partialpool.marginal.gaussian.nested_order import AT_ONCE, arrange_by_level
 from partialpool.marginal.gaussian.recover import Recovered, in_units_of_data
 from partialpool.marginal.glmm.axes import Axes, axes_about, places_along
 from partialpool.marginal.glmm.compiled_density import compile_density, compiled_density
@@ -241,7 +241,7 @@ class Posterior:
     def problem(self) -> LentRecord:
         """The same as the kernel reads it."""
         normal = self.stand_in
-        system, nest = arrange_by_level(normal.arrangement)
+        system, nest = arrange_by_level(normal.arrangement, AT_ONCE)
         given = Problem(
             system,
             nest,
