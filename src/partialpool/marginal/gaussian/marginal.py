@@ -39,6 +39,8 @@ SLOPES_FROM: Final = 6
 _LEVELS_FROM: Final = 4
 """The same where nearly all work is the elimination of levels one by one, whose gradient costs four densities, not ten
 as that of a dense tail."""
+_NEST_FROM: Final = 12
+"""The same where densities have levels side by side, and gradients one by one: 15 densities, and on one thread."""
 _TAIL_SHARE: Final = 0.1
 """Share of the work in the dense tail up to which that is so."""
 _ROWS: Final = nb.typeof(np.empty((0, 0)))
@@ -130,9 +132,13 @@ class Marginal:
     @property
     def has_cheap_gradient(self) -> bool:
         """Whether a gradient costs less than differences of the log density: for many elements, on a large system."""
+        if self.is_cheap:
+            return False
+        if self._has_nest_for_density:
+            return self.size >= _NEST_FROM
         tail = self.arrangement.density.tail
         by_level = (tail.columns + tail.common) ** 3 / 3 < _TAIL_SHARE * self.work
-        return self.size >= (_LEVELS_FROM if by_level else SLOPES_FROM) and not self.is_cheap
+        return self.size >= (_LEVELS_FROM if by_level else SLOPES_FROM)
 
     def sigma(self, theta: np.ndarray) -> float:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""
@@ -234,9 +240,14 @@ class Marginal:
     def _density(self) -> BoundKernel:
         """The kernel of `log_densities`."""
         density, (system, _, nest) = self.arrangement.density, self.for_draws
-        if nest_is_faster(nest, density.leaf):
+        if self._has_nest_for_density:
             return bind_nested(system, nest, self._factors)
         return bind_by_level(density, density.leaf, self._factors)
+
+    @property
+    def _has_nest_for_density(self) -> bool:
+        """Whether densities are evaluated with levels side by side."""
+        return nest_is_faster(self.for_draws[2], self.arrangement.density.leaf)
 
     @cached_property
     def _drawing(self) -> BoundKernel:
