@@ -177,7 +177,8 @@ def levels_of(marginal: Marginal, effects: np.ndarray) -> Iterator[tuple[int, np
         width, rotation = shape[0] * shape[1], marginal.rotations[f]
         own = effects[:, at : at + width]
         levels = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shape)
-        yield f, levels @ (marginal.units.factors[f].to_data.T * marginal.units.unit)
+        turn = marginal.units.factors[f].to_data.T * marginal.units.unit
+        yield f, levels * turn[0, 0] if shape[1] == 1 else levels @ turn
         at += width
 
 
