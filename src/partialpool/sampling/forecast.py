@@ -58,7 +58,7 @@ _PER_BLOCK: Final = 1.5e-4
 _PER_PAIR: Final = 2.5e-9
 _PER_LEVEL: Final = 3e-8
 _PER_PRODUCT: Final = 3e-10
-_PER_INVERSE: Final = 1e-8
+_PER_INVERSE: Final = 3e-9
 _EVALUATIONS: Final = 7
 _SLOW: Final = 1.5
 """Of Gibbs sampling in blocks: seconds per block and sweep, per pair of levels that is added up, per level, per

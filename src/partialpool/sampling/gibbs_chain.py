@@ -41,6 +41,7 @@ class GibbsChain:
         self.swept = 0
         self._sums = {(f, g): np.zeros_like(self.effects[f]) for f in blocks.blocks for g in blocks.blocks if f != g}
         self._moved = {f: blocks.moved_with(f) for f in blocks.blocks}
+        self._columns = {f: columns.copy() for f, columns in blocks.columns.items()}
         self._products = {f: products.copy() for f, products in blocks.products.items()}
 
     def sweep(self, *, adapts: bool) -> None:
@@ -64,6 +65,7 @@ class GibbsChain:
             blocks.prior,
             blocks.levels[f],
             self._products[f],
+            self._columns[f],
             gram,
             rest,
             blocks.rows,

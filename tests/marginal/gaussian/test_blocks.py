@@ -10,11 +10,13 @@ import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian import block_kernel
+from partialpool.marginal.gaussian import blocks as block_moments
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.block_factors import block_factors, has_nested_blocks, why_not_in_blocks
 from partialpool.marginal.gaussian.blocks import build_blocks
 from partialpool.marginal.gaussian.crossproducts import weighted_columns
 from partialpool.marginal.gaussian.marginal import build_marginal
+from partialpool.marginal.gaussian.nest import IN_CACHE
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.gibbs_chain import GibbsChain
 from partialpool.spec.model import ModelSpec
@@ -40,14 +42,14 @@ def model(formula=FORMULA, *, blocks, priors=PRIORS):
 
 
 @kernel
-def density_kernel(at, layout, prior, levels, products, gram, rest, rows, thetas):
-    block_kernel._merge(levels, rest, products)
-    return evaluate(at, layout, prior, levels, products, gram, rows, thetas, block_kernel._room(levels))
+def density_kernel(at, layout, prior, levels, products, columns, gram, rest, rows, thetas):
+    block_kernel._set_rest(levels, rest, products, columns)
+    return evaluate(at, layout, prior, levels, products, columns, gram, rows, thetas, block_kernel._room(levels))
 
 
 def density(blocks, f, gram, rest, theta):
-    given = (f, blocks.lent_layout, blocks.prior, blocks.levels[f], blocks.products[f], gram, rest, blocks.rows)
-    return density_kernel(*given, theta[None])
+    given = (f, blocks.lent_layout, blocks.prior, blocks.levels[f], blocks.products[f], blocks.columns[f])
+    return density_kernel(*given, gram, rest, blocks.rows, theta[None])
 
 
 def state_of(blocks, seed=2):
@@ -95,8 +97,15 @@ MODELS = {
 }
 
 
+@pytest.fixture(params=["merged", "side by side"])
+def way(request, monkeypatch):
+    """Whether equal levels are merged."""
+    monkeypatch.setattr(block_moments, "_MERGED", float(request.param == "merged"))
+    return request.param
+
+
 @pytest.fixture(params=MODELS)
-def case(request):
+def case(request, way):
     formula, blocks = MODELS[request.param]
     priors = {"total_sd": pp.Prior("HalfNormal", sigma=20)} if request.param == "a joint prior" else {}
     if request.param in ("two blocks and a small factor", "three blocks", "precisions"):
@@ -156,6 +165,7 @@ def test_effects_and_tail_have_their_conditional_mean_and_covariance(case):
                 blocks.prior,
                 blocks.levels[f],
                 blocks.products[f],
+                blocks.columns[f],
                 gram,
                 rest,
                 blocks.rows,
@@ -172,6 +182,30 @@ def test_effects_and_tail_have_their_conditional_mean_and_covariance(case):
         np.testing.assert_allclose(at_mean, expected, rtol=1e-8, atol=1e-10)
         turn = np.array([drawn(unit) - at_mean for unit in np.eye(tail + own)])
         np.testing.assert_allclose(turn.T @ turn, np.linalg.inv(precision), rtol=1e-7, atol=1e-10)
+
+
+def test_pieces_of_many_levels_are_the_whole(monkeypatch):
+    """1,500 levels are worked on in two pieces; merged they are not in pieces at all. The noise is used alike."""
+    rng = np.random.default_rng(4)
+    g, h, x = rng.integers(0, 1500, 4000), rng.integers(0, 8, 4000), rng.normal(size=4000)
+    y = 3 + x + rng.normal(size=1500)[g] + rng.normal(size=4000)
+    design = build_design(
+        ModelSpec.from_formula("y ~ x + (x | g) + (1 | h)"), pd.DataFrame({"y": y, "x": x, "g": g, "h": h})
+    )
+    found = []
+    for merged in (1.0, 0.0):
+        monkeypatch.setattr(block_moments, "_MERGED", merged)
+        blocks = build_blocks(design, resolve_priors(design), Accumulated.of(design), blocks=(0, 1))
+        assert bool(len(blocks.levels[0].weight)) == bool(merged)
+        assert blocks.columns[0].size > IN_CACHE or merged
+        chain = state_of(blocks)
+        gram, rest = chain._less_others(0)
+        value = density(blocks, 0, gram, rest, np.full(blocks.size, -0.4))
+        chain.sweep(adapts=False)
+        found.append(
+            np.concatenate([[value], chain.theta, chain.tail, chain.effects[0].ravel(), chain.effects[1].ravel()])
+        )
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-7, atol=1e-9)
 
 
 def test_small_factors_are_part_of_the_tail_and_the_largest_never_is():

@@ -1,14 +1,14 @@
 """One step of a block: its variances, the tail and its effects, given the effects of the other blocks.
 
 With r = y less the contribution of the other blocks, the model of a block with effects b and a tail t (fixed effects,
-effects of small factors) is r = Z b + T t + e. Both integrate out. Levels with the same M_j = Z_j'Z_j are merged into
-groups: with w = 1 / sigma^2, R the Cholesky factor of the covariance of a level's effects, D_j = Z_j'[T r] and the sums
-over the levels of a group,
+effects of small factors) is r = Z b + T t + e. Both integrate out: with w = 1 / sigma^2, R the Cholesky factor of the
+covariance of a level's effects and D_j = Z_j'[T r],
 
-    K_m = I + w R'M_m R,     S_m = w^2 R K_m^-1 R',     A = w [T r]'[T r] - sum_m sum_j D_j'S_m D_j,
+    K_j = I + w R'Z_j'Z_j R,     S_j = w^2 R K_j^-1 R',     A = w [T r]'[T r] - sum_j D_j'S_j D_j,
     log p(r | theta) = -1/2 [ n_rows log sigma^2 + sum_j log |K_j| + log |L A_TT L + I| + remainder of A_rr ],
 
-L the prior sds of t. D_j'S_m D_j is linear in S_m, so that the products of D_j are added up once for each group.
+L the prior sds of t. Where many levels have the same Z_j'Z_j they are merged into groups: D_j'S_j D_j is linear in S_j,
+so that the products of D_j are added up once for each group. Other levels are worked on side by side (`abreast.py`).
 theta (the log sds and correlations of b, the log sds of the small factors, log sigma) is updated by slice sampling
 (Neal 2003, Annals of Statistics 31:705) of this density, one element after the other; then t and b are drawn from their
 exact conditional distributions. The step leaves p(theta, t, b | r) invariant, and its draws of b do not depend on the
@@ -20,7 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.kernels import REORDERED, kernel, part
+from partialpool.marginal.gaussian.abreast import Worked, draw, factorise, set_shared, take_off_shared
 from partialpool.marginal.gaussian.density import log_prior
+from partialpool.marginal.gaussian.nest import IN_CACHE
 from partialpool.marginal.gaussian.parameters import Layout, Parameters, unpack
 from partialpool.marginal.gaussian.precision import is_rounding
 
@@ -30,6 +32,8 @@ _STEPS_OUT = 12
 """Intervals that the first one may grow to, shared out between its ends at random, as the step must be reversible."""
 _SHRINKS = 40
 """Most points tried within an interval; then the element stays, which keeps the distribution."""
+_FEWEST = 64
+"""Fewest levels that are worked on together."""
 RANDOM_NUMBERS = _SHRINKS + 3
 """Uniform random numbers that the update of one element may use."""
 
@@ -53,6 +57,9 @@ class BlockLevels(NamedTuple):
         Z'[T y], (levels, effects, tail + 1).
     weight, number, group
         The distinct values of `own`, the number of levels of each, (groups,), and the group of each level, (levels,).
+        There are no groups where levels are worked on side by side.
+    gram
+        `own` with the level last, where they are: (effects, effects, levels).
     """
 
     own: np.ndarray
@@ -60,6 +67,7 @@ class BlockLevels(NamedTuple):
     weight: np.ndarray
     number: np.ndarray
     group: np.ndarray
+    gram: np.ndarray
 
 
 class TailPrior(NamedTuple):
@@ -91,6 +99,10 @@ class _Room(NamedTuple):
         V = C^-1 R' of each group, C C' = K_m, (groups, effects, effects).
     root, factor, weighted
         R; C and w M R of the last group, (effects, effects).
+    left, relative
+        What is left of [T r]'[T r], upper triangle, (tail + 1, tail + 1); R / sigma, (1, effects, effects).
+    worked, drawn
+        U and F, and F w, of the levels that are worked on together.
     """
 
     half: np.ndarray
@@ -99,6 +111,10 @@ class _Room(NamedTuple):
     root: np.ndarray
     factor: np.ndarray
     weighted: np.ndarray
+    left: np.ndarray
+    relative: np.ndarray
+    worked: Worked
+    drawn: np.ndarray
 
 
 @kernel
@@ -148,6 +164,7 @@ def sum_over_first(cells: Cells, effects: np.ndarray, out: np.ndarray) -> None:
 def _room(levels: BlockLevels) -> _Room:
     q, size, groups = levels.dense.shape[1], levels.dense.shape[2], len(levels.weight)
     pairs = q * (q + 1) // 2
+    together = min(levels.gram.shape[2], max(_FEWEST, IN_CACHE // (size * q)))
     return _Room(
         np.zeros((size, size)),
         np.zeros((pairs, groups)),
@@ -155,13 +172,22 @@ def _room(levels: BlockLevels) -> _Room:
         np.zeros((q, q)),
         np.zeros((q, q)),
         np.zeros((q, q)),
+        np.zeros((size, size)),
+        np.zeros((1, q, q)),
+        Worked(np.zeros((q, q, together)), np.zeros((size, q, together))),
+        np.zeros((q, together)),
     )
 
 
 @part
-def _merge(levels: BlockLevels, rest: np.ndarray, products: np.ndarray) -> None:
-    """Write the products of r; the others do not change. `rest` is Z_j'r, (levels, effects)."""
+def _set_rest(levels: BlockLevels, rest: np.ndarray, products: np.ndarray, columns: np.ndarray) -> None:
+    """Write the products, or the column, of r; the others do not change. `rest` is Z_j'r, (levels, effects)."""
     q, last = rest.shape[1], levels.dense.shape[2] - 1
+    for k in range(q):
+        for j in range(columns.shape[2]):
+            columns[last, k, j] = rest[j, k]
+    if len(levels.weight) == 0:
+        return
     first = last * (last + 1) // 2
     for a in range(last + 1):
         for pair in range(products.shape[1]):
@@ -246,6 +272,35 @@ def _set_shares(levels: BlockLevels, room: _Room, w: float) -> float:
 
 
 @part
+def _take_off(
+    levels: BlockLevels, products: np.ndarray, columns: np.ndarray, gram: np.ndarray, sigma: float, room: _Room
+) -> float:
+    """Write A into `room.half`, lower triangle; return the sum of log |K_j|."""
+    half, left, w, size = room.half, room.left, 1.0 / (sigma * sigma), len(room.half)
+    if len(levels.weight) > 0:
+        log_det = _set_shares(levels, room, w)
+        for a in range(size):
+            for c in range(a + 1):
+                half[a, c] = w * gram[a, c] - _weighted(products, a * (a + 1) // 2 + c, room.shares)
+        return log_det
+    for a in range(len(room.root)):
+        for b in range(a + 1):
+            room.relative[0, a, b] = room.root[a, b] / sigma
+    for a in range(size):
+        for c in range(a + 1):
+            left[c, a] = gram[a, c]
+    log_det, count = 0.0, levels.gram.shape[2]
+    for first in range(0, count, room.drawn.shape[1]):
+        n = min(room.drawn.shape[1], count - first)
+        log_det += factorise(levels.gram, columns, room.relative, 0, first, n, room.worked)
+        take_off_shared(room.worked.rows, 0, n, left)
+    for a in range(size):
+        for c in range(a + 1):
+            half[a, c] = w * left[c, a]
+    return log_det
+
+
+@part
 def _tail_sd(prior: TailPrior, parameters: Parameters, a: int) -> float:
     return prior.sd[a] if prior.factor[a] < 0 else parameters.sd[prior.factor[a], 0]
 
@@ -288,6 +343,7 @@ def _evaluate(
     prior: TailPrior,
     levels: BlockLevels,
     products: np.ndarray,
+    columns: np.ndarray,
     gram: np.ndarray,
     rows: int,
     thetas: np.ndarray,
@@ -298,13 +354,9 @@ def _evaluate(
     sigma = parameters.sigma
     if layout.sigma >= 0 and is_rounding(sigma, rows):
         return -np.inf
-    w, half = 1.0 / (sigma * sigma), room.half
     _set_root(parameters, at, room.root)
-    log_det = _set_shares(levels, room, w)
-    for a in range(len(half)):
-        for c in range(a + 1):
-            half[a, c] = w * gram[a, c] - _weighted(products, a * (a + 1) // 2 + c, room.shares)
-    log_det += _factorise(prior, parameters, half)
+    log_det = _take_off(levels, products, columns, gram, sigma, room)
+    log_det += _factorise(prior, parameters, room.half)
     return log_prior(layout, thetas, 0) - 0.5 * log_det - rows * np.log(sigma)
 
 
@@ -313,6 +365,7 @@ def _draw_effects(
     parameters: Parameters,
     prior: TailPrior,
     levels: BlockLevels,
+    columns: np.ndarray,
     rest: np.ndarray,
     room: _Room,
     noise: np.ndarray,
@@ -320,7 +373,7 @@ def _draw_effects(
     effects: np.ndarray,
 ) -> None:
     """Draw the tail by back-substitution, and the block's effects given it; noise (tail + levels x effects,)."""
-    last, half, turned, q = len(tail), room.half, room.turned, effects.shape[1]
+    last, half = len(tail), room.half
     for a in range(last - 1, -1, -1):
         x = half[last, a] + noise[a]
         for c in range(a + 1, last):
@@ -328,7 +381,53 @@ def _draw_effects(
         tail[a] = x / half[a, a]
     for a in range(last):
         tail[a] *= _tail_sd(prior, parameters, a)
-    w = 1.0 / (parameters.sigma * parameters.sigma)
+    if len(levels.weight) > 0:
+        _draw_merged(parameters.sigma, levels, rest, room.turned, noise, tail, effects)
+    else:
+        _draw_side_by_side(parameters.sigma, levels, columns, room, noise, tail, effects)
+
+
+@part
+def _draw_side_by_side(
+    sigma: float,
+    levels: BlockLevels,
+    columns: np.ndarray,
+    room: _Room,
+    noise: np.ndarray,
+    tail: np.ndarray,
+    effects: np.ndarray,
+) -> None:
+    """Draw the effects of levels that are worked on side by side; their noise is overwritten with u, b = R u."""
+    last, root, q, count, most = len(tail), room.root, effects.shape[1], len(effects), room.drawn.shape[1]
+    weights = np.empty(last + 1)
+    for a in range(last):
+        weights[a] = -tail[a] / sigma
+    weights[last] = 1.0 / sigma
+    for first in range(0, count, most):
+        n = min(most, count - first)
+        if n < count:
+            factorise(levels.gram, columns, room.relative, 0, first, n, room.worked)
+        set_shared(room.worked.rows, 0, n, weights, room.drawn)
+        draw(room.worked.upper, n, room.drawn, noise, last + q * first)
+    for j in range(count):
+        for k in range(q):
+            effects[j, k] = 0.0
+            for a in range(k + 1):
+                effects[j, k] += root[k, a] * noise[last + q * j + a]
+
+
+@part
+def _draw_merged(
+    sigma: float,
+    levels: BlockLevels,
+    rest: np.ndarray,
+    turned: np.ndarray,
+    noise: np.ndarray,
+    tail: np.ndarray,
+    effects: np.ndarray,
+) -> None:
+    """Draw the effects of levels that are merged into groups."""
+    last, q, w = len(tail), effects.shape[1], 1.0 / (sigma * sigma)
     left = np.empty(q)
     for j in range(len(effects)):
         m = levels.group[j]
@@ -355,6 +454,7 @@ def draw_block(
     prior: TailPrior,
     levels: BlockLevels,
     products: np.ndarray,
+    columns: np.ndarray,
     gram: np.ndarray,
     rest: np.ndarray,
     rows: int,
@@ -376,6 +476,8 @@ def draw_block(
     products
         Products of D_j added up over the levels of each group, for the lower triangle of pairs of columns, row by row,
         and that of pairs of effects, (pairs, pairs, groups); those of the last column are scratch.
+    columns
+        Z'[T r] of levels that are worked on side by side, (tail + 1, effects, levels); the last column is scratch.
     gram, rest
         [T r]'[T r], lower triangle, (tail + 1, tail + 1); Z'r, (levels, effects).
     rows
@@ -392,9 +494,9 @@ def draw_block(
     int
         Number of evaluations of the density.
     """
-    _merge(levels, rest, products)
+    _set_rest(levels, rest, products, columns)
     room, theta = _room(levels), thetas[0]
-    value = _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room)
+    value = _evaluate(at, layout, prior, levels, products, columns, gram, rows, thetas, room)
     count, used = 1, 0
     for e in moved:
         old, old_value = theta[e], value
@@ -407,7 +509,7 @@ def draw_block(
             for _ in range(to_the_left if side == 0 else _STEPS_OUT - 1 - to_the_left):
                 theta[e] = low if side == 0 else high
                 count += 1
-                if not _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room) > least:
+                if not _evaluate(at, layout, prior, levels, products, columns, gram, rows, thetas, room) > least:
                     break
                 if side == 0:
                     low -= width[e]
@@ -417,7 +519,7 @@ def draw_block(
         for k in range(_SHRINKS):
             theta[e] = low + (high - low) * uniform[used + k]
             count += 1
-            value = _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room)
+            value = _evaluate(at, layout, prior, levels, products, columns, gram, rows, thetas, room)
             if value > least:
                 found = True
                 break
@@ -428,6 +530,6 @@ def draw_block(
         used += _SHRINKS
         if not found:
             theta[e], value = old, old_value
-    _evaluate(at, layout, prior, levels, products, gram, rows, thetas, room)
-    _draw_effects(unpack(layout, thetas, 0), prior, levels, rest, room, noise, tail, effects)
+    _evaluate(at, layout, prior, levels, products, columns, gram, rows, thetas, room)
+    _draw_effects(unpack(layout, thetas, 0), prior, levels, columns, rest, room, noise, tail, effects)
     return count

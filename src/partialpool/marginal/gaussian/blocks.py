@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
+from typing import Final
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -28,6 +29,9 @@ from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
 
 __all__ = ["Blocks", "build_blocks"]
 
+_MERGED: Final = 0.25
+"""Most groups of equal levels, as a share of the levels, that are merged: side by side a level takes less time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
@@ -39,8 +43,8 @@ class Blocks:
         The model's arrays, and the units of the algebra.
     blocks, small
         Positions of the factors that are blocks, and of those in the tail, in its order.
-    levels, products
-        Of each block: its levels; its products as `draw_block` takes them, of which those of y are scratch.
+    levels, products, columns
+        Of each block: its levels; products and columns as `draw_block` takes them, of which those of y are scratch.
     cells
         Z_f'Z_g of two blocks f < g by position.
     gram
@@ -59,6 +63,7 @@ class Blocks:
     small: tuple[int, ...]
     levels: Mapping[int, BlockLevels]
     products: Mapping[int, np.ndarray]
+    columns: Mapping[int, np.ndarray]
     cells: Mapping[tuple[int, int], Cells]
     gram: np.ndarray
     layout: Layout
@@ -193,6 +198,7 @@ def build_blocks(
         small,
         levels,
         {f: _products(levels[f]) for f in blocks},
+        {f: _columns(levels[f]) for f in blocks},
         {(f, g): scaled.cells(f, g) for f in blocks for g in blocks if f < g},
         _gram(scaled, small),
         layout,
@@ -239,20 +245,28 @@ def _levels(scaled: _Scaled, f: int, small: tuple[int, ...]) -> BlockLevels:
     q, flat = own.shape[1], own.reshape(len(own), -1)
     axis = None if q == 1 else 0  # sorting numbers is much faster than sorting rows
     weight, group, count = np.unique(flat, axis=axis, return_inverse=True, return_counts=True)
+    is_merged = len(weight) <= _MERGED * len(own)
+    groups = slice(None if is_merged else 0)
     return BlockLevels(
         own,
         np.ascontiguousarray(np.concatenate(parts, axis=2)),
-        weight.reshape(-1, q, q),
-        count.astype(float),
+        np.ascontiguousarray(weight.reshape(-1, q, q)[groups]),
+        count.astype(float)[groups],
         group.ravel().astype(np.int32),
+        np.ascontiguousarray(own.transpose(1, 2, 0)) if not is_merged else np.zeros((q, q, 0)),
     )
+
+
+def _columns(levels: BlockLevels) -> np.ndarray:
+    """Return Z'[T y] with the level last, (tail + 1, effects, levels); no levels where they are merged."""
+    return np.ascontiguousarray(levels.dense.transpose(2, 1, 0)[:, :, : levels.gram.shape[2]])
 
 
 def _products(levels: BlockLevels) -> np.ndarray:
     """Add up the products of the levels of each group, zero for those of y, (pairs, pairs of effects, groups)."""
     groups, (_, q, size) = len(levels.weight), levels.dense.shape
     out = np.zeros((size * (size + 1) // 2, q * (q + 1) // 2, groups))
-    for a in range(size - 1):
+    for a in range(size - 1 if groups else 0):
         for c in range(a + 1):
             for k in range(q):
                 for n in range(k + 1):
