@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from partialpool.errors import EngineError
 
-__all__ = ["cores_allowed", "map_pieces", "piece_size", "single_lapack", "threads_wished"]
+__all__ = ["cores_allowed", "map_pieces", "piece_size", "shielded", "single_lapack", "threads_wished"]
 
 _PIECE_WORK = 2e9
 """Multiplications in a piece: a fraction of a second, so that Ctrl-C is handled soon."""
@@ -100,6 +100,29 @@ def map_pieces[T](
         if queue.errors:
             raise queue.errors[0]
         done(len(pieces))
+
+
+def shielded(work: Callable[[], object]) -> None:
+    """Call a function that Ctrl-C must not cut short: an interrupt is raised when it has ended."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # raised again in the calling thread
+            errors.append(error)
+
+    thread, is_interrupted = Thread(target=run), False
+    thread.start()  # interrupts are raised in the main thread only
+    while thread.is_alive():
+        try:
+            thread.join(_LISTEN)
+        except KeyboardInterrupt:
+            is_interrupted = True
+    if errors:
+        raise errors[0]
+    if is_interrupted:
+        raise KeyboardInterrupt
 
 
 def _call[T](function: Callable[[T], object], piece: T) -> None:

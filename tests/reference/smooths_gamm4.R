@@ -13,6 +13,7 @@ answers <- list(
   poisson = of(count ~ s(x, bs = "cr", k = 10), poisson),
   poisson_groups = of(count ~ s(x, bs = "cr", k = 10), poisson, ~ (1 | f)),
   poisson_by = of(count ~ f + s(x, by = f, bs = "cr", k = 6), poisson),
+  poisson_few_knots = of(count ~ s(x, bs = "cr", k = 5), poisson),
   bernoulli = of(yes ~ s(x, bs = "cr", k = 10), binomial),
   versions = list(gamm4 = as.character(packageVersion("gamm4")), lme4 = as.character(packageVersion("lme4")))
 )

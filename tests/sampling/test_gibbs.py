@@ -76,7 +76,11 @@ MODELS = {
     "known errors": ("y | se(w) ~ x + (1 | g) + (1 | h)", {}),
     "slopes": ("y ~ x + (x | g) + (1 | h) + (1 | k)", {}),
     "independent slopes of both": ("y ~ x + (x || g) + (x || h)", {}),
-    "one correlation": ("y ~ x + cs(0 + c | g) + (1 | h)", {}),
+    "one correlation": ("y ~ x + c + cs(0 + c | g) + (1 | h)", {}),
+    "correlated slopes of both": ("y ~ x + (x | g) + (x | h)", {}),
+    "known errors and slopes": ("y | se(w) ~ x + (x | g) + (1 | h)", {}),
+    "lognormal slopes": ("y ~ x + (x | g) + (1 | h)", {"family": "lognormal"}),
+    "shares and slopes": ("y ~ x + (x | g) + (1 | h)", {"priors": {"total_sd": pp.Prior("HalfNormal", sigma=20)}}),
     "shares of the variance": ("y ~ x + (1 | g) + (1 | h)", {"priors": {"icc": pp.Prior("Beta", alpha=2, beta=2)}}),
 }
 

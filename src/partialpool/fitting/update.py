@@ -10,9 +10,7 @@ from partialpool.design.table import Missing
 from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.fitting.convergence import alarm
 from partialpool.fitting.fit import Fit
-from partialpool.sampling.choose import load_engine
-from partialpool.sampling.collapsed import CollapsedEngine
-from partialpool.sampling.gibbs import GibbsEngine
+from partialpool.sampling.choose import ENGINES, load_engine, load_engine_of_moments
 from partialpool.sampling.pack import pack
 from partialpool.sampling.settings import Settings
 from partialpool.workers import single_lapack
@@ -30,9 +28,11 @@ def updated(fit: Fit, new_rows: Any, *, seed: int | None, missing: Missing, prog
     with single_lapack():
         appended = append_rows(fit.design, new_rows, missing=missing)
         design = appended.whole
-        if isinstance(engine, CollapsedEngine | GibbsEngine):
-            so_far = fit.accumulated
-            raw = engine.run_on(design, fit.priors, settings, None if so_far is None else so_far.plus(appended.added))
+        if ENGINES[engine.name].takes_moments:
+            so_far, of_moments = fit.accumulated, load_engine_of_moments(engine.name)
+            raw = of_moments.run_on(
+                design, fit.priors, settings, None if so_far is None else so_far.plus(appended.added)
+            )
         else:
             raw = engine.run(design, fit.priors, settings)
         before: Sequence[Sequence[int]] = run.batches or ((fit.design.n_rows, fit.design.n_given),)

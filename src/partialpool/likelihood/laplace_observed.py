@@ -24,6 +24,7 @@ from partialpool.likelihood.free_parameters import FreeParameters, Point
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.glmm.posterior import Response
 from partialpool.marginal.glmm.weighted_rows import collect_rows
+from partialpool.memory import check_fits
 
 __all__ = ["ObservedLaplace"]
 
@@ -35,6 +36,8 @@ _ROUNDING: Final = 1e-12
 """Decrease of h, relative to its size, that may be rounding."""
 _DIFFERENCE: Final = 1e-4
 """Step of the differences in t."""
+_BYTES_PER_PRODUCT: Final = 64
+"""Memory for a product of two effects of a row: positions while the pattern is found, and values."""
 _WIDEST, _IN_SDS = 1e-4, 1e-3
 """Step of the differences in eta: in units of its predictor, and no more than in units of the row's information."""
 
@@ -83,8 +86,20 @@ class _Levels:
 
     @classmethod
     def of(cls, columns: np.ndarray, effects: int) -> Self:
-        """Find the pattern."""
+        """Find the pattern.
+
+        Raises
+        ------
+        EngineError
+            The products of the effects of each row do not fit into memory.
+        """
         own = columns.shape[1]
+        check_fits(
+            float(_BYTES_PER_PRODUCT) * len(columns) * own**2,
+            wrong="the likelihood of several predictors does not fit into memory",
+            got=f"{len(columns)} rows with {own} effects each, curves included",
+            do="use pp.fit for the posterior, or fewer knots or categories of curves",
+        )
         row, column = np.repeat(columns, own, axis=1).ravel(), np.tile(columns, own).ravel()
         keys = np.concatenate([np.arange(effects) * (effects + 1), column * effects + row])
         known, at = np.unique(keys, return_inverse=True)

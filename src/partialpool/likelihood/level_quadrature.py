@@ -21,9 +21,14 @@ class LevelQuadrature(Quadrature):
 
     @staticmethod
     def applies(design: Design) -> bool:
-        """Whether the levels are independent given the parameters, with few enough effects."""
+        """Whether the levels are independent given the parameters, with few enough effects.
+
+        The effects of a curve are in all rows, where Laplace's approximation is accurate, and nodes are expensive.
+        """
         factors = design.factors
-        return len(factors) == 1 and factors[0].root is None and len(factors[0].names) <= MOST_EFFECTS
+        if len(factors) != 1 or factors[0].root is not None or factors[0].is_smooth:
+            return False
+        return len(factors[0].names) <= MOST_EFFECTS
 
     @staticmethod
     @override

@@ -161,6 +161,11 @@ class LikelihoodFit:
         return draw_response(self.design, self.maximum, rng)
 
     @property
+    def _has_error(self) -> bool:
+        """Whether there is an integral that is not exact."""
+        return self.maximum.method != EXACT and bool(self._integrated)
+
+    @property
     def _integrated(self) -> str:
         """What is integrated out: group effects, curves or both."""
         smooth = {factor.is_smooth for _, design, _ in self._predictors for factor in design.factors}
@@ -179,7 +184,7 @@ class LikelihoodFit:
             f"{self.design.n_rows} rows; " + "; ".join(self._grouping or ["no grouping factor"]),
             f"{how}: log likelihood {fixed(self.log_likelihood, 4)}, deviance {fixed(self.deviance, 4)}, "
             f"{self.n_parameters} parameters",
-            *([f"{self._integrated} integrated out {self.maximum.method}"] if self.maximum.method != EXACT else []),
+            *([f"{self._integrated} integrated out {self.maximum.method}"] if self._has_error else []),
         )
         components = tuple(
             (factor, f"corr({effect}, {other})" if other else effect, number(value, digits=4))
@@ -227,9 +232,10 @@ def maximum_likelihood(
     """Fit by maximum likelihood, or by restricted maximum likelihood.
 
     Group effects of a normal response are integrated out exactly. Those of other responses are integrated out by
-    quadrature, to errors far below what matters, if there is one grouping factor with at most three effects, those on
-    all categories counted (`marginal/glmm/level_integrals.py`), or two nested factors with one effect each and up to
-    1,000 rows (`marginal/glmm/nested_integrals.py`); otherwise by Laplace's approximation (`likelihood/laplace.py`), as
+    quadrature, to errors far below what matters, if there is no smooth, and one grouping factor with at most three
+    effects, those on all categories counted (`marginal/glmm/level_integrals.py`), or two nested factors with one effect
+    each and up to 1,000 rows (`marginal/glmm/nested_integrals.py`); otherwise by
+    Laplace's approximation (`likelihood/laplace.py`), as
     in lme4's `glmer` by default. The fit says which.
 
     Parameters

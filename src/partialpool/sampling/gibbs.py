@@ -1,10 +1,11 @@
 """The gibbs engine: one large factor at a time, its effects integrated out, at a cost that is linear in the rows.
 
 Crossed factors of many levels make a dense matrix when all effects are integrated out together. Given the effects of
-the other factors those of one are independent: its sd, sigma, the fixed effects and the effects of small factors are
-drawn with its effects integrated out, then its effects. With the mean drawn in every block the chain mixes at a rate
-that does not depend on the numbers of rows and levels where levels meet at random (Papaspiliopoulos, Roberts & Zanella
-2020, Biometrika 107:25, whose collapsed Gibbs sampler this is, with the variances in the same blocks).
+the other factors those of one are independent: its sds and correlations, sigma, the fixed effects and the effects of
+small factors are drawn with its effects integrated out, then its effects. With the mean drawn in every block the chain
+mixes at a rate that does not depend on the numbers of rows and levels where levels meet at random (Papaspiliopoulos,
+Roberts & Zanella 2020, Biometrika 107:25, whose collapsed Gibbs sampler this is, with the variances in the same
+blocks).
 """
 
 import time
@@ -43,7 +44,7 @@ class GibbsEngine:
 
     def merit(self, spec: ModelSpec) -> str:
         """Say how it samples."""
-        return "one factor at a time is integrated out, at a cost that is linear in the rows"
+        return "one factor at a time is integrated out, at a cost in proportion to levels and pairs of levels"
 
     def why_not(self, spec: ModelSpec) -> str:
         """Return the reason why it does not apply to a model; empty if it does."""

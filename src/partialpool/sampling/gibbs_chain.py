@@ -87,7 +87,11 @@ class GibbsChain:
             own, dense = effects[g], levels[g].dense
             off = own.ravel() @ dense.reshape(own.size, -1)
             gram[-1, :-1] -= off[:-1]
-            gram[-1, -1] += np.vdot(own, (levels[g].own @ own[:, :, None])[:, :, 0]) - 2 * off[-1]
+            if own.shape[1] == 1:
+                size = levels[g].own[:, 0, 0] @ own[:, 0] ** 2
+            else:
+                size = np.vdot(own, np.einsum("jkn,jn->jk", levels[g].own, own))
+            gram[-1, -1] += size - 2 * off[-1]
         for g, h in combinations(others, 2):
             gram[-1, -1] += 2 * np.vdot(effects[g], self._sums[g, h])
         return gram, rest

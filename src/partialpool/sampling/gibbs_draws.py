@@ -7,6 +7,7 @@ from partialpool.marginal.gaussian.level_summaries import LevelDraws, LevelTotal
 from partialpool.sampling.gibbs_chain import GibbsChain
 from partialpool.sampling.kept_levels import kept_levels
 from partialpool.sampling.settings import Settings
+from partialpool.workers import shielded
 
 __all__ = ["GibbsDraws"]
 
@@ -56,11 +57,17 @@ class GibbsDraws:
     def end_round(self) -> None:
         """Add up the effects that wait; every chain has made as many sweeps."""
         count = int(self._kept.min()) - self._ended
-        self._ended += count
-        for f, values in self._waiting.items() if count else ():
-            for own in values[:, :count]:
-                drawn = own @ self._blocks.turn_of(f)
-                self._totals[f].add(drawn.reshape(count, -1), np.ones(count, int))
+        try:
+            if count and self._waiting:
+                shielded(lambda: self._add_up(count))
+        finally:
+            self._ended += count
+
+    def _add_up(self, count: int) -> None:
+        """Add draws of all chains in turn, so that those by which the bins are placed are of all chains."""
+        for f, values in self._waiting.items():
+            drawn = values[:, :count].swapaxes(0, 1) @ self._blocks.turn_of(f)
+            self._totals[f].add(drawn.reshape(count * len(values), -1), np.ones(count * len(values), int))
 
     @property
     def complete(self) -> int:

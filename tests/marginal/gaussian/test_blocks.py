@@ -235,6 +235,10 @@ def test_nested_blocks_are_found():
         ("y ~ x", {}, "there are no groups"),
         ("y ~ 0 + x + (1 | g) + (1 | h)", {}, "no fixed intercept has the mean of all rows"),
         ("y ~ 1 + (x | g) + (x | h)", {}, "no fixed coefficient has the mean of the effects of x"),
+        ("y ~ 1 + (0 + x | g) + (1 | h)", {}, "no fixed coefficient has the mean of the effects of x"),
+        ("y ~ 1 + (x | g) + (I(x) | h)", {}, "no fixed coefficient has the mean of the effects of x"),
+        ("y ~ x + w + (x | g) + (w | h)", {}, "no fixed coefficient has the mean of the effects of x:w"),
+        ("y ~ x + w + (x:w | g) + (w:x | h)", {}, "no fixed coefficient has the mean of the effects of x:w"),
         ("y ~ x + (1 | gr(g, by=k)) + (1 | h)", {}, "with sds of their own"),
         ("y ~ x + s(x) + (1 | g)", {}, "smooths"),
         ("y ~ x + (1 | mm(g, h))", {}, "of which rows have several"),
@@ -249,4 +253,17 @@ def test_models_that_cannot_be_drawn_in_blocks(formula, arguments, reason):
     spec = ModelSpec.from_formula(formula, **arguments)
     with pytest.raises(pp.EngineError, match=reason):
         pp.fit(spec, table(), engine="gibbs")
-    assert why_not_in_blocks(ModelSpec.from_formula("y ~ x + (1 | g)")) == ""
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ 1 + (x | g)",
+        "y ~ x + (x | g) + (x | h)",
+        "y ~ x + w + (x + w | g) + (x + w | h)",
+        "y ~ x + w + w:x + (x | g) + (w | h)",
+        "y ~ x*w + (w:x | g) + (1 | h)",
+    ],
+)
+def test_models_that_can_be_drawn_in_blocks(formula):
+    assert why_not_in_blocks(ModelSpec.from_formula(formula)) == ""

@@ -3,7 +3,7 @@
 The other factors, of few levels, are columns of the tail, which is drawn with every block.
 """
 
-from collections import Counter
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -32,8 +32,6 @@ def why_not_in_blocks(spec: ModelSpec) -> str:
     'levels that are related, or of which rows have several, or with sds of their own'
     """
     groups = spec.groups
-    slopes = Counter(slope for group in groups for slope in group.slopes)
-    without_mean = [slope for slope, count in slopes.items() if count > 1 and slope not in spec.common]
     structured = any(g.cov or g.members or g.by or g.tag for g in groups)
     heavy_tailed = [
         name for name, prior in spec.priors.items() if name.partition("[")[0] == BETA and prior.distribution != "Normal"
@@ -41,16 +39,42 @@ def why_not_in_blocks(spec: ModelSpec) -> str:
     reasons = (
         (reason := why_not(spec), reason),
         (not groups, "there are no groups"),
-        # The mean of all rows would be that of the effects of one factor or of another: two modes, between which the
-        # factors, updated one by one, cannot move. So would be the mean of slopes over several factors.
         (not spec.intercept, "no fixed intercept has the mean of all rows"),
-        (without_mean, f"no fixed coefficient has the mean of the effects of {' and '.join(without_mean)}"),
+        (without := _without_coefficient(spec), f"no fixed coefficient has the mean of the effects of {without}"),
         (structured, "levels that are related, or of which rows have several, or with sds of their own"),
         (spec.smooths, "smooths"),
         (spec.residual or spec.sigma, "residuals with several sds or correlations"),
         (heavy_tailed, f"the prior of {' and '.join(heavy_tailed)} is not normal"),
     )
     return next((reason for applies, reason in reasons if applies), "")
+
+
+def _without_coefficient(spec: ModelSpec) -> str:
+    """Return a term that the effects of two factors may both express, and the fixed effects do not; empty if none.
+
+    What is a linear combination of the effects of one factor and of those of another would be the mean of the effects
+    of the one or of the other: two modes, between which the factors, updated one by one, cannot move. So is the column
+    of a slope, where it is constant within the levels of the other factor, which has an intercept, or varies over both.
+    So is the product of two slopes, where each is constant within the levels of the other's factor; one that varies
+    over both factors is not.
+    """
+    groups = spec.groups
+    if len({group.factor for group in groups}) < 2:
+        return ""
+    fixed = {_sorted(term) for term in spec.common}
+    slopes = {(group.factor, _sorted(slope)): slope for group in groups for slope in group.slopes}
+    alone = [slope for (_, name), slope in slopes.items() if name not in fixed]
+    products = [
+        f"{one}:{other}"
+        for ((f, a), one), ((g, b), other) in combinations(slopes.items(), 2)
+        if f != g and a != b and not {(f, b), (g, a)} & slopes.keys() and _sorted(f"{a}:{b}") not in fixed
+    ]
+    return next(iter([*alone, *products]), "")
+
+
+def _sorted(term: str) -> str:
+    """Write an interaction with its parts in order: `b:a` as `a:b`."""
+    return ":".join(sorted(term.split(":")))
 
 
 def block_factors(design: Design) -> tuple[int, ...]:

@@ -32,6 +32,8 @@ _STEPS_OUT = 12
 """Intervals that the first one may grow to, shared out between its ends at random, as the step must be reversible."""
 _SHRINKS = 40
 """Most points tried within an interval; then the element stays, which keeps the distribution."""
+_LARGE = 1e150
+"""Product of pivots from which it is begun again."""
 _FEWEST = 64
 """Fewest levels that are worked on together."""
 RANDOM_NUMBERS = _SHRINKS + 3
@@ -227,7 +229,7 @@ def _set_root(parameters: Parameters, at: int, root: np.ndarray) -> None:
 def _whiten(room: _Room, weight: np.ndarray, m: int, w: float) -> float:
     """Write C and V of a group; return log |K|."""
     root, factor, turned, weighted = room.root, room.factor, room.turned, room.weighted
-    q, det = len(root), 1.0
+    q, det, log_det = len(root), 1.0, 0.0
     for a in range(q):
         for b in range(q):
             x = 0.0
@@ -242,6 +244,9 @@ def _whiten(room: _Room, weight: np.ndarray, m: int, w: float) -> float:
             for e in range(b):
                 x -= factor[a, e] * factor[b, e]
             if a == b:
+                if det > _LARGE:
+                    log_det += np.log(det)
+                    det = 1.0
                 det *= x
                 factor[a, a] = np.sqrt(x)
             else:
@@ -251,7 +256,7 @@ def _whiten(room: _Room, weight: np.ndarray, m: int, w: float) -> float:
             for e in range(a):
                 x -= factor[a, e] * turned[m, e, k]
             turned[m, a, k] = x / factor[a, a]
-    return np.log(det)
+    return log_det + np.log(det)
 
 
 @part

@@ -29,7 +29,7 @@ from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
 
 __all__ = ["Blocks", "build_blocks"]
 
-_MERGED: Final = 0.25
+_MERGED: Final = 0.1
 """Most groups of equal levels, as a share of the levels, that are merged: side by side a level takes less time."""
 
 
@@ -145,8 +145,9 @@ class Blocks:
                 continue
             if keep_z:
                 out[z_name(factor.name)] = _offsets(effects[f], sd[:, :, None] * corr)
+            turn = self.turn_of(f)
             for values in chain.from_iterable(effects[f]):
-                values[:] = values @ self.turn_of(f)
+                values[:] = values * turn[0, 0] if q == 1 else values @ turn
             out[b_name(factor.name)] = effects[f]
         if self.layout.sigma >= 0:
             out[SIGMA] = given.sigma.reshape(shape) * self.units.residual

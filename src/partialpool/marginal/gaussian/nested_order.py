@@ -27,7 +27,7 @@ _SHARED: Final = 0.3
 AT_ONCE: Final = 4e6
 """Most products of a factor's levels with columns that are worked on at once: 32 MB, and as much for every thread."""
 IN_PIECES: Final = 1e8
-"""The same where they are worked on in pieces: 0.8 GB, for all threads."""
+"""The same of the leaf where it is worked on in pieces: 0.8 GB, for all threads."""
 _FEW: Final = 2500
 """Products that take 10 microseconds side by side: merged levels save less than another kernel costs to compile."""
 
@@ -40,7 +40,7 @@ def arrange_by_level(arrangement: Arrangement, largest: float) -> tuple[System, 
     arrangement
         The system.
     largest
-        Most products of a factor in a nest: `AT_ONCE` or `IN_PIECES`.
+        Most products of the leaf: `AT_ONCE` or `IN_PIECES`. Those of the factors above it are copied by every thread.
 
     Returns
     -------
@@ -51,7 +51,8 @@ def arrange_by_level(arrangement: Arrangement, largest: float) -> tuple[System, 
     moments, order, columns = arrangement.moments, arrangement.order, arrangement.columns
     depth = nested_in_order(moments, order)
     nested, others = order[:depth], order[depth:]
-    if not depth or not all(_holds(moments, nested, f, others, len(columns), largest) for f in nested):
+    most = dict.fromkeys(nested, AT_ONCE) | dict.fromkeys(nested[:1], largest)
+    if not depth or not all(_holds(moments, nested, f, others, len(columns), most[f]) for f in nested):
         return arrangement.density._replace(leaf=arrangement.levels), no_nest(arrangement)
     tail = make_tail(moments, others, columns, arrangement.density.tail.common)
     factors = [_side_by_side(moments, nested[at], nested[at + 1 :], others, tail, columns) for at in range(depth)]
