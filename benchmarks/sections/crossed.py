@@ -26,7 +26,7 @@ def measure(settings: Settings) -> Result:
         request = BOTH | {"seed": seed, "engine": engine, "likelihood": engine == "collapsed"}
         result[engine] = ask_python("crossed_fit", request)
     say("crossed: 200,000 ratings, slopes of users")
-    result["slopes"] = ask_python("crossed_fit", BOTH | {"seed": seed, "engine": "auto", "slopes": True})
+    result["slopes"] = ask_python("crossed_fit", BOTH | {"seed": seed, "engine": "gibbs", "slopes": True})
     for name, slopes in (("lme4", False), ("lme4 with slopes", True)):
         say(f"crossed: 200,000 ratings, {name}")
         try:

@@ -6,7 +6,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.fitting import compile_kernels
-from partialpool.marginal.gaussian import block_kernel
+from partialpool.marginal.gaussian import block_cells, block_kernel
 
 
 @pytest.mark.filterwarnings("ignore:do not rely on these draws")
@@ -17,7 +17,7 @@ def test_fits_in_blocks_compile_nothing_after_it():
     table = table.assign(x=rng.normal(size=400), y=rng.normal(size=400))
     for formula in ("y ~ x + (1 | g) + (1 | h)", "y ~ x + (x | g) + (x || h) + (1 | k)"):
         pp.fit(formula, table, engine="gibbs", draws=5, tune=5, seed=1, progressbar=False)
-    for used in (block_kernel.draw_block, block_kernel.sum_over_first, block_kernel.sum_over_second):
+    for used in (block_kernel.draw_block, block_cells.sum_over_first, block_cells.sum_over_second):
         assert len(used.signatures) == 1, used
 
 

@@ -234,9 +234,8 @@ def maximum_likelihood(
     Group effects of a normal response are integrated out exactly. Those of other responses are integrated out by
     quadrature, to errors far below what matters, if there is no smooth, and one grouping factor with at most three
     effects, those on all categories counted (`marginal/glmm/level_integrals.py`), or two nested factors with one effect
-    each and up to 1,000 rows (`marginal/glmm/nested_integrals.py`); otherwise by
-    Laplace's approximation (`likelihood/laplace.py`), as
-    in lme4's `glmer` by default. The fit says which.
+    each and up to 1,000 rows (`marginal/glmm/nested_integrals.py`); otherwise by Laplace's approximation
+    (`likelihood/laplace.py`), as in lme4's `glmer` by default. The fit says which.
 
     Parameters
     ----------

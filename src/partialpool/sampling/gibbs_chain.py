@@ -4,13 +4,8 @@ from itertools import combinations
 
 import numpy as np
 
-from partialpool.marginal.gaussian.block_kernel import (
-    RANDOM_NUMBERS,
-    Cells,
-    draw_block,
-    sum_over_first,
-    sum_over_second,
-)
+from partialpool.marginal.gaussian.block_cells import Cells, sum_over_first, sum_over_second
+from partialpool.marginal.gaussian.block_kernel import RANDOM_NUMBERS, draw_block
 from partialpool.marginal.gaussian.blocks import Blocks
 
 __all__ = ["GibbsChain"]

@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.kernels import kernel
-from partialpool.marginal.gaussian import block_kernel
+from partialpool.marginal.gaussian import block_kernel, block_levels
 from partialpool.marginal.gaussian import blocks as block_moments
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.block_factors import block_factors, has_nested_blocks, why_not_in_blocks
@@ -43,8 +43,8 @@ def model(formula=FORMULA, *, blocks, priors=PRIORS):
 
 @kernel
 def density_kernel(at, layout, prior, levels, products, columns, gram, rest, rows, thetas):
-    block_kernel._set_rest(levels, rest, products, columns)
-    return evaluate(at, layout, prior, levels, products, columns, gram, rows, thetas, block_kernel._room(levels))
+    block_levels.set_rest(levels, rest, products, columns)
+    return evaluate(at, layout, prior, levels, products, columns, gram, rows, thetas, block_levels.make_room(levels))
 
 
 def density(blocks, f, gram, rest, theta):

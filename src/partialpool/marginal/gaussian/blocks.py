@@ -15,8 +15,10 @@ from scipy.linalg import solve_triangular
 from partialpool.design.design import Design
 from partialpool.lent_record import LentRecord, lend
 from partialpool.marginal.gaussian.accumulated import Accumulated
+from partialpool.marginal.gaussian.block_cells import Cells
 from partialpool.marginal.gaussian.block_factors import block_factors
-from partialpool.marginal.gaussian.block_kernel import BlockLevels, Cells, TailPrior
+from partialpool.marginal.gaussian.block_kernel import TailPrior
+from partialpool.marginal.gaussian.block_levels import BlockLevels
 from partialpool.marginal.gaussian.integrated_columns import columns_of, integrated_columns, normals_of
 from partialpool.marginal.gaussian.moments import Moments
 from partialpool.marginal.gaussian.parameters import Layout, Normals
