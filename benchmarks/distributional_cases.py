@@ -20,6 +20,8 @@ class DistributionalCase(Case):
         Formulas of the mean, of the zeros and of the dispersion.
     r_family
         The family, as R evaluates it.
+    brms
+        The formula in brms, as R evaluates it; empty where brms is not timed.
     """
 
     family: str
@@ -27,6 +29,7 @@ class DistributionalCase(Case):
     r_family: str
     zi: str = "~ 0"
     disp: str = "~ 1"
+    brms: str = ""
 
 
 def _reference(name: str) -> Callable[[], pd.DataFrame]:
@@ -43,6 +46,7 @@ DISTRIBUTIONAL = (
         r_formula="Reaction ~ Days + (Days | Subject)",
         r_family="gaussian()",
         disp="~ Days",
+        brms="bf(Reaction ~ Days + (Days | Subject), sigma ~ Days)",
     ),
     DistributionalCase(
         "epil, zero inflation",
@@ -53,6 +57,7 @@ DISTRIBUTIONAL = (
         r_formula="y ~ lbase * trt + lage + V4 + (1 | subject)",
         r_family="nbinom2()",
         zi="~ 1",
+        brms="bf(y ~ lbase * trt + lage + V4 + (1 | subject), zi ~ 1, family = zero_inflated_negbinomial())",
     ),
     DistributionalCase(
         "articles, zero inflation",
@@ -63,6 +68,7 @@ DISTRIBUTIONAL = (
         r_formula="art ~ fem + mar + kid5 + phd + ment",
         r_family="nbinom2()",
         zi="~ ment",
+        brms="bf(art ~ fem + mar + kid5 + phd + ment, zi ~ ment, family = zero_inflated_negbinomial())",
     ),
     DistributionalCase(
         "grouseticks, hurdle",

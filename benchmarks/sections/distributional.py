@@ -1,13 +1,17 @@
-"""Comparison with glmmTMB: predictors of parameters and responses with zeros, our posterior against its estimate."""
+"""Predictors of parameters and responses with zeros: our posterior against glmmTMB's estimate and brms's posterior."""
 
 from statistics import median
+from typing import Any
 
-from benchmarks.distributional_cases import DISTRIBUTIONAL
+from benchmarks.distributional_cases import DISTRIBUTIONAL, DistributionalCase
+from benchmarks.draws import rates
 from benchmarks.processes import NotMeasured, ask_python, ask_r, say
 from benchmarks.section import Result, Section, Settings, Target, table_file
 from benchmarks.tables import paragraph, seconds, table, times
 
 _MOST_TIMES = 5.0
+_PATIENCE = 900.0
+"""Seconds after which brms is stopped, compilation included."""
 
 
 def measure(settings: Settings) -> Result:
@@ -37,7 +41,30 @@ def measure(settings: Settings) -> Result:
             "divergences": ours["divergences"],
             "compiled": ours["compiled"],
         }
+        if case.brms:
+            say(f"{case.name}: brms (minutes)")
+            try:
+                result["models"][case.name]["brms"] = _by_brms(case, settings, result["versions"])
+            except (NotMeasured, RuntimeError) as reason:
+                result["without_brms"] = str(reason)
     return result
+
+
+def _by_brms(case: DistributionalCase, settings: Settings, versions: dict[str, str]) -> dict[str, Any]:
+    """Return seconds to compile the model and to draw, and the smallest bulk ESS of coefficients and sds."""
+    request = {
+        "labels": case.labels,
+        "formula": case.brms,
+        "prior": None,
+        "chains": 4,
+        "draws": 1000,
+        "cores": settings.cores,
+        "seeds": settings.first_seeds(1),
+    }
+    with table_file(case) as path:
+        answer = ask_r("brms_fit.R", ["brms", "rstan", "jsonlite"], request | {"table": path}, patience=_PATIENCE)
+    versions |= answer["versions"]
+    return rates(answer["runs"]) | {"compile": answer["compile"]}
 
 
 def lines(result: Result) -> list[str]:
@@ -66,6 +93,32 @@ def lines(result: Result) -> list[str]:
             f"`tests/sampling/test_parameter_references.py`, where the estimates are compared. {nothing} {versions}.",
         ),
         *table(head, rows),
+        *_brms_lines(result),
+    ]
+
+
+def _brms_lines(result: Result) -> list[str]:
+    models = result["models"]
+    rows = [
+        [
+            name,
+            seconds(found["brms"]["compile"]),
+            seconds(found["brms"]["seconds"]),
+            f"{found['brms']['ess']:,.0f}",
+            times((found["brms"]["compile"] + found["brms"]["seconds"]) / found["posterior"]),
+        ]
+        for name, found in models.items()
+        if "brms" in found
+    ]
+    if not rows:
+        return ["", f"brms: not measured, {result.get('without_brms', 'in this run')}."]
+    return [
+        "",
+        *paragraph(
+            "brms compiles each model, then draws as many: 4 chains of 1,000 draws after as many of warm-up, with its",
+            f"own default priors; one run. {result.get('without_brms', '')}",
+        ),
+        *table(["data", "brms, compiling", "brms, drawing", "smallest bulk ESS", "brms's time / ours"], rows),
     ]
 
 
