@@ -11,7 +11,6 @@ from scipy import stats
 import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
-from partialpool.errors import EngineError
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.parameter_values import family_parameters
 from partialpool.model.predictor import linear_predictor
@@ -120,10 +119,13 @@ def test_the_model_in_words_and_as_equations():
     assert "sigma: s(x):arm" in write_equations(design, resolve_priors(design)).mathml
 
 
-def test_there_is_no_likelihood_of_curves_beside_predictors():
-    for formula in ("y ~ x, sigma ~ s(x, k=5)", "y ~ s(x, k=5), sigma ~ x"):
-        with pytest.raises(EngineError, match="or beside predictors of parameters: its effects share an sd"):
-            pp.maximum_likelihood(formula, table())
+def test_curves_beside_predictors_have_a_likelihood():
+    """It is at least that of the line, which is a curve without departures."""
+    for curve in ("y ~ x, sigma ~ s(x, k=5)", "y ~ s(x, k=5), sigma ~ x"):
+        with_curve = pp.maximum_likelihood(curve, table())
+        with_line = pp.maximum_likelihood(curve.replace("s(x, k=5)", "x"), table())
+        assert with_curve.log_likelihood >= with_line.log_likelihood - 1e-6
+        assert with_curve.n_parameters == with_line.n_parameters + 1
 
 
 @pytest.fixture(scope="module")

@@ -190,13 +190,28 @@ def test_singularity_says_when_a_straight_line_would_do(curved, formula):
     assert "effects" in [finding.check for finding in pp.check(fit).findings if not finding.good]
 
 
-def test_without_a_likelihood_the_posterior_says_whether_a_line_would_do(counts, table):
+def test_a_line_would_do_for_counts(counts, table):
     assert pp.singularity(counts).attrs["sentence"].startswith("The data support")
     straight = table.assign(n=np.random.default_rng(1).poisson(np.exp(0.1 * table["x"])))
     fit = pp.fit("n ~ s(x, k=6)", straight, family="poisson", **SETTINGS)
-    said = pp.singularity(fit).attrs["sentence"]
-    assert said.startswith("The data do not determine whether a straight line would do for s(x)")
-    assert "compare it with n ~ x by pp.compare" in said
+    found = pp.singularity(fit)
+    said = found.attrs["sentence"]
+    assert said.startswith("A straight line would do for s(x)")
+    full, line = re.search(r"pp\.lrt\('(.*?)', '(.*?)', table\) tests it", said).groups()
+    assert found.attrs["simpler"] == line
+    ends = [pp.maximum_likelihood(formula, straight, family="poisson") for formula in (full, line)]
+    assert ends[0].deviance + 2 * ends[0].n_parameters >= ends[1].deviance + 2 * ends[1].n_parameters - 1e-6
+
+
+def test_without_a_likelihood_the_posterior_says_whether_a_line_would_do(table):
+    straight = table.assign(
+        n=np.random.default_rng(1).poisson(np.exp(0.1 * table["x"])), other=table["g"].to_numpy()[::-1]
+    )
+    formula = "n ~ s(x, k=6) + (1 | mm(g, other))"
+    said = pp.singularity(pp.fit(formula, straight, family="poisson", **SETTINGS)).attrs["sentence"]
+    assert "whether a straight line would do for s(x)" in said
+    assert "compare it with n ~ x" in said
+    assert "by pp.compare" in said
 
 
 FAMILIES = {
