@@ -54,7 +54,8 @@ def gap(result: Result) -> float:
 
 
 def lines(result: Result) -> list[str]:
-    large, both = result["large"], result["gibbs"]
+    large, both, slopes = result["large"], result["gibbs"], result.get("slopes")
+    runs = [large, both, result["collapsed"], *([slopes] if slopes else [])]
     rows = [
         [
             f"{run['rows']:,}",
@@ -65,12 +66,12 @@ def lines(result: Result) -> list[str]:
             number(run["ess_of_effects"][0]),
             f"{number(run['peak_gigabytes'])} GB",
         ]
-        for run in (large, both, result["collapsed"], result["slopes"])
+        for run in runs
     ]
     estimates = {
         "our ML estimate": (both, result["collapsed"]["likelihood_seconds"]),
         "lme4's ML estimate": (both, result.get("lme4")),
-        "lme4's ML estimate with slopes": (result["slopes"], result.get("lme4 with slopes")),
+        "lme4's ML estimate with slopes": (slopes or both, result.get("lme4 with slopes")),
     }
     for what, (run, time) in estimates.items():
         if time is not None:
@@ -83,7 +84,8 @@ def lines(result: Result) -> list[str]:
             "cores; ESS is the smallest bulk ESS of the sds and sigma, and of 200 effects. Time is that of the whole",
             f"call; peak memory is that of the process. In the larger run {number(large['before_gigabytes'])} GB were",
             f"used before the call, and the draws of the effects take {effects} GB. Posterior means of the two engines",
-            f"differ by {number(gap(result))} posterior sds at most. The last run is of `{WITH_SLOPES}`.",
+            f"differ by {number(gap(result))} posterior sds at most.",
+            f"The last run is of `{WITH_SLOPES}`." if slopes else "",
             f"lme4: {result['missing']}." if "missing" in result else "",
         ),
         *table(["rows", "effects", "engine", "time", "ESS of variances", "ESS of effects", "peak memory"], rows),
