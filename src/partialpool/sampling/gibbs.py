@@ -1,4 +1,4 @@
-"""The gibbs engine: one large factor at a time, its effects integrated out, at a cost that is linear in the rows.
+"""The gibbs engine: one large factor at a time, its effects integrated out, at a cost that is linear in the levels.
 
 Crossed factors of many levels make a dense matrix when all effects are integrated out together. Given the effects of
 the other factors those of one are independent: its sds and correlations, sigma, the fixed effects and the effects of

@@ -11,12 +11,12 @@ from partialpool.design.build import build_design
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian import block_kernel, block_levels
 from partialpool.marginal.gaussian import blocks as block_moments
+from partialpool.marginal.gaussian.abreast import IN_CACHE
 from partialpool.marginal.gaussian.accumulated import Accumulated
 from partialpool.marginal.gaussian.block_factors import block_factors, has_nested_blocks, why_not_in_blocks
 from partialpool.marginal.gaussian.blocks import build_blocks
 from partialpool.marginal.gaussian.crossproducts import weighted_columns
 from partialpool.marginal.gaussian.marginal import build_marginal
-from partialpool.marginal.gaussian.nest import IN_CACHE
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.gibbs_chain import GibbsChain
 from partialpool.spec.model import ModelSpec

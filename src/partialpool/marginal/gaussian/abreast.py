@@ -22,20 +22,31 @@ from partialpool.kernels import REORDERED, part
 from partialpool.marginal.gaussian.dense import product_with_rows
 
 __all__ = [
+    "ALL_LEVELS",
+    "IN_CACHE",
     "WIDE",
     "Abreast",
     "Worked",
     "add_above",
     "draw",
     "factorise",
+    "make_worked",
     "scale_effects",
     "set_shared",
     "take_off_above",
     "take_off_shared",
+    "weigh_shared",
 ]
 
 WIDE: Final = 16
 """Columns from which a matrix product of BLAS is faster than loops."""
+
+
+IN_CACHE: Final = 8192
+"""Products of the levels of a factor, 64 kB, that are worked on at a time where U and F are not needed later."""
+ALL_LEVELS: Final = 2**62
+_FEWEST: Final = 64
+"""Fewest levels that are worked on at a time."""
 
 
 class Abreast(NamedTuple):
@@ -63,6 +74,22 @@ class Worked(NamedTuple):
 
     upper: np.ndarray
     rows: np.ndarray
+
+
+@part
+def make_worked(width: int, q: int, levels: int, most: int) -> Worked:
+    """Allocate U and F of as many levels with E of (q, width) as have `most` products at most."""
+    n = min(levels, max(_FEWEST, most // max(width * q, 1)))
+    return Worked(np.empty((q, q, n)), np.empty((width, q, n)))
+
+
+@part
+def weigh_shared(tail: np.ndarray, combine: np.ndarray, sigma: float, out: np.ndarray) -> None:
+    """Write w of the shared columns, over sigma: minus the effects of the tail, then the combination."""
+    for c in range(len(tail)):
+        out[c] = -tail[c] / sigma
+    for m in range(len(combine)):
+        out[len(tail) + m] = combine[m] / sigma
 
 
 @part(fastmath=REORDERED)

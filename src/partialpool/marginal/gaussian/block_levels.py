@@ -8,16 +8,22 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.kernels import REORDERED, part
-from partialpool.marginal.gaussian.abreast import Worked, draw, factorise, set_shared, take_off_shared
-from partialpool.marginal.gaussian.nest import IN_CACHE
+from partialpool.marginal.gaussian.abreast import (
+    IN_CACHE,
+    Worked,
+    draw,
+    factorise,
+    make_worked,
+    set_shared,
+    take_off_shared,
+    weigh_shared,
+)
 from partialpool.marginal.gaussian.parameters import Parameters
 
 __all__ = ["BlockLevels", "Room", "draw_levels", "make_room", "set_rest", "set_root", "take_off"]
 
 _LARGE = 1e150
 """Product of pivots from which it is begun again."""
-_FEWEST = 64
-"""Fewest levels that are worked on together."""
 
 
 class BlockLevels(NamedTuple):
@@ -80,7 +86,7 @@ def make_room(levels: BlockLevels) -> Room:
     """Allocate what an evaluation needs."""
     q, size, groups = levels.dense.shape[1], levels.dense.shape[2], len(levels.weight)
     pairs = q * (q + 1) // 2
-    together = min(levels.gram.shape[2], max(_FEWEST, IN_CACHE // (size * q)))
+    worked = make_worked(size, q, levels.gram.shape[2], IN_CACHE)
     return Room(
         np.zeros((size, size)),
         np.zeros((pairs, groups)),
@@ -90,8 +96,8 @@ def make_room(levels: BlockLevels) -> Room:
         np.zeros((q, q)),
         np.zeros((size, size)),
         np.zeros((1, q, q)),
-        Worked(np.zeros((q, q, together)), np.zeros((size, q, together))),
-        np.zeros((q, together)),
+        worked,
+        np.zeros((q, worked.upper.shape[2])),
     )
 
 
@@ -233,9 +239,7 @@ def _draw_side_by_side(
     """Draw the effects of levels that are worked on side by side; their noise is overwritten with u, b = R u."""
     last, root, q, count, most = len(tail), room.root, effects.shape[1], len(effects), room.drawn.shape[1]
     weights = np.empty(last + 1)
-    for a in range(last):
-        weights[a] = -tail[a] / sigma
-    weights[last] = 1.0 / sigma
+    weigh_shared(tail, np.ones(1), sigma, weights)
     for first in range(0, count, most):
         n = min(most, count - first)
         if n < count:

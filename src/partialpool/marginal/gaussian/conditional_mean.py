@@ -3,9 +3,10 @@
 import numpy as np
 
 from partialpool.kernels import kernel
+from partialpool.marginal.gaussian.abreast import IN_CACHE
 from partialpool.marginal.gaussian.cholesky import make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_all
-from partialpool.marginal.gaussian.nest import IN_CACHE, Nest, eliminate_all, make_nest_room
+from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
 

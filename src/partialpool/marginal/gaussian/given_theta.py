@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.kernels import kernel, part
+from partialpool.marginal.gaussian.abreast import IN_CACHE
 from partialpool.marginal.gaussian.cholesky import Forward, eliminate_levels, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_by_level, draw_nested, put_back
 from partialpool.marginal.gaussian.density import log_likelihood
-from partialpool.marginal.gaussian.nest import IN_CACHE, Nest, eliminate_nested_levels, make_nest_room
+from partialpool.marginal.gaussian.nest import Nest, eliminate_nested_levels, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System, Tail
 from partialpool.marginal.gaussian.parameters import Normals, common_of, scaled_factors
 from partialpool.marginal.gaussian.precision import is_rounding

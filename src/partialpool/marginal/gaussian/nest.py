@@ -7,7 +7,7 @@ So many levels are worked on at a time as there is room for: all of them where a
 of each; for densities and draws, as many as fit into the processor's cache.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from partialpool.marginal.gaussian.abreast import (
     add_above,
     draw,
     factorise,
+    make_worked,
     scale_effects,
     set_shared,
     take_off_above,
     take_off_shared,
+    weigh_shared,
 )
 from partialpool.marginal.gaussian.abreast_gradient import (
     LevelsPulled,
@@ -42,8 +44,6 @@ from partialpool.marginal.gaussian.cholesky import (
 from partialpool.marginal.gaussian.ordering import System, Tail
 
 __all__ = [
-    "ALL_LEVELS",
-    "IN_CACHE",
     "Nest",
     "NestPulled",
     "NestRoom",
@@ -57,13 +57,6 @@ __all__ = [
     "pull_nest_draws",
     "pull_nest_elimination",
 ]
-
-
-IN_CACHE: Final = 8192
-"""Products of the levels of a factor, 64 kB, that are worked on at a time where U and F are not needed later."""
-ALL_LEVELS: Final = 2**62
-_FEWEST: Final = 64
-"""Fewest levels that are worked on at a time."""
 
 
 class Nest(NamedTuple):
@@ -103,27 +96,20 @@ def has_nest(nest: Nest) -> bool:
 
 
 @part
-def _make_worked(level: Abreast, most: int) -> Worked:
-    width, q, levels = level.columns.shape
-    n = min(levels, max(_FEWEST, most // max(width * q, 1)))
-    return Worked(np.empty((q, q, n)), np.empty((width, q, n)))
-
-
-@part
 def make_nest_room(nest: Nest, most: int) -> NestRoom:
     """Allocate the workspace of `eliminate_all`, with room for so many products of the levels of a factor at a time.
 
     Factors that are not there share an array without elements.
     """
-    leaf = _make_worked(nest.leaf, most)
+    leaf = make_worked(*nest.leaf.columns.shape, most)
     if nest.branch.gram.shape[2] == 0:
         none = np.empty((0, 0, 0))
         absent = Worked(none, none)
         return NestRoom(leaf, absent, absent, none, none, none, none)
     return NestRoom(
         leaf,
-        _make_worked(nest.branch, most),
-        _make_worked(nest.top, most),
+        make_worked(*nest.branch.columns.shape, most),
+        make_worked(*nest.top.columns.shape, most),
         np.empty(nest.branch.gram.shape),
         np.empty(nest.branch.columns.shape),
         np.empty(nest.top.gram.shape),
@@ -209,7 +195,7 @@ def draw_nest(nest: Nest, room: NestRoom, scales: Scales, tail: np.ndarray, offs
     """
     leaf, branch, top, relative = nest.leaf, nest.branch, nest.top, scales.relative
     weights = np.empty(len(tail) + len(scales.combine))
-    _weigh_shared(tail, scales.combine, scales.sigma, weights)
+    weigh_shared(tail, scales.combine, scales.sigma, weights)
     above, highest = branch.gram.shape[0], top.gram.shape[0]
     at_branch = leaf.gram.shape[0] * leaf.gram.shape[2]
     at_top = at_branch + above * branch.gram.shape[2]
@@ -243,15 +229,6 @@ def draw_nest(nest: Nest, room: NestRoom, scales: Scales, tail: np.ndarray, offs
         add_above(room.leaf.rows, 0, leaf.parent, first, n, of_branch, drawn)
         add_above(room.leaf.rows, above, leaf.grandparent, first, n, of_top, drawn)
         draw(room.leaf.upper, n, drawn, offsets, q * first)
-
-
-@part
-def _weigh_shared(tail: np.ndarray, combine: np.ndarray, sigma: float, out: np.ndarray) -> None:
-    """Write w of the shared columns, over sigma: minus the effects of the tail, then the combination."""
-    for c in range(len(tail)):
-        out[c] = -tail[c] / sigma
-    for m in range(len(combine)):
-        out[len(tail) + m] = combine[m] / sigma
 
 
 @part
@@ -306,7 +283,7 @@ def pull_nest_draws(
     above, highest = branch.gram.shape[0], top.gram.shape[0]
     at_branch = leaf.gram.shape[0] * leaf.gram.shape[2]
     at_top = at_branch + above * branch.gram.shape[2]
-    _weigh_shared(tail, combine, 1.0, pulled.weights)
+    weigh_shared(tail, combine, 1.0, pulled.weights)
     for c in range(len(pulled.of_weights)):
         pulled.of_weights[c] = 0.0
     pull_draws(room.leaf.upper, relative, 0, offsets, effects, 0, products, pulled.leaf)

@@ -13,12 +13,12 @@ import numpy as np
 
 from partialpool.kernel_address import by_address
 from partialpool.kernels import addressed
-from partialpool.marginal.gaussian.abreast import Worked
+from partialpool.marginal.gaussian.abreast import ALL_LEVELS, Worked
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_by_level, draw_nested
 from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back_by_level, pull_back_nested
 from partialpool.marginal.gaussian.elimination_gradient import PulledScales, make_pulled, pulled_scales
-from partialpool.marginal.gaussian.nest import ALL_LEVELS, NestRoom, eliminate_nest, make_nest_room
+from partialpool.marginal.gaussian.nest import NestRoom, eliminate_nest, make_nest_room
 
 __all__ = ["FACTORISED", "PULLED", "Factorised", "call_backward", "call_forward", "kernels_given_theta"]
 
