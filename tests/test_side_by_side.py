@@ -1,6 +1,7 @@
 """Pieces of work by joblib: here, in processes, on a cluster; a lost worker's piece is given out again."""
 
 import os
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from dask.distributed import Client, LocalCluster
 import partialpool as pp
 from partialpool.side_by_side import are_wanted, quiet, side_by_side
 
+KEPT = []
 FORMULA = "Reaction ~ Days + (1 | Subject)"
 
 
@@ -32,6 +34,15 @@ def dies_once(at, folder):
 
 def dies(at):
     os._exit(1)
+
+
+def grows(at):
+    """Keep 400 MB from the second piece of a process on, for which joblib replaces the process."""
+    if KEPT:
+        KEPT.append(np.ones(50_000_000))
+        time.sleep(1.1)  # joblib looks at the memory of its processes once a second
+    KEPT.append(os.getpid())
+    return os.getpid()
 
 
 def fails(at):
@@ -61,6 +72,16 @@ def test_a_lost_piece_is_given_out_again(tmp_path):
     found = sorted(side_by_side(dies_once, [(at,) for at in range(5)], str(tmp_path), jobs=2))
     assert found == [(at, at) for at in range(5)]
     assert (tmp_path / "dead").exists()
+
+
+def test_no_warning_tells_of_a_process_that_joblib_replaces():
+    """Its piece is done and nothing is lost: there is nothing to do for whoever reads it."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = dict(side_by_side(grows, [(at,) for at in range(12)], jobs=2))
+    assert sorted(found) == list(range(12))
+    assert len(set(found.values())) > 2  # processes were replaced
+    assert [str(one.message) for one in told] == []
 
 
 def test_pieces_that_are_lost_again_and_again_are_an_error():

@@ -73,7 +73,7 @@ def side_by_side[T](
         )
         try:
             with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
-                for at, result in pool(work):
+                for at, result in _without_replacements(pool(work)):
                     done.add(at)
                     yield at, result
             return
@@ -83,14 +83,31 @@ def side_by_side[T](
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Suppress warnings inside a piece, which would be given once for each; a thread does not change its process."""
+def quiet(message: str = "") -> Iterator[None]:
+    """Suppress warnings that begin so, each of which would be given once per piece; all by default.
+
+    A thread other than the main one leaves the filters of its process alone.
+    """
     if current_thread() is not main_thread():
         yield
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", message=message)
         yield
+
+
+def _without_replacements[T](results: Iterator[T]) -> Iterator[T]:
+    """Yield the results; suppress joblib's warning that a process was replaced (idle, or grown by 300 MB).
+
+    Its pieces are done and none is lost. The filter is set while a result is waited for, not while it is used.
+    """
+    while True:
+        with quiet("A worker stopped while some jobs were given"):
+            try:
+                result = next(results)
+            except StopIteration:
+                return
+        yield result
 
 
 def _numbered[T](at: int, function: Callable[..., T], *arguments: Any) -> tuple[int, T]:
