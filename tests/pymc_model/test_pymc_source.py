@@ -28,6 +28,8 @@ from partialpool.fitting.model_files import read_sources
 from partialpool.pymc_model.source.table import LARGEST_TEXT
 from partialpool.spec.model import ModelSpec
 
+pytestmark = pytest.mark.thorough
+
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 ROOT = Path(__file__).parents[2]
 PRIOR = pp.Prior
@@ -482,8 +484,6 @@ def test_sampling_a_script_gives_the_posterior_of_the_fit(sleepstudy, tmp_path):
 import runpy, sys
 sys.path.insert(0, {str(Path(without_package.__file__).parent)!r})
 import without_package
-
-pytestmark = pytest.mark.thorough
 sys.meta_path.insert(0, without_package.Blocked())
 draws = runpy.run_path({str(path)!r}, run_name="__main__")["idata"]["posterior"].to_dataset()
 draws.to_netcdf({str(tmp_path / "draws.nc")!r}, engine="h5netcdf")

@@ -18,6 +18,7 @@ import pandas as pd
 from partialpool.design.streamed.batch_columns import BatchColumns, learn_batch_columns
 from partialpool.design.streamed.dask_partitions import DaskPartitions, batches_of
 from partialpool.design.streamed.read_batch import ReadBatch
+from partialpool.design.streamed.read_errors import telling
 from partialpool.design.streamed.source import Source
 from partialpool.design.streamed.survey import RowsRead, Survey, check_columns, survey_of
 from partialpool.design.streamed.survey_part import SurveyPart
@@ -66,13 +67,15 @@ def read_on_cluster(
     say(f"reading the levels on {len(client.scheduler_info()['workers'])} workers")
     found = [delayed(_survey_part)(part, spec, source.name, k) for k, part in enumerate(parts)]
     whole = client.compute(_tree(delayed(partial(_both_parts, spec, source.name)), found))
-    survey = survey_of(spec, whole.result(), missing)
+    with telling(source.name):
+        survey = survey_of(spec, whole.result(), missing)
     columns = learn_batch_columns(spec, survey)
     say("adding up the moments where the partitions are")
     # A task makes the survey for the workers too: what is sent to a worker as data is lost with it.
     shared = client.submit(_survey_for_workers, spec, whole, pure=False)
     sums = [delayed(_moments_of_part)(part, spec, shared, source.name, k) for k, part in enumerate(parts)]
-    read, moments = client.compute(_tree(delayed(_both_sums), sums)).result()
+    with telling(source.name):
+        read, moments = client.compute(_tree(delayed(_both_sums), sums)).result()
     read.check(survey)
     return columns, moments
 

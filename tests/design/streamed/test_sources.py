@@ -2,10 +2,9 @@
 
 import dataclasses
 import warnings
-from importlib import import_module
-from importlib.util import find_spec
 
 import dask.dataframe as dd
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -18,6 +17,7 @@ import partialpool as pp
 from checks.streamed import assert_same_moments, in_memory, read, table, write
 from partialpool.design.streamed.duckdb_relation import DuckDBRelation
 from partialpool.design.streamed.eligibility import why_not_streamed
+from partialpool.design.streamed.read_errors import telling
 from partialpool.design.streamed.source import as_source
 from partialpool.errors import DataError, EngineError, FileError
 from partialpool.marginal.gaussian.eligibility import why_not
@@ -38,7 +38,6 @@ def of_dask(frame, _):
 
 
 def of_duckdb(frame, folder):
-    duckdb = import_module("duckdb")
     return duckdb.sql(f"select * from '{write(frame, folder)}'")
 
 
@@ -63,8 +62,7 @@ def of_folders(frame, folder):
     return str(folder)
 
 
-SOURCES = [of_polars, of_polars_text, of_dask, of_dataset, of_tables, of_csv, of_folders]
-SOURCES += [of_duckdb] if find_spec("duckdb") else []
+SOURCES = [of_polars, of_polars_text, of_dask, of_duckdb, of_dataset, of_tables, of_csv, of_folders]
 
 
 @pytest.mark.parametrize("make", SOURCES)
@@ -138,6 +136,63 @@ def test_file_that_is_cut_short(tmp_path):
     assert str(path) in told
     assert "complete files" in told
     assert "write or copy the file again" in told
+
+
+OF_FILES = {
+    "pyarrow dataset": lambda folder: ds.dataset(folder, format="parquet"),
+    "polars LazyFrame": lambda folder: pl.scan_parquet(folder / "*.parquet"),
+    "DuckDB relation": lambda folder: duckdb.sql(f"select * from '{folder}/*.parquet'"),
+    "Dask DataFrame": dd.read_parquet,
+}
+"""Queries of the Parquet files of a folder."""
+OF_DASK = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index is deprecated")
+"""Dask's reading of Parquet files gives it, with pandas 3.1."""
+
+
+@OF_DASK
+@pytest.mark.parametrize("kind", OF_FILES)
+def test_query_of_a_file_that_is_cut_short(kind, tmp_path):
+    """Cut after the query was made: its columns are known, and its rows are not."""
+    write(table(), tmp_path, files=3)
+    query = OF_FILES[kind](tmp_path)
+    path = sorted(tmp_path.glob("*.parquet"))[1]
+    path.write_bytes(path.read_bytes()[:-2000])
+    told = error_of(lambda: read(FORMULA, query), FileError)
+    assert "a table cannot be read to its end" in told
+    assert kind in told
+    assert "write or copy the file again" in told
+
+
+@OF_DASK
+@pytest.mark.parametrize("kind", OF_FILES)
+def test_query_of_files_with_a_column_of_another_type(kind, tmp_path):
+    frame = table()
+    write(frame, tmp_path, files=2)
+    other = frame.iloc[:50].assign(x="many")
+    pq.write_table(pa.Table.from_pandas(other, preserve_index=False), tmp_path / "part-7.parquet")
+
+    told = error_of(lambda: read(FORMULA, OF_FILES[kind](tmp_path)), DataError)
+    assert kind in told
+    assert "a column has another type in" in told
+    assert "do: " in told
+
+
+@OF_DASK
+@pytest.mark.parametrize("kind", OF_FILES)
+def test_query_of_files_that_are_gone(kind, tmp_path):
+    write(table(), tmp_path, files=2)
+    query = OF_FILES[kind](tmp_path)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    told = error_of(lambda: read(FORMULA, query), FileError)
+    assert kind in told
+    assert "do: " in told
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("reset"), TimeoutError("no answer")])
+def test_connections_that_fail_are_no_damaged_files(error):
+    with pytest.raises(type(error)), telling("the table"):
+        raise error
 
 
 def test_file_whose_middle_is_damaged(tmp_path):

@@ -6,10 +6,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from partialpool.design.streamed.read_errors import telling
 from partialpool.design.streamed.source import BATCH_ROWS
-from partialpool.errors import DataError, FileError
 
-__all__ = ["ArrowDataset", "scanned", "unreadable"]
+__all__ = ["ArrowDataset", "scanned"]
 
 _BATCHES_AHEAD: Final = 4
 _FILES_AHEAD: Final = 2
@@ -38,10 +38,8 @@ class ArrowDataset:
     def count_rows(self) -> int | None:
         """Return the number of rows, which files of the Parquet format say at their end."""
         kind = getattr(getattr(self._dataset, "format", None), "default_extname", "")
-        try:
+        with telling(self.name):
             return int(self._dataset.count_rows()) if kind == "parquet" else None
-        except (OSError, pa.ArrowException) as error:
-            raise unreadable(self.name, error) from error
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read some columns of all rows."""
@@ -53,7 +51,7 @@ def scanned(dataset: Any, columns: Sequence[str], name: str) -> Iterator[pa.Reco
     kind = getattr(getattr(dataset, "format", None), "default_extname", "")
     # By default pyarrow reads a whole file ahead.
     options = {"fragment_scan_options": ds.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)}
-    try:
+    with telling(name):
         yield from dataset.to_batches(
             columns={column: ds.field(column) for column in columns},
             batch_size=BATCH_ROWS,
@@ -61,28 +59,3 @@ def scanned(dataset: Any, columns: Sequence[str], name: str) -> Iterator[pa.Reco
             fragment_readahead=_FILES_AHEAD,
             **(options if kind == "parquet" else {}),
         )
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        if any(words in str(error).lower() for words in ("cast", "not in range")):
-            raise DataError(
-                "a column has another type in some of the rows",
-                got=f"{name}: {_first_line(error)}",
-                allowed="columns of one type",
-                do="write the files again with one type of this column: text, for whole numbers above 2**53",
-            ) from error
-        raise unreadable(name, error) from error
-    except OSError as error:
-        raise unreadable(name, error) from error
-
-
-def unreadable(name: str, error: Exception) -> FileError:
-    """Return the error of a file whose end is missing, or which is of another format."""
-    return FileError(
-        "a table cannot be read to its end",
-        got=f"{name}: {_first_line(error)}",
-        allowed="complete files",
-        do="write or copy the file again: it is cut short, damaged, or of another format",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

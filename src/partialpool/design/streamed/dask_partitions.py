@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from partialpool.design.streamed.read_errors import telling
 from partialpool.design.streamed.source import BATCH_ROWS
 from partialpool.errors import DataError
 
@@ -37,7 +38,8 @@ class DaskPartitions:
         chosen = self._frame[list(columns)]
         schema = None
         for k in range(chosen.npartitions):
-            part: pd.DataFrame = chosen.get_partition(k).compute()
+            with telling(self.name):
+                part: pd.DataFrame = chosen.get_partition(k).compute()
             if not len(part):
                 continue
             table = _arrow(part, schema, f"partition {k} of {self.name}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from partialpool.design.streamed.read_errors import telling
 from partialpool.design.streamed.source import BATCH_ROWS
 
 __all__ = ["DuckDBRelation"]
@@ -32,10 +33,13 @@ class DuckDBRelation:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Run the query and read some columns of its rows."""
+        import duckdb  # noqa: PLC0415 - the user has it
+
         quoted = ('"' + column.replace('"', '""') + '"' for column in columns)
-        # A projection is a new relation, which runs from its beginning.
-        chosen = self._relation.project(", ".join(quoted))
-        # Versions before 2 have another name for it, which is deprecated since.
-        begin = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_record_batch
-        with begin(BATCH_ROWS) as reader:
-            yield from reader
+        with telling(self.name, duckdb.Error):
+            # A projection is a new relation, which runs from its beginning.
+            chosen = self._relation.project(", ".join(quoted))
+            # Versions before 2 have another name for it, which is deprecated since.
+            begin = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_record_batch
+            with begin(BATCH_ROWS) as reader:
+                yield from reader

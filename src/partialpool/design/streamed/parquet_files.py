@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from partialpool.design.streamed.arrow_dataset import scanned, unreadable
+from partialpool.design.streamed.arrow_dataset import scanned
+from partialpool.design.streamed.read_errors import telling
 from partialpool.errors import DataError, FileError
 
 __all__ = ["ParquetFiles"]
@@ -115,10 +116,8 @@ def _is_hidden(part: str) -> bool:
 
 
 def _schema(file: Path) -> Any:
-    try:
+    with telling(f"the Parquet file {file}"):
         return ds.ParquetFileFormat().inspect(str(file), filesystem=fs.LocalFileSystem())
-    except (OSError, pa.ArrowException) as error:
-        raise unreadable(f"the Parquet file {file}", error) from error
 
 
 def _joint_type(first: Any, second: Any) -> Any:
