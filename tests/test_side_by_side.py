@@ -1,6 +1,7 @@
 """Pieces of work by joblib: here, in processes, on a cluster; a lost worker's piece is given out again."""
 
 import os
+import signal
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
-from dask.distributed import Client, LocalCluster
 
 import partialpool as pp
+from checks.cluster import two_workers
+from partialpool import side_by_side as module
 from partialpool.side_by_side import are_wanted, quiet, side_by_side
 
 KEPT = []
@@ -109,18 +112,34 @@ def test_only_the_main_thread_changes_the_filters_of_warnings():
 
 @pytest.fixture(scope="module")
 def processes():
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(processes=True, **options) as made, Client(made) as client:
+    with two_workers(processes=True) as client:
         yield client
 
 
-@pytest.fixture(params=["processes", "dask"])
-def workers(request):
-    """A configuration of joblib, as a user writes it."""
-    if request.param == "dask":
+@pytest.fixture(params=["processes", "dask", "dask, a worker is killed"])
+def workers(request, monkeypatch):
+    """A configuration of joblib, as a user writes it; a worker is killed once the first result is there."""
+    if request.param == "processes":
+        yield {"n_jobs": 2}
+        return
+    alive = []
+    if "killed" in request.param:
+        client = request.getfixturevalue("processes")
+        client.wait_for_workers(2)  # one that was killed is replaced
+        alive.append(next(iter(client.run(os.getpid).values())))
+        results_of = module._without_replacements
+
+        def kill(results):
+            for result in results_of(results):
+                if alive:
+                    os.kill(alive.pop(), signal.SIGKILL)
+                yield result
+
+        monkeypatch.setattr(module, "_without_replacements", kill)
+    else:
         request.getfixturevalue("processes")
-        return {"backend": "dask"}
-    return {"n_jobs": 2}
+    yield {"backend": "dask"}
+    assert not alive
 
 
 @pytest.mark.thorough
@@ -165,3 +184,42 @@ def test_a_simulated_null_is_the_one_made_here(sleepstudy, workers, full, reduce
         away = pp.lrt(full, reduced, table, **options)
     assert len(home.null) == 100
     np.testing.assert_allclose(np.sort(away.null), np.sort(home.null), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.thorough
+def test_a_grid_of_priors_is_the_one_made_here(workers, tmp_path):
+    options = {"se": "standard_error", "seed": 1, "draws": 500, "progressbar": False}
+    scales = {"sd_school": [pp.Prior("HalfNormal", sigma=s) for s in (1, 2, 5, 10, 20, 50)]}
+    schools = pp.load_dataset("eight_schools")
+    home = pp.prior_grid("effect ~ 1 + (1 | school)", schools, scales, jobs=1, **options)
+    with joblib.parallel_config(**workers):
+        away = pp.prior_grid("effect ~ 1 + (1 | school)", schools, scales, folder=tmp_path, **options)
+    assert away.identical(home)
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def rank(model, table, priors, seed):
+    """Return how many draws are below the truth: data from the prior, and a fit of them."""
+    prior = pp.prior_predictive(model, table, priors=priors, draws=1, seed=seed)
+    y = prior["prior_predictive"]["y"].values.ravel()
+    fit = pp.fit(model, table.assign(y=y), priors=priors, seed=seed, draws=200, progressbar=False)
+    return int((fit.posterior["sd_g"] < prior["prior"]["sd_g"].item()).sum())
+
+
+@pytest.mark.thorough
+def test_calibration_on_a_cluster_is_the_one_made_here(processes, tmp_path):
+    """As in the documentation, a user's own loop by Dask; a worker is killed on the way."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"g": rng.integers(0, 8, 60), "x": rng.normal(size=60), "y": rng.normal(size=60)})
+    normal, half = pp.Prior("Normal", mu=0, sigma=2), pp.Prior("HalfNormal", sigma=1)
+    study = "y ~ x + (1 | g)", table, {"beta[Intercept]": normal, "beta": normal, "sd_g": half, "sigma": half}
+    home = [rank(*study, seed) for seed in range(12)]
+
+    def rank_or_die(seed):
+        dies_once(seed, str(tmp_path))
+        return rank(*study, seed)
+
+    away = processes.gather(processes.map(rank_or_die, range(12)))
+    assert (tmp_path / "dead").exists()
+    assert away == home
+    assert len(set(home)) > 6

@@ -8,11 +8,11 @@ import joblib
 import numpy as np
 import pytest
 import xarray as xr
-from dask.distributed import Client, LocalCluster
 
 import partialpool as pp
+from checks.cluster import two_workers
 from checks.refusals import check_refused
-from checks.streamed import assert_close, assert_same_moments, read, table
+from checks.streamed import assert_close, assert_same_moments, read, table, write
 from partialpool.fitting import fit_many as many
 from partialpool.model.default_priors import resolve_priors
 
@@ -23,18 +23,17 @@ FORMULAS = (
     "y ~ x + (1 | g:cask:site)",
     "y ~ 0 + arm + (0 + x | g)",
 )
-OPTIONS = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    with LocalCluster(processes=False, **OPTIONS) as made, Client(made) as client:
+    with two_workers(processes=False) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def processes():
-    with LocalCluster(processes=True, **OPTIONS) as made, Client(made) as client:
+    with two_workers(processes=True) as client:
         yield client
 
 
@@ -95,6 +94,20 @@ def test_errors_of_a_partition_are_told_as_here(cluster):
     frame.loc[400, "x"] = np.inf
     check_refused(pp.DataError, lambda: read("y ~ x + (1 | g)", partitions(frame)), "infinite values")
     check_refused(pp.DataError, lambda: read("y ~ nothing + (1 | g)", partitions(frame)), "nothing")
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # in Dask, by pandas
+def test_a_file_that_is_cut_short_is_told_as_here(cluster, tmp_path):
+    write(table(), tmp_path, files=3)
+    data = dd.read_parquet(tmp_path)
+    last = sorted(tmp_path.iterdir())[-1]
+    last.write_bytes(last.read_bytes()[:-50])
+    said = []
+    for reader in (read, here):
+        with pytest.raises(pp.FileError, match="a table cannot be read to its end") as error:
+            reader("y ~ x + (1 | g)", data)
+        said.append(str(error.value))
+    assert said[0] == said[1]
 
 
 def test_a_table_that_changes_is_refused(cluster, tmp_path):

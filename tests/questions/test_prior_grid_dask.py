@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import joblib
 import pytest
-from dask.distributed import Client, LocalCluster
 
 import partialpool as pp
+from checks.cluster import two_workers
 from partialpool.questions import prior_grid as grid
 from partialpool.questions.prior_grid import prior_grid
 
@@ -38,8 +38,7 @@ def side_by_side(schools):
 
 @pytest.fixture(scope="module", params=[False, True], ids=["threads", "processes"])
 def cluster(request):
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(processes=request.param, **options) as made, Client(made) as client:
+    with two_workers(processes=request.param) as client:
         yield client
 
 

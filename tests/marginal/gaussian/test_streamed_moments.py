@@ -1,8 +1,12 @@
 """Moments of any partition of the rows, in any order, are those of the whole."""
 
+import warnings
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from checks.streamed import assert_close, assert_same_moments, in_memory, table
 from partialpool.fitting.streamed import read_streamed
@@ -13,6 +17,9 @@ FORMULAS = (
     "y ~ 0 + arm + x + (0 + x | g) + (0 + arm | h)",
     "y ~ scale(x) + center(year) + offset(w) + (1 + x + I(x**2) | h)",
 )
+
+HOLES = ("y", "x", "year", "arm", "g", "h")
+"""Columns that lack values."""
 
 
 class Parts:
@@ -34,23 +41,43 @@ class Parts:
             yield own.select(list(columns))
 
 
-def parts_of(frame, rng):
-    """Cut a table at random places: some parts are empty, and some are single rows."""
-    ends = np.sort(rng.integers(0, len(frame) + 1, rng.integers(0, 40)))
-    return Parts(frame, [*ends, *ends[:1]] if len(ends) < 2 else ends.tolist())
+def streamed(formula, source):
+    """Return the design of a source, and the moments of its rows."""
+    return read_streamed(ModelSpec.from_formula(formula), source, missing="drop", progressbar=False)
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
-@pytest.mark.parametrize("seed", range(12))
-def test_any_partition_in_any_order(formula, seed):
-    rng = np.random.default_rng(seed)
-    frame = table(seed=3, rows=400)
-    design, whole = in_memory(formula, frame)
-    frame = frame.iloc[rng.permutation(len(frame))]
-    found, known = read_streamed(
-        ModelSpec.from_formula(formula), parts_of(frame, rng), missing="drop", progressbar=False
-    )
-    assert found.n_rows == design.n_rows
+@st.composite
+def cut_tables(draw):
+    """A table with missing values, and the same rows in another order, cut anywhere: parts of no row, and of one."""
+    rows = draw(st.integers(40, 300), label="rows")
+    frame = table(seed=draw(st.integers(0, 2**32 - 1), label="seed"), rows=rows)
+    places = st.tuples(st.integers(0, rows - 1), st.sampled_from([*HOLES]))
+    for row, column in draw(st.lists(places, max_size=30), label="missing"):
+        frame.loc[row, column] = None
+    order = draw(st.sampled_from(["random", "x", "year", "g", "y"]), label="order")
+    if order == "random":
+        turned = frame.iloc[draw(st.permutations(range(rows)), label="permutation")]
+    else:
+        turned = frame.sort_values(order, kind="stable", ascending=draw(st.booleans(), label="ascending"))
+    ends = sorted(draw(st.lists(st.integers(0, rows), min_size=1, max_size=40), label="ends"))
+    return frame, Parts(turned, ends)
+
+
+def told_of(read, *arguments):
+    """Return what a table was read as, and the texts of the warnings."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        return read(*arguments), [str(one.message) for one in told]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(formula=st.sampled_from(FORMULAS), cut=cut_tables())
+def test_any_partition_in_any_order(formula, cut):
+    frame, parts = cut
+    (design, whole), expected = told_of(in_memory, formula, frame)
+    (found, known), told = told_of(streamed, formula, parts)
+    assert told == expected
+    assert (found.n_rows, found.n_given, found.left_out) == (design.n_rows, design.n_given, design.left_out)
     assert [f.levels.labels for f in found.factors] == [f.levels.labels for f in design.factors]
     assert_same_moments(known.moments, whole.moments)
 
@@ -63,7 +90,7 @@ def test_sorted_rows_cost_no_digits(by):
     _, whole = in_memory(formula, frame)
     for ends in ([1], [20], [1, 2, 3], list(range(100, 2000, 100))):
         source = Parts(frame, ends)
-        _, known = read_streamed(ModelSpec.from_formula(formula), source, missing="drop", progressbar=False)
+        _, known = streamed(formula, source)
         assert_same_moments(known.moments, whole.moments)
 
 
@@ -73,7 +100,7 @@ def test_columns_that_nearly_depend_on_each_other():
     formula = "y ~ year * arm + (1 | g)"
     _, whole = in_memory(formula, frame)
     source = Parts(frame, [100, 200])
-    found, known = read_streamed(ModelSpec.from_formula(formula), source, missing="drop", progressbar=False)
+    found, known = streamed(formula, source)
     assert_same_moments(known.moments, whole.moments, tolerance=1e-8)
     # In its own units the moments are those of the rows, to ten digits.
     columns = found.common.recipe.apply(frame)[:, 1:]
@@ -84,9 +111,7 @@ def test_columns_that_nearly_depend_on_each_other():
 def test_moments_are_sums_over_rows():
     """Against the definition: sums of products of the columns of each level, one level after the other."""
     frame = table(rows=300)
-    found, known = read_streamed(
-        ModelSpec.from_formula("y ~ x + (1 + x | g)"), Parts(frame, [50, 130]), missing="drop", progressbar=False
-    )
+    found, known = streamed("y ~ x + (1 + x | g)", Parts(frame, [50, 130]))
     x, y = frame["x"].to_numpy(), frame["y"].to_numpy()
     columns = np.column_stack([np.ones(300), (x - x.mean()) / x.std()])
     xy = np.column_stack([columns, (y - y.mean()) / y.std()])
