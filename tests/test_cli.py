@@ -115,6 +115,21 @@ def test_report_writes_a_page_beside_the_fit(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fit.nc", "other.html", "report.html"]
 
 
+def test_a_report_takes_title_author_interval_and_sections(tmp_path):
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    fit.save(tmp_path / "fit.nc")
+    about = ["--title", "Yields of dye", "--author", "A. Chemist", "--prob", "0.8", "--sections", "Estimates", "short"]
+    assert main(["report", str(tmp_path / "fit.nc"), *about]) == 0
+    asked = {"title": "Yields of dye", "author": "A. Chemist", "prob": 0.8, "sections": ["Estimates", "short"]}
+    pp.report(fit, tmp_path / "other.html", **asked)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page == (tmp_path / "other.html").read_text(encoding="utf-8")
+    assert "<h1>Yields of dye</h1>" in page
+    assert "A. Chemist" in page
+    assert "10%" in page
+    assert "Support for the varying effects" not in page
+
+
 def test_report_writes_labels(tmp_path, capsys):
     fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
     fit.save(tmp_path / "fit.nc")
@@ -211,9 +226,17 @@ def test_a_bug_is_not_mistaken_for_failed_diagnostics(spec_file, capsys, monkeyp
     assert err.endswith("ValueError: a bug\n")
 
 
-def test_sensitivity_ends_in_two_sentences(tmp_path, capsys):
-    model = str(Path(__file__).parents[1] / "models" / "eight_schools.toml")
-    assert main(["sensitivity", model, "--out", str(tmp_path / "out"), "--seed", "1", "--quiet"]) == 0
+def test_sensitivity_ends_in_two_sentences(tmp_path, capsys, monkeypatch):
+    model, drawn = str(Path(__file__).parents[1] / "models" / "eight_schools.toml"), []
+
+    def plot(*arguments, prob):
+        drawn.append(prob)
+        return pp.plot_prior_grid(*arguments, prob=prob)
+
+    monkeypatch.setattr("partialpool.reporting.bundle.plot_prior_grid", plot)
+    into = ["--out", str(tmp_path / "out"), "--seed", "1", "--quiet"]
+    assert main(["sensitivity", model, *into, "--prob", "0.8"]) == 0
+    assert drawn == [0.8] * 3
     text = capsys.readouterr().out
     assert text.rstrip().endswith("with 8 levels of school the prior dominates. beta[Intercept] does not move.")
     made = {path.name for path in (tmp_path / "out").iterdir()}

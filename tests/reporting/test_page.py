@@ -195,3 +195,12 @@ def test_the_lines_of_the_header_have_their_own_names(tmp_path):
     assert lines["Reference categories"] == "arm = c"
     assert lines["Engine"].startswith("collapsed (importance-weighted chains)")
     assert re.match(r"−\d+\.\d\d \(Monte Carlo se", lines["Log evidence"])
+
+
+@pytest.mark.parametrize("name", ["sleep", "pastes", "without_groups", "ordered"])
+def test_no_interval_of_a_page_is_another_than_the_one_asked_for(name, request):
+    outline = Outline(render(Reported(request.getfixturevalue(name), prob=0.8)))
+    said = [*outline.texts, *(text for _, attrs in outline.elements for text in attrs.values() if text)]
+    assert [text for text in said if re.search(r"\b(89|95|2\.5|97\.5)\s?%", text)] == []
+    assert sum(bool(re.search(r"\b80\s?%", text)) for text in said) > 3
+    assert any(text.strip() == "10%" for text in said)

@@ -7,9 +7,11 @@ from typing import Any
 from partialpool.commands.exit_codes import ended
 from partialpool.commands.from_formula import fit_of_formula, is_formula, refuse_options_of_formula
 from partialpool.commands.options import (
+    OF_FILE,
     a_path,
     add_command,
     add_interval_option,
+    interval_of_file,
     add_sampling_options,
     add_table_options,
     sampling_overrides,
@@ -27,7 +29,7 @@ def add(commands: Any) -> None:
     add_table_options(fit)
     add_output_folder(fit, None)
     add_sampling_options(fit)
-    add_interval_option(fit, more="; default: the model file's, or 0.95")
+    add_interval_option(fit, more=OF_FILE)
 
 
 def add_output_folder(command: argparse.ArgumentParser, out: Path | None) -> None:
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Fit, print, and write the output folder if one was named."""
     if is_formula(options.model):
         return finish(fit_of_formula(options), options, DEFAULT_PROB if options.prob is None else options.prob)
-    return finish(_fit_of_file(options), options, _interval(options))
+    return finish(_fit_of_file(options), options, interval_of_file(options, options.model))
 
 
 def finish(fit: Any, options: argparse.Namespace, prob: float) -> int:
@@ -66,11 +68,3 @@ def _fit_of_file(options: argparse.Namespace) -> Any:
         do="write them into the file, or give a formula",
     )
     return fit_file(a_path(options.model), **sampling_overrides(options))
-
-
-def _interval(options: argparse.Namespace) -> float:
-    """Return the probability of the intervals: the option's, the model file's, or the package's default."""
-    from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415
-
-    given = options.prob if options.prob is not None else read_model_file(a_path(options.model)).prob
-    return DEFAULT_PROB if given is None else given

@@ -6,19 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from partialpool.errors import FileError, SpecError
-from partialpool.intervals import central_ends
+from partialpool.intervals import DEFAULT_PROB, central_ends
 
 __all__ = [
+    "OF_FILE",
     "a_path",
     "add_command",
     "add_interval_option",
     "add_reading_options",
     "add_sampling_options",
     "add_table_options",
+    "interval_of_file",
     "reading_options",
     "sampling_overrides",
     "split_pairs",
 ]
+
+OF_FILE = "; default: the model file's, or 0.95"
+"""Where commands that take a model file find the probability of intervals."""
 
 
 def a_path(text: str) -> Path:
@@ -94,6 +99,14 @@ def add_sampling_options(command: argparse.ArgumentParser) -> None:
 def add_interval_option(command: argparse.ArgumentParser, more: str = "; default: 0.95") -> None:
     """Add the probability of the intervals."""
     command.add_argument("--prob", type=probability, help=f"probability of the intervals{more}")
+
+
+def interval_of_file(options: argparse.Namespace, path: str | Path) -> float:
+    """Return the probability of the intervals: the option's, the model file's, or the package's default."""
+    from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415 - keeps `--help` fast
+
+    given = options.prob if options.prob is not None else read_model_file(a_path(str(path))).prob
+    return DEFAULT_PROB if given is None else given
 
 
 def sampling_overrides(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,15 @@ from typing import Any
 
 from partialpool.commands.exit_codes import ended
 from partialpool.commands.fit import add_output_folder
-from partialpool.commands.options import a_path, add_command, add_sampling_options, sampling_overrides
+from partialpool.commands.options import (
+    OF_FILE,
+    a_path,
+    add_command,
+    add_interval_option,
+    add_sampling_options,
+    interval_of_file,
+    sampling_overrides,
+)
 from partialpool.commands.output import say
 
 __all__ = ["add"]
@@ -18,6 +26,7 @@ def add(commands: Any) -> None:
     sensitivity.add_argument("spec", type=a_path, help="a TOML file, for instance models/eight_schools.toml")
     add_output_folder(sensitivity, Path("out/sensitivity"))
     add_sampling_options(sensitivity)
+    add_interval_option(sensitivity, more=OF_FILE)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,8 +35,9 @@ def run(options: argparse.Namespace) -> int:
     from partialpool.questions.sensitivity_report import sensitivity_report  # noqa: PLC0415
     from partialpool.reporting.bundle import write_sensitivity  # noqa: PLC0415
 
+    prob = interval_of_file(options, options.spec)  # an error of the file comes before the fit
     fit = fit_file(options.spec, **sampling_overrides(options))
     verdict = sensitivity_report(fit, seed=options.seed, progressbar=not options.quiet)
-    written = write_sensitivity(verdict, options.out)
+    written = write_sensitivity(verdict, options.out, prob=prob)
     say("wrote " + "\n      ".join(str(path) for path in written) + f"\n\n{fit.spec}\n\n{verdict}")
     return ended(fit)

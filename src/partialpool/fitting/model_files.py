@@ -33,6 +33,11 @@ def fit_file(path: str | Path, **overrides: Any) -> Fit:
     **overrides
         Sampling settings that replace the file's, as for `fit`: draws, chains, seed, engine, ...
 
+    Returns
+    -------
+    Fit
+        As `fit` returns it. The file's `prob` is of the command line: here each question takes `prob=`.
+
     Raises
     ------
     FileError, SpecError, DataError

@@ -56,8 +56,10 @@ def write_bundle(fit: Fit, folder: str | Path, *, prob: float = DEFAULT_PROB) ->
     return written
 
 
-def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path) -> list[Path]:
+def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path, *, prob: float = DEFAULT_PROB) -> list[Path]:
     """Write `power_scaling.csv`, its figure, and a figure of the refits for the (up to four) most sensitive answers.
+
+    `prob` is the probability of the intervals in the figures of the refits.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path) -> list[P
     if verdict.study is not None:
         order = verdict.ranges.sort_values("moves", ascending=False, kind="stable").index[:_MOST_STUDIES]
         for name, plain in _plain_names(map(str, order)).items():
-            written.append(save_figure(plot_prior_grid(verdict.study, name), folder / f"study_{plain}.png"))
+            written.append(save_figure(plot_prior_grid(verdict.study, name, prob=prob), folder / f"study_{plain}.png"))
     return written
 
 
