@@ -101,3 +101,30 @@ def test_what_has_no_draws_is_refused(table):
         table(xr.Dataset({"x": ("k", [1.0])}))
     with pytest.raises(pp.DataError, match="only a fit"):
         table({"x": 1})
+
+
+def test_answers_about_levels_have_their_numbers_of_rows(sleepstudy):
+    short = sleepstudy.drop(index=sleepstudy.index[:3])
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", short, seed=1, draws=100, progressbar=False)
+    rows = short["Subject"].astype(str).value_counts().to_dict()
+    answers = {
+        "group_effects": pp.group_effects(fit),
+        "level_effects": pp.level_effects(fit, "Days"),
+        "level_ranks": pp.level_ranks(fit, "Days"),
+        "shrinkage": pp.shrinkage(fit)["partial_pooling"],
+    }
+    for name, answer in answers.items():
+        table = pp.to_frame(answer).dropna(subset=["level"])
+        assert table["n"].tolist() == [rows[level] for level in table["level"]], name
+        assert pd.api.types.is_integer_dtype(table["n"]), name
+
+
+def test_kept_levels_have_their_numbers_of_rows(sleepstudy):
+    short = sleepstudy.drop(index=sleepstudy.index[:3])
+    model = "Reaction ~ Days + (Days | Subject)"
+    fit = pp.fit(model, short, seed=1, draws=100, keep_levels=["335", "308"], progressbar=False)
+    for answer in (pp.group_effects(fit), pp.level_effects(fit, "Days")):
+        assert dict(zip(answer["level"].values.tolist(), answer["n"].values.tolist(), strict=True)) == {
+            "308": 7,
+            "335": 10,
+        }

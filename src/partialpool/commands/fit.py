@@ -11,9 +11,9 @@ from partialpool.commands.options import (
     a_path,
     add_command,
     add_interval_option,
-    interval_of_file,
     add_sampling_options,
     add_table_options,
+    interval_of_file,
     sampling_overrides,
 )
 from partialpool.commands.output import say

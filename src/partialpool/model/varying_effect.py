@@ -47,6 +47,11 @@ class VaryingEffect:
         return [labels[level] for level in self.kept]
 
     @property
+    def counts(self) -> np.ndarray:
+        """Rows of each of these levels, (levels,)."""
+        return np.asarray(self.coefficients.factor.counts)[self.kept]
+
+    @property
     def differs(self) -> bool:
         """Whether levels differ without their own effects."""
         return self.coefficients.places.differ or len(set(self.which.tolist())) > 1

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import numpy as np
 import xarray as xr
 
 from partialpool.design.own_effects import own_effects
@@ -14,7 +15,7 @@ from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["group_effects"]
 
-_NAMES: Final = ("chain", "draw", "level", "effect", "effects")
+_NAMES: Final = ("chain", "draw", "level", "n", "effect", "effects")
 
 
 @explains_keywords
@@ -33,7 +34,8 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
     Returns
     -------
     xarray.Dataset
-        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor. Under `gr(g, by=arm)` a
+        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor; the coordinate `n`, rows of
+        each level. Under `gr(g, by=arm)` a
         level has the effects of its own category only, under their names without it (`Intercept`, `x`), and `arm` is a
         coordinate of the levels. The posterior has the other categories' effects too: no row informs them, and they
         are draws from their distribution. Of a fit with `keep_levels=`, the levels are those that were kept.
@@ -55,6 +57,8 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
         coords: dict[str, Any] = {name: effects[name] for name in ("chain", "draw", "level")}
         coords |= {"effect": list(own.names), answer_name(own.by, _NAMES): ("level", own.category)}
         effects = xr.DataArray(own.take(effects.to_numpy()), dims=effects.dims, coords=coords)
+    rows = dict(zip(found.levels.labels, np.asarray(found.counts).tolist(), strict=True))
+    effects = effects.assign_coords(n=("level", [rows[label] for label in effects["level"].values.tolist()]))
     attrs = {
         "factor": chosen,
         "definition": "b, the deviation of a level's effect from the fixed effect",

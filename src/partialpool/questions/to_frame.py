@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pandas.api.types import is_integer_dtype
 
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
@@ -35,10 +36,11 @@ def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_P
     Returns
     -------
     pandas.DataFrame
-        `term`, the quantity; the columns that say which one it is, such as `factor`, `level`, or the covariates of
-        `predict`; `estimate`, the posterior mean; `std_error`, the posterior sd; `conf_low` and `conf_high`, the ends
-        of the interval. If a few draws determine a mean, the row's estimate is the posterior median, `std_error` is
-        missing, and `statistic` is "median" instead of "mean"; of ratios the estimate is always the median.
+        `term`, the quantity; the columns that say which one it is, such as `factor`, `level` and `n` (its rows), or the
+        covariates of `predict`; `estimate`, the posterior mean; `std_error`, the posterior sd; `conf_low` and
+        `conf_high`, the ends of the interval. If a few draws determine a mean, the row's estimate is the posterior
+        median, `std_error` is missing, and `statistic` is "median" instead of "mean"; of ratios the estimate is always
+        the median.
 
     Raises
     ------
@@ -58,6 +60,9 @@ def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_P
     ends = central_ends(prob)
     tables = [tidy_rows(name, values, ends) for name, values in _drawn(answer)]
     together = pd.concat(tables, ignore_index=True)
+    for column in {c for table in tables for c in table.columns if is_integer_dtype(table[c])}:
+        if together[column].isna().any():  # some quantities have none: numbers of rows remain whole numbers
+            together[column] = together[column].astype("Int64")
     where = [c for c in together.columns if c not in ("term", "statistic", *_ESTIMATE)]
     return together[["term", *where, *_ESTIMATE, "statistic"]]
 
