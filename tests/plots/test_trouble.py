@@ -55,7 +55,7 @@ def test_levels_against_new_data(slopes):
     axes = pp.plot_level_statistics(pp.level_statistics(slopes, seed=1), unit="ms").axes
     assert [panel.get_title(loc="left") for panel in axes] == ["mean", "spread", "trend along Days"]
     assert [panel.get_ylabel() for panel in axes] == [
-        "mean Reaction (ms)", "sd of Reaction (ms)", "Reaction (ms) per unit of Days",
+        "mean Reaction (ms)", "sd of Reaction (ms)", "Reaction (ms) per day",
     ]  # fmt: skip
     assert axes[0].get_xticklabels()[0].get_text() == "309"  # the quickest subject
 

@@ -7,11 +7,13 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
 from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import common_point
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.model.partition import ONE_MEAN
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import column_label
 from partialpool.plots.intervals import interval_bars
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.shares import draw_shares, entitle_shares
@@ -100,7 +102,8 @@ def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str,
                 axes.fill_between(x, *np.quantile(draws, ends, axis=0), color=color, alpha=0.2, lw=0)
             axes.plot(x, point.of(draws, axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)
-        axes.set(xlabel=titled(column), ylabel=_meaning(correlations))
+        unit = Units.of_answer(correlations.attrs).of(str(along))
+        axes.set(xlabel=column_label(column, unit), ylabel=_meaning(correlations))
         entitle_shares(figure, f"{title} along {titled(column)}", point, prob=prob)
         if len(names) > 1:
             axes.legend(frameon=False)

@@ -109,7 +109,8 @@ def _limit(axes: Axes, ordered: xr.DataTree, name: str, prob: float) -> None:
 def _units(statistics: xr.DataTree, name: str, along: str | None, unit: str) -> str:
     response = _measured(statistics.attrs, unit)
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
-    over = f"per unit of {short(along)}"
+    one = Units.of_answer(statistics.attrs).per(str(along))
+    over = f"per {one or f'unit of {short(along)}'}"
     return what.get(name, f"{response}{' ' if len(response + over) < 36 else '\n'}{over}")
 
 

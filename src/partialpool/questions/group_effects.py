@@ -57,8 +57,10 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
         coords: dict[str, Any] = {name: effects[name] for name in ("chain", "draw", "level")}
         coords |= {"effect": list(own.names), answer_name(own.by, _NAMES): ("level", own.category)}
         effects = xr.DataArray(own.take(effects.to_numpy()), dims=effects.dims, coords=coords)
-    rows = dict(zip(found.levels.labels, np.asarray(found.counts).tolist(), strict=True))
-    effects = effects.assign_coords(n=("level", [rows[label] for label in effects["level"].values.tolist()]))
+    rows = np.asarray(found.counts)
+    if kept is not None:
+        rows = rows[np.isin(np.asarray(found.levels.labels), kept[chosen].to_numpy())]
+    effects = effects.assign_coords(n=("level", rows))
     attrs = {
         "factor": chosen,
         "definition": "b, the deviation of a level's effect from the fixed effect",
