@@ -75,6 +75,14 @@ def test_a_wide_screen_keeps_the_controls_in_sight_down_to_the_table(browser, fi
         assert is_in_view(browser, "sd"), element
 
 
+def test_the_axis_of_eighteen_levels_is_in_sight_on_a_small_laptop(browser, files):
+    browser.open(files["sleep"], width=1280, height=900)
+    left, _, right, bottom = box_of(browser, "levels-plot")
+    assert left >= 0
+    assert right <= 1280
+    assert bottom <= 900  # the name of the axis is at its end
+
+
 @pytest.mark.parametrize("size", [{"width": 1300, "height": 700}, PHONE, ON_ITS_SIDE], ids=["wide", "phone", "side"])
 def test_what_a_level_tells_is_seen_where_it_is_pointed_at(browser, files, size):
     """A finger taps the lowest rows of a long picture; a mouse moves over them."""

@@ -1,11 +1,14 @@
 """The table of typical rows: what is asked, and everything else at its mean or first category."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
+from checks.responses import RESPONSES, counts_successes
 
 RADON = pp.load_dataset("radon")
 CBPP = pp.load_dataset("cbpp")
@@ -166,3 +169,22 @@ def test_levels_keep_a_category_that_is_constant_in_them():
     found = pp.datagrid(fit, by="school").set_index("school")["sector"]
     own = SCHOOLS.drop_duplicates("school").set_index("school")["sector"]
     assert found.astype(str).to_dict() == {name: str(own[name]) for name in found.index}
+
+
+@pytest.mark.parametrize("family", [*RESPONSES, "categorical"])
+def test_the_typical_row_of_every_family_is_predicted(family):
+    """The default of both functions: a row with every predictor, and the answer as a table."""
+    rng = np.random.default_rng(2)
+    n = 240
+    table = pd.DataFrame({"x": rng.normal(size=n), "arm": rng.choice(["a", "b"], n), "g": np.arange(n) % 12})
+    table["y"] = RESPONSES[family](rng, n) if family in RESPONSES else rng.choice(["p", "q", "r"], n)
+    response, trials = ("p(y, trials)", {"trials": 7}) if counts_successes(family) else ("y", {})
+    data = table.assign(**trials)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pp.PartialPoolWarning)  # of the draws, which are few
+        fit = pp.fit(f"{response} ~ x + arm + (1 | g)", data, family=family, draws=50, seed=1, progressbar=False)
+    found = pp.predict(fit, pp.datagrid(fit))
+    assert found.sizes["obs"] == 1
+    rows = pp.to_frame(found["expectation"])
+    assert np.isfinite(rows[["estimate", "conf_low", "conf_high"]]).all(axis=None)
+    assert (rows[["x", "arm"]] == [table["x"].mean(), "a"]).all(axis=None)

@@ -250,3 +250,18 @@ def test_ctrl_c_keeps_the_draws_that_are_added_up(monkeypatch):
     assert kept.sizes["draw"] == fit.posterior.sizes["draw"] > 0
     mean = fit.level_summaries["b_g"].sel(g=3, statistic="mean")
     np.testing.assert_allclose(kept.sel(level=3).mean(("chain", "draw")), mean, rtol=1e-8)
+
+
+def test_pictures_tables_and_reports_of_kept_levels(sleepstudy, tmp_path):
+    """What needs the draws of other levels is named with the reason; everything else is there."""
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, keep_levels=["308", "335"], **QUIET)
+    figure = pp.plot_group_effects(fit)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["335", "308"]
+    whole = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET)
+    assert pp.table(fit, tmp_path / "some.md").read_text() == pp.table(whole, tmp_path / "all.md").read_text()
+    page = pp.report(fit, tmp_path / "page.html").read_text(encoding="utf-8")
+    for chapter in ("Estimates", "Group effects", "Intraclass correlation", "Variance components"):
+        assert f">{chapter}</h2>" in page
+    for chapter in ("Shrinkage", "Model checks"):
+        assert f">{chapter}</h2>" not in page
+    assert "this needs the draws of all levels, and the fit kept those of some" in page

@@ -238,6 +238,7 @@ def test_a_formula_is_text(formula, refuses):
         ("y ~ C(f, ref='b')", ["C(..., ref=...)", "write T(x, ref='b')"]),
         ("y ~ C(f, Treatment('b'))", ["'Treatment'", "write T(x, ref='b')"]),
         ("y ~ as.factor(f)", ["'as.factor'", "write C(x)"]),
+        ("cbind(hits, misses) ~ x", ["cbind", "p(successes, trials)", "number of trials, not of failures"]),
         ("y ~ relevel(f, 'b')", ["whose first category is the reference"]),
         ("y ~ square(x)", ["write I(x**2)"]),
         ("y ~ (factor(f) | g)", ["'factor'", "write C(x)"]),
