@@ -9,7 +9,7 @@ import pytest
 
 from partialpool.design.build import build_design
 from partialpool.design.misspelt import _distance, find_misspelt
-from partialpool.design.odd_labels import find_odd_labels
+from partialpool.design.odd_labels import CountedLabels, find_odd_labels
 from partialpool.errors import DataWarning
 from partialpool.spec.model import ModelSpec
 
@@ -17,7 +17,11 @@ HABITATS = ["forest"] * 90 + ["hedgerow"] * 88 + ["meadow"] * 91 + ["wetland"] *
 
 
 def found(labels):
-    return {one.label: one.frequent for one in find_misspelt(pd.Series(labels, name="v", dtype="category"))}
+    return {one.label: one.frequent for one in find_misspelt(counted(labels))}
+
+
+def counted(labels):
+    return CountedLabels.of(pd.Series(labels, name="v", dtype="category")).rows
 
 
 def test_misspelt_habitats_are_named_with_the_frequent_one():
@@ -37,7 +41,7 @@ def test_misspelt_habitats_are_named_with_the_frequent_one():
     (_, in_file) = find_odd_labels(design.frame.set_axis(pd.RangeIndex(2, 378, name="line of the file")), {})
     assert in_file.do == "each is a separate category: correct it in the file if it means the frequent one"
     shuffled = table.sample(frac=1, random_state=1)
-    assert find_misspelt(shuffled["v"].astype("category")) == find_misspelt(design.frame["v"])
+    assert find_misspelt(counted(shuffled["v"])) == find_misspelt(counted(design.frame["v"]))
 
 
 def test_a_grouping_factor_s_misspelt_level_is_named():

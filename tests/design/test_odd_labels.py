@@ -127,9 +127,11 @@ def test_the_reference_is_named_first_among_categories_of_one_row():
 def test_the_warning_says_how_to_convert_dates(dates, form):
     table = TABLE.assign(day=np.resize(dates, 48))
     (found,) = warnings_of("y ~ day + (1 | g)", table)
-    shown = ", ".join(map(repr, dates))
+    shown = ", ".join(map(repr, sorted(dates)))  # in the order of text, whatever the order of the rows
     assert found.startswith(f"'day' looks like dates written as text: got {shown}, read as 3 categories in the order")
     assert f"to days since the first: day = pd.to_datetime(data['day'], {form}); (day - day.min()).dt.days; or" in found
+    shuffled = table.sample(frac=1, random_state=2).reset_index(drop=True)
+    assert warnings_of("y ~ day + (1 | g)", shuffled) == [found]
     day = pd.to_datetime(table["day"], format=form.split("'")[1])
     assert warnings_of("y ~ day + (1 | g)", table.assign(day=(day - day.min()).dt.days)) == []
 
@@ -140,7 +142,7 @@ def test_dates_of_one_row_give_one_warning_that_names_the_cell_that_is_no_date()
     # Of the other warnings, that 48 categories leave no residual, none is about labels.
     (found,) = (found for found in warnings_of("y ~ day + (1 | g)", TABLE.assign(day=days)) if "'day'" in found)
     assert (
-        "got '01.05.2025', '02.05.2025', '03.05.2025', ..., except for 'Mai' in row 7 (counted from 0), read as"
+        "got '01.05.2025', '01.06.2025', '02.05.2025', ..., except for 'Mai' in row 7 (counted from 0), read as"
         in found
     )
     assert "allowed, but correct these cells, and convert the column to days since the first" in found

@@ -57,3 +57,38 @@ def test_pages_state_the_measured_time_of_the_first_fit():
     first = [seconds(row[4]) for row in section("Time of a call to fit()")]
     for page in ("collapsed.md", "engines.md"):
         assert f"{min(first):.0f} to {max(first):.0f} s in the benchmarks" in re.sub(r"\s+", " ", text_of(DOCS / page))
+
+
+def cells_of(title, *first):
+    """The row of a table of the results that begins with these cells."""
+    (found,) = [row for row in section(title) if row[: len(first)] == list(first)]
+    return found
+
+
+def stated_in(page):
+    return re.sub(r"\s+", " ", text_of(DOCS / page))
+
+
+def test_the_page_of_large_tables_has_the_measured_tables():
+    text = text_of(ROOT / "benchmarks" / "results.md")
+    results = re.search(r"^## Tables larger than memory.*?(?=^## )", text, re.S | re.M)
+    stated = [line for line in text_of(DOCS / "larger_than_memory.md").splitlines() if line.startswith("|")]
+    measured = [line for line in results[0].splitlines() if line.startswith("| ") and "---" not in line]
+    assert len(measured) == 10
+    assert [line for line in measured if line not in stated] == []
+
+
+def test_pages_state_the_measured_sizes():
+    ratings = cells_of("Crossed factors at scale", "5,000,000")
+    passes = cells_of("Tables larger than memory", "100,000,000")
+    (levels,) = [row for row in section("Time and memory of whole fits") if row[0] == "1,000,000" and not row[-1]]
+    choices = cells_of("Counts and choices: first calls, large tables, many priors", "1,000,000", "1,000")
+    said = stated_in("how_large.md")
+    assert f"5,000,000 ratings of 100,000 users and 10,000 items took {ratings[3]} and {ratings[6]}" in said
+    assert f"Two passes over 100,000,000 rows take {passes[2]} from Parquet" in said
+    assert f"A million yes-or-no rows take {choices[3]} an evaluation on one core" in said
+    assert (
+        f"5,000,000 rows of a million levels, with an intercept and a slope each, took {levels[2]} and {levels[3]}"
+        in said
+    )
+    assert f"took {ratings[3]} on two cores, and {ratings[6]}" in stated_in("engines.md")

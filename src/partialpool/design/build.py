@@ -44,7 +44,7 @@ from partialpool.design.known_bounds import with_known_bounds
 from partialpool.design.left_out import count_left_out
 from partialpool.design.member_effects import MemberEffects
 from partialpool.design.memberships import learn_memberships
-from partialpool.design.odd_labels import warn_odd_labels
+from partialpool.design.odd_labels import find_odd_labels, warn_odd
 from partialpool.design.recipe import Recipe
 from partialpool.design.residual_rows import read_residual_rows
 from partialpool.design.response import Response
@@ -157,7 +157,8 @@ def build_design_of_means(spec: ModelSpec, data: Any, *, missing: Missing = "dro
         units=MappingProxyType(_units_of(data) | stated),
         left_out=count_left_out(table.incomplete, columns_of(spec.response_term.expression), spec.factors),
     )
-    warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
+    text = sorted(table.text.intersection(value_columns(spec)))
+    warn_odd(find_odd_labels(frame, design.categories, text))
     # 6. Predictors of the family's parameters, of thresholds, or of categories.
     if spec.family_record.has_predictors_of_categories:
         return _predictors_of_categories(design)

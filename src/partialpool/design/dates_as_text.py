@@ -40,7 +40,7 @@ class DatesAsText:
     column
         Name of the column.
     labels
-        Its dates, as they are written.
+        Its dates, as they are written, in the order of text.
     formats
         The formats by which all of them are dates; two where day and month can be exchanged; empty if there is none.
     odd
@@ -108,4 +108,4 @@ def dates_as_text(column: pd.Series) -> DatesAsText | None:
         return None
     formats = tuple(form for form, those in fits.items() if those.all())
     odd = cells_by_label(column, codes, labels, ~date)
-    return DatesAsText(str(column.name), tuple(str(label) for label in labels[date]), formats, odd, column.index)
+    return DatesAsText(str(column.name), tuple(sorted(map(str, labels[date]))), formats, odd, column.index)

@@ -2,12 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Final
-
-import pandas as pd
 
 __all__ = ["Misspelt", "find_misspelt", "plain_spelling"]
 
@@ -36,7 +34,7 @@ class Misspelt:
         return f"{self.label!r} ({rows}; {self.frequent!r}: {self.n_frequent})"
 
 
-def find_misspelt(column: pd.Series) -> tuple[Misspelt, ...]:
+def find_misspelt(rows_of: Mapping[Hashable, int]) -> tuple[Misspelt, ...]:
     """Find the labels of a column that may be misspelt, in the order of the categories.
 
     A label may be misspelt if another one is near in spelling and has eight times as many rows or more. Near are words
@@ -47,16 +45,15 @@ def find_misspelt(column: pd.Series) -> tuple[Misspelt, ...]:
 
     Parameters
     ----------
-    column
-        Categories of text.
+    rows_of
+        Number of rows of each label, in the order of the categories.
 
     Examples
     --------
-    >>> habitat = pd.Series(["forest"] * 20 + ["forrest"] * 2, name="habitat", dtype="category")
-    >>> [str(one) for one in find_misspelt(habitat)]
+    >>> [str(one) for one in find_misspelt({"forest": 20, "forrest": 2})]
     ["'forrest' (2 rows; 'forest': 20)"]
     """
-    counts = {str(k): int(n) for k, n in column.value_counts(sort=False).items() if isinstance(k, str) and n}
+    counts = {k: n for k, n in rows_of.items() if isinstance(k, str) and n}
     spelt: dict[str, list[str]] = {}
     for label in counts:
         spelt.setdefault(plain_spelling(label), []).append(label)

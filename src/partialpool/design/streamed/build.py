@@ -19,7 +19,15 @@ from partialpool.design.checks import (
     warn_independent_far_from_zero,
     warn_weak_slopes,
 )
+from partialpool.design.column_types import value_columns
 from partialpool.design.factor_terms import join_terms
+from partialpool.design.odd_labels import (
+    CountedLabels,
+    OddLabels,
+    find_numbers_and_dates,
+    find_odd_counts,
+    warn_odd,
+)
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response
 from partialpool.design.response_values import constant_response
@@ -34,6 +42,7 @@ from partialpool.design.streamed.column_sums import (
     sizes_from_sums,
 )
 from partialpool.design.streamed.streamed_design import StreamedCommon, StreamedDesign, StreamedFactor
+from partialpool.design.streamed.survey import Survey
 from partialpool.names import INTERCEPT
 
 __all__ = ["FactorSums", "TableSums", "build_streamed_design"]
@@ -113,7 +122,7 @@ def build_streamed_design(
     check_some_parameter(spec, common)
     factors = tuple(_factor(columns, k, factor, sums.factors[k], absent) for k, factor in enumerate(spec.factors))
     frame = AbsentFrame({name: _column(columns, name, source) for name in spec.columns}, source)
-    return StreamedDesign(
+    design = StreamedDesign(
         spec=spec,
         response=Response(spec.response_term.name, absent("the responses")),
         common=common,
@@ -136,6 +145,26 @@ def build_streamed_design(
         ),
         working=sums.working,
         has_offset=sums.has_offset,
+    )
+    warn_odd(_odd_labels(survey, design))
+    return design
+
+
+def _odd_labels(survey: Survey, design: StreamedDesign) -> tuple[OddLabels, ...]:
+    """Find labels that are likely to be typing errors, as in memory; what would name rows is left out."""
+    known, values = survey.labels, value_columns(design.spec)
+    text = [
+        pd.Series(pd.Categorical(known[name].labels, known[name].labels), name=name)
+        for name in sorted(known)
+        if name in values and known[name].is_text
+    ]
+    counted = [
+        CountedLabels(name, dict(zip(labels.labels, labels.counts.tolist(), strict=True)))
+        for name, labels in known.items()
+        if labels.are_categories or name in design.categories
+    ]
+    return find_odd_counts(
+        counted, design.categories, [odd for column in text for odd in find_numbers_and_dates(column)]
     )
 
 

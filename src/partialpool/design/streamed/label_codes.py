@@ -125,7 +125,8 @@ class GrowingLabels:
             _check_not_broken_numbers(name, native, is_computed=is_computed)
         read = read_column(name, native, is_value and not text, is_computed).rename(name)
         place, labels = distinct_levels(read)
-        return Labels(read, place, tuple(labels), np.bincount(place, self.counts, len(labels)).astype(np.int64))
+        counts = np.bincount(place, self.counts, len(labels)).astype(np.int64)
+        return Labels(read, place, tuple(labels), counts, bool(text))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +143,20 @@ class Labels:
         The levels: in declared order, else sorted.
     counts
         Number of rows of each, (labels,).
+    is_text
+        Whether they are text that is not declared as categories.
     """
 
     read: pd.Series
     place: np.ndarray
     labels: tuple[str | int | float | bool, ...]
     counts: np.ndarray
+    is_text: bool
+
+    @property
+    def are_categories(self) -> bool:
+        """Whether they are text, or declared as categories."""
+        return isinstance(self.read.dtype, pd.CategoricalDtype)
 
     def column(self, codes: np.ndarray) -> pd.Series:
         """Return the column of rows that have codes by appearance, (rows,)."""
