@@ -58,7 +58,7 @@ def test_an_answer_of_the_question_is_drawn(picture, answers):
 
 def test_the_refusal_says_what_it_got(answers):
     got = refused("plot_icc", answers["group_effects"])
-    assert got == "a Dataset of effects, without 'icc', 'same'"
+    assert got == "a Dataset of effects, n, without 'icc', 'same'"
     assert refused("plot_level_statistics", answers["posterior_checks"]).endswith(
         "without 'observed_data/level', 'posterior_predictive/level'"
     )

@@ -111,7 +111,7 @@ def test_answers_about_levels_have_their_numbers_of_rows(sleepstudy):
         "group_effects": pp.group_effects(fit),
         "level_effects": pp.level_effects(fit, "Days"),
         "level_ranks": pp.level_ranks(fit, "Days"),
-        "shrinkage": pp.shrinkage(fit)["partial_pooling"],
+        "shrinkage": pp.shrinkage(fit),
     }
     for name, answer in answers.items():
         table = pp.to_frame(answer).dropna(subset=["level"])

@@ -256,8 +256,8 @@ def _draw_own(
 
 def _categories(pooling: xr.Dataset) -> np.ndarray:
     """Return the category of each level, where the covariance differs by category."""
-    along = [coord for name, coord in pooling.coords.items() if coord.dims == ("level",) and name != "level"]
-    return np.asarray(along[0].to_numpy())
+    (by,) = [coord for name, coord in pooling.coords.items() if coord.dims == ("level",) and name != "level"]
+    return np.asarray(by.to_numpy())
 
 
 def _ellipse(spread: xr.DataArray, prob: float) -> np.ndarray:

@@ -34,7 +34,7 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
     Returns
     -------
     xarray.Dataset
-        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor; the coordinate `n`, rows of
+        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor; `n`, the rows of
         each level. Under `gr(g, by=arm)` a
         level has the effects of its own category only, under their names without it (`Intercept`, `x`), and `arm` is a
         coordinate of the levels. The posterior has the other categories' effects too: no row informs them, and they
@@ -60,10 +60,9 @@ def group_effects(fit: Fit, factor: str | None = None, *, parameter: str | None 
     rows = np.asarray(found.counts)
     if kept is not None:
         rows = rows[np.isin(np.asarray(found.levels.labels), kept[chosen].to_numpy())]
-    effects = effects.assign_coords(n=("level", rows))
     attrs = {
         "factor": chosen,
         "definition": "b, the deviation of a level's effect from the fixed effect",
         **predictor.attrs,
     }
-    return Answer({"effects": effects.drop_attrs()}, attrs=attrs)
+    return Answer({"effects": effects.drop_attrs(), "n": (("level",), rows)}, attrs=attrs)

@@ -65,8 +65,8 @@ def level_effects(
     xarray.Dataset
         On the scale of the linear predictor: `effect` (chain, draw, level); `population`, without the group effects,
         (chain, draw), or (chain, draw, level) if levels have their own predictor values; by level, `above`, the
-        posterior probability that the effect exceeds the threshold; the coordinate `n`, rows of each level. Of a fit
-        with `keep_levels=`, the levels are those that were kept.
+        posterior probability that the effect exceeds the threshold, and `n`, its rows. Of a fit with `keep_levels=`,
+        the levels are those that were kept.
 
     Raises
     ------
@@ -107,9 +107,9 @@ def level_effects(
         "effect": (every, total),
         "population": population,
         "above": (("level",), (total > threshold).mean(axis=(0, 1))),
+        "n": (("level",), found.counts),
     }
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": found.levels}
-    coords |= {"n": ("level", found.counts)}
     attrs = {
         "effect": effect,
         "factor": coefficients.factor.name,

@@ -70,7 +70,7 @@ def level_ranks(
         their mean rank. `summary` and `to_frame` give its interval. By level: `expected`, the mean of the ranks;
         `best`, the posterior probability of rank 1; `among_top`, if `top` is given, that of being among the `top` best.
         In a draw where levels are equal, they share a place in equal parts: the probabilities of all levels add up to 1
-        and to `top`. The coordinate `n` has the rows of each level.
+        and to `top`. `n`, its rows.
 
     Raises
     ------
@@ -96,6 +96,7 @@ def level_ranks(
         "rank": (("chain", "draw", "level"), rank, {ESTIMATE: "mean"}),
         "expected": (("level",), rank.mean(axis=(0, 1))),
         "best": (("level",), _share_of_top(first, last, 1)),
+        "n": (("level",), found.counts),
     }
     attrs: dict[str, Any] = {
         "effect": effect,
@@ -109,7 +110,6 @@ def level_ranks(
         variables["among_top"] = (("level",), _share_of_top(first, last, top))
         attrs["top"] = int(top)
     coords = {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"], "level": found.levels}
-    coords |= {"n": ("level", found.counts)}
     return Answer(variables, coords=coords, attrs=attrs)
 
 

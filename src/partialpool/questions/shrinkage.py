@@ -87,7 +87,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     xarray.Dataset
         On the scale of the linear predictor: the response's, its logarithm, or its log odds (`attrs["predictor"]`).
 
-        - by level: `n`, its rows (a coordinate); where rows have several trials, `trials`, their sum; `own_mean`, the
+        - by level: `n`, its rows; where rows have several trials, `trials`, their sum; `own_mean`, the
           mean of its responses (of trials: the share of successes; NaN without trials);
         - by level and effect: `no_pooling`, least squares of the level's own rows (generalised, see above), or maximum
           likelihood if the response is not normal, everything else at its posterior mean, and `no_pooling_se`, its
@@ -157,7 +157,6 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         "chain": fit.posterior["chain"],
         "draw": fit.posterior["draw"],
         "level": labels,
-        "n": ("level", chosen.counts),
         "effect": names,
         "effect_bis": names,
     }
@@ -186,15 +185,15 @@ def _definition(fit: Fit) -> str:
 
 
 def _sizes(fit: Fit, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
-    """Return the trials of each level where rows have several, and the mean of its responses."""
+    """Return the rows of each level, its trials where rows have several, and the mean of its responses."""
     design = fit.design
     if not design.has_rows:
         own = level_means_from_moments(fit, factor.name)
-        return {"own_mean": (("level",), own)}
+        return {"n": (("level",), factor.counts), "own_mean": (("level",), own)}
     totals = factor.sum(np.asarray(design.response.values, float))
     trials = factor.sum(np.asarray(design.response.n_trials, float))
     own = np.divide(totals, trials, out=np.full(len(trials), np.nan), where=trials > 0)
-    sizes = {"own_mean": (("level",), own)}
+    sizes = {"n": (("level",), factor.counts), "own_mean": (("level",), own)}
     if design.response.trials is not None:
         sizes["trials"] = (("level",), factor.sum(np.asarray(design.response.trials, float)).round().astype(int))
     return sizes

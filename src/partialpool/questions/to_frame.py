@@ -58,7 +58,7 @@ def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_P
     ['term', 'obs', 'Days', 'estimate', 'std_error', 'conf_low', 'conf_high', 'statistic']
     """
     ends = central_ends(prob)
-    tables = [tidy_rows(name, values, ends) for name, values in _drawn(answer)]
+    tables = [tidy_rows(name, _beside_rows(answer, values), ends) for name, values in _drawn(answer)]
     together = pd.concat(tables, ignore_index=True)
     for column in {c for table in tables for c in table.columns if is_integer_dtype(table[c])}:
         if together[column].isna().any():  # some quantities have none: numbers of rows remain whole numbers
@@ -118,6 +118,14 @@ def _drawn(answer: Fit | xr.Dataset | xr.DataArray) -> Iterator[tuple[str, xr.Da
         return
     found = drawn_variables(answer, doing="tabulated", example="pp.to_frame(pp.icc(fit))")
     yield from ((str(name), values.transpose(*SAMPLE, ...)) for name, values in found.data_vars.items())
+
+
+def _beside_rows(answer: Fit | xr.Dataset | xr.DataArray, values: xr.DataArray) -> xr.DataArray:
+    """Add the number of rows of each level to draws of levels, where the answer has it."""
+    if not isinstance(answer, xr.Dataset) or "n" not in answer:
+        return values
+    known = not {*SAMPLE} & {*answer["n"].dims} and {*answer["n"].dims} <= {*values.dims}
+    return values.assign_coords(n=answer["n"]) if known else values
 
 
 def _counts(values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
