@@ -56,7 +56,7 @@ def test_pages_state_the_measured_times_of_counts_and_choices(page):
 def test_pages_state_the_measured_time_of_the_first_fit():
     first = [seconds(row[4]) for row in section("Time of a call to fit()")]
     for page in ("collapsed.md", "engines.md"):
-        assert f"{min(first):.0f} to {max(first):.0f} s in the benchmarks" in re.sub(r"\s+", " ", text_of(DOCS / page))
+        assert f"{min(first):.1f} to {max(first):.1f} s in the benchmarks" in re.sub(r"\s+", " ", text_of(DOCS / page))
 
 
 def cells_of(title, *first):
